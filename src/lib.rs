@@ -1,0 +1,1 @@
+//! aludel: a lossless, typed log and event pipeline.
