@@ -1,1 +1,39 @@
 //! aludel: a lossless, typed log and event pipeline.
+//!
+//! The way of one line, which is also the order of the modules:
+//!
+//! ```text
+//!  source ─▶ frame ─▶ parse ─▶ steps ─▶ detect ─▶ encode ─▶ sink
+//!  bytes     message   event    event     event      bytes    bytes
+//!    ▲                                                          │
+//!    └────────────────── settled ranges, per sink ◀─────────────┘
+//! ```
+//!
+//! A module imports only from modules above it in this table; `tests/all/layers.rs` reads the `use crate::`
+//! lines and fails on any other.
+//!
+//! | module | what it holds | may import |
+//! |---|---|---|
+//! | [`limits`] [`diag`] [`signature`] [`position`] [`event`] [`seam`] | words: bounds, diagnostics, component signatures, streams and ids, values and rows, the outside world as traits | each other |
+//! | [`frame`] | lines, container partials, multi-line messages | words |
+//! | [`format`], [`grammar`] | parsers in nom; grammar files and their plans | words, (grammar → format) |
+//! | [`expr`], [`lang`] | functions and evaluation; lex, parse, check, print | words, (lang → expr) |
+//! | [`step`] | one pipeline step per file | words, expr, format, grammar |
+//! | [`source`], [`sink`], [`spool`] | the rims, as state machines over the seams | words, frame |
+//! | [`catalog`] | the lists: the only file that names every component | all above |
+//! | [`run`], [`replay`], [`observe`] | plan → workers, budget, shutdown; virtual-time runs; metrics | catalog, lang |
+//! | [`cli`] | one file per subcommand | all |
+
+pub mod diag;
+pub mod event;
+pub mod expr;
+pub mod format;
+pub mod frame;
+pub mod lang;
+pub mod limits;
+pub mod position;
+pub mod seam;
+pub mod signature;
+pub mod sink;
+pub mod source;
+pub mod step;

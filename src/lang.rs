@@ -1,0 +1,6 @@
+//! The pipeline language: text → tree → checked plan, and back to text.
+//!
+//! In: the text of `*.aludel` files and the signatures of all components. Out: what the pipelines mean, or every
+//! error of the file at once. It never sees a component, a file or an event.
+
+pub mod ast;

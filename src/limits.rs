@@ -1,0 +1,85 @@
+//! Every bound of the product, in one place: a queue, cache, line or group that is not here must not grow.
+
+use std::time::Duration;
+
+/// Bytes that one read asks of a file. Large enough that the system call is noise (under 1 % of a core at
+/// 1 GB/s), small enough that a block, its messages and the bulk body made of it stay in a shared L2 or L3.
+pub const READ_BLOCK_BYTES: usize = 256 * 1024;
+
+/// Longest line, in bytes, separator excluded. Past it the line leaves as linked parts, so that a process that
+/// never prints a line feed cannot take the host's memory.
+pub const LINE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longest message held while joining, in bytes. Past it the message is cut into linked parts and counted.
+pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Most lines that one multi-line message joins; past it the message is cut into linked parts.
+pub const MESSAGE_LINES_MAX: usize = 4096;
+
+/// How long an open message waits for its next line before it is let go as it is.
+pub const MESSAGE_WAIT: Duration = Duration::from_secs(2);
+
+/// Lanes of one stream that are joined apart from each other (container `stdout` and `stderr`, and a spare).
+pub const LANES_MAX: usize = 4;
+
+/// Bytes of messages in one batch; a batch that reaches this is handed on.
+pub const BATCH_BYTES: usize = 512 * 1024;
+
+/// Messages in one batch, so that many tiny lines do not make its index larger than its text.
+pub const BATCH_MESSAGES_MAX: usize = 8192;
+
+/// How long a reader waits for a batch to fill before it hands on what it has.
+pub const BATCH_LINGER: Duration = Duration::from_millis(50);
+
+/// Shared byte segments that one batch refers to.
+pub const BATCH_SEGMENTS_MAX: usize = 1024;
+
+/// Bytes of one `/_bulk` request body before compression. Elasticsearch refuses 100 MiB by default; 1 MiB keeps
+/// retries cheap and the memory of requests in flight small.
+pub const BULK_BODY_BYTES: usize = 1024 * 1024;
+
+/// All memory that the pipeline's queues may hold, in bytes (DESIGN §3).
+pub const BUDGET_BYTES: usize = 48 * 1024 * 1024;
+/// Part of the budget for input: segments and batches on their way to a worker.
+pub const BUDGET_INPUT_BYTES: usize = 8 * 1024 * 1024;
+/// Part of the budget for encoded bodies in flight.
+pub const BUDGET_BODIES_BYTES: usize = 16 * 1024 * 1024;
+/// Part of the budget for open messages of streams that cannot be read again.
+pub const BUDGET_JOINS_BYTES: usize = 4 * 1024 * 1024;
+/// Part of the budget for rows that wait for a retry.
+pub const BUDGET_RETRIES_BYTES: usize = 4 * 1024 * 1024;
+
+/// Field paths that one pipeline may name, its grammars' fields included.
+pub const SLOTS_MAX: usize = 512;
+
+/// Keys that one event may carry beyond the named paths; past it the event counts as not parsed.
+pub const REST_KEYS_MAX: usize = 1024;
+
+/// Depth of nesting accepted in JSON.
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// Bytes that functions and steps may derive for one event.
+pub const ROW_ARENA_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Files kept open by one `files` source; past it the longest idle are closed and opened again on need.
+pub const OPEN_FILES_MAX: usize = 1024;
+/// Files known to one `files` source.
+pub const FILES_MAX: usize = 1_000_000;
+
+/// Bytes of one pipeline file.
+pub const SOURCE_TEXT_BYTES_MAX: usize = 1024 * 1024;
+/// Depth of nesting of expressions and blocks in a pipeline file.
+pub const LANG_DEPTH_MAX: usize = 64;
+/// Errors reported for one pipeline file before the rest is only counted.
+pub const DIAGNOSTICS_MAX: usize = 64;
+/// Bytes of one grammar file.
+pub const GRAMMAR_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of one lookup table file.
+pub const TABLE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Compiled size of one regular expression, in bytes.
+pub const REGEX_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Partitions that a Parquet sink holds open at once.
+pub const PARQUET_PARTITIONS_MAX: usize = 32;
+/// Bytes that the open row groups of a Parquet sink may hold in memory.
+pub const PARQUET_BUFFER_BYTES: usize = 24 * 1024 * 1024;

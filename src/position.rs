@@ -1,0 +1,22 @@
+//! Where bytes come from, and how far each sink is with them: streams, event ids, ranges, cursors.
+
+mod cursor;
+mod id;
+mod ranges;
+
+pub use cursor::{CursorRecord, RecordError, decode_record, encode_record};
+pub use id::{EVENT_ID_LEN, IdPrefix, PipelineTag, StreamId};
+pub use ranges::Ranges;
+
+/// One generation of one file, one connection, one partition: bytes with positions that never change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// Names the stream for good; durable before its first event leaves.
+    pub id: StreamId,
+    /// Counts up when the same stream starts over (a file truncated and written again).
+    pub generation: u16,
+    /// The source's name in the pipeline file.
+    pub source: Box<str>,
+    /// The path or address that people know it by (`log.file.path`).
+    pub path: Box<str>,
+}

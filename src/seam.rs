@@ -1,0 +1,95 @@
+//! The outside world as traits: files, clock and network, so that the whole product also runs on one thread from
+//! a seed, on a virtual disk and a virtual clock.
+//!
+//! Everything below the rims takes time as an argument; only this module and the simulation know where it comes
+//! from. Nothing here is asynchronous: the rims are state machines that are stepped.
+
+mod real;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use real::{RealClock, RealFs};
+
+/// Nanoseconds since 1970-01-01T00:00:00Z, and since an arbitrary start.
+pub trait Clock: Send + Sync {
+    /// Wall time, in nanoseconds since the epoch. May jump.
+    fn now_unix_ns(&self) -> i64;
+    /// Time since an arbitrary start. Never goes back.
+    fn monotonic(&self) -> Duration;
+}
+
+/// What tells one file from another while it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId {
+    /// Device.
+    pub device: u64,
+    /// Inode number on the device.
+    pub inode: u64,
+    /// Birth time in nanoseconds since the epoch; 0 where the file system has none. Tells a reused inode.
+    pub birth_ns: i64,
+}
+
+/// What a look at a file shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStat {
+    /// Identity.
+    pub id: FileId,
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of the last change, in nanoseconds since the epoch.
+    pub modified_ns: i64,
+    /// Names that the file still has in some folder; 0 when it was deleted and lives by a descriptor only.
+    pub links: u64,
+    /// What it is.
+    pub kind: FileKind,
+}
+
+/// What a name in a folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A device, socket or pipe.
+    Other,
+}
+
+/// A file opened for reading or appending. Reads are at a position (`pread`), never through a map: a file that
+/// is truncated under a map is a SIGBUS.
+pub trait File: Send + Sync {
+    /// Reads at `position` into `buffer` and returns the number of bytes; 0 at the end of the file.
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Appends all bytes.
+    fn append(&self, bytes: &[u8]) -> io::Result<()>;
+    /// Makes all that was appended durable.
+    fn sync(&self) -> io::Result<()>;
+    /// Cuts the file to `size` bytes.
+    fn truncate(&self, size: u64) -> io::Result<()>;
+    /// What the descriptor shows now.
+    fn stat(&self) -> io::Result<FileStat>;
+}
+
+/// A file system.
+pub trait Fs: Send + Sync {
+    /// Opens for reading.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    /// Opens for reading and appending; makes the file where it is missing.
+    fn open_append(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    /// What a path shows, links followed.
+    fn stat(&self, path: &Path) -> io::Result<FileStat>;
+    /// Names in a folder with what they are, links not followed.
+    fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, FileKind)>>;
+    /// Makes a folder and those above it.
+    fn make_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Renames over whatever has the new name.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes names in a folder durable.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+}

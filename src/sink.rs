@@ -1,0 +1,231 @@
+//! Sinks: encode rows on the worker, deliver bodies, and say what became of each.
+//!
+//! A sink has two halves. An [`Encoder`] lives on each worker and turns rows into a [`Body`] per batch; the
+//! [`Sink`] itself is a state machine on a thread of its own: it takes bodies, is stepped, and settles batches.
+//! Neither sees the pipeline that feeds it.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::event::{Layout, Message, Options, Row};
+use crate::position::{CursorRecord, EVENT_ID_LEN, PipelineTag, Stream};
+use crate::seam::{Clock, Fs};
+use crate::signature::{Signature, Type};
+
+/// Which batch a body is from, and the bytes of the streams it accounts for.
+#[derive(Debug)]
+pub struct Provenance {
+    /// Number of the batch, counted by the process.
+    pub batch: u64,
+    /// The streams and ranges that the batch accounts for, filtered rows and separators included.
+    pub ranges: Vec<(Arc<Stream>, Vec<Range<u64>>)>,
+}
+
+/// What a body holds.
+pub enum Payload {
+    /// Encoded bytes: bulk lines, NDJSON, text.
+    Bytes(Bytes),
+    /// Columns for an archive.
+    Columns(Vec<arrow::record_batch::RecordBatch>),
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::Columns(columns) => write!(f, "{} record batches", columns.len()),
+        }
+    }
+}
+
+/// Encoded rows of one batch. A batch may give a sink several bodies; all of them must settle.
+#[derive(Debug)]
+pub struct Body {
+    /// Where the rows are from.
+    pub provenance: Arc<Provenance>,
+    /// The rows, encoded.
+    pub payload: Payload,
+    /// End offset of each row in `Payload::Bytes` (before compression), so that a retry copies only some; empty
+    /// where the sink does not need it.
+    pub row_ends: Vec<u32>,
+    /// Number of rows.
+    pub rows: u32,
+    /// Memory that the body holds, in bytes; given back to the budget when it settles.
+    pub bytes: usize,
+}
+
+/// A row that the destination will never take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Index of the row in its body.
+    pub row: u32,
+    /// Why, in the destination's words.
+    pub reason: String,
+}
+
+/// A body is done with: every row is delivered or rejected.
+#[derive(Debug)]
+pub struct Settled {
+    /// Which batch.
+    pub provenance: Arc<Provenance>,
+    /// Rows that the destination has, durably.
+    pub delivered: u32,
+    /// Rows among the delivered that it had already, under the same id.
+    pub repeated: u32,
+    /// Rows that it refused for good, with the encoded row where the sink still has it.
+    pub rejected: Vec<(Rejection, Option<Bytes>)>,
+    /// Memory given back, in bytes.
+    pub bytes: usize,
+}
+
+/// When a state machine wants to be stepped again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// At once: there is more to do.
+    Again,
+    /// At this monotonic time at the latest.
+    At(Duration),
+    /// When something comes in.
+    Idle,
+    /// Never: closed, and all is settled.
+    Done,
+}
+
+/// The event that a row stands for, as an encoder sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct EventRef<'a> {
+    /// The event's id.
+    pub id: &'a [u8; EVENT_ID_LEN],
+    /// The message it was made of.
+    pub message: &'a Message,
+    /// Its stream.
+    pub stream: &'a Stream,
+}
+
+/// Turns rows into bodies, on one worker.
+pub trait Encoder: Send {
+    /// Encodes one row. An error is final: the row goes to the dead letters with this reason.
+    fn push(&mut self, row: &mut Row, event: EventRef<'_>) -> Result<(), String>;
+    /// Ends the batch: hands over what was pushed since the last call, in order. Empty where nothing was.
+    fn finish(&mut self, provenance: &Arc<Provenance>) -> Vec<Body>;
+}
+
+/// What an encoder is told of the pipeline that feeds it.
+#[derive(Clone)]
+pub struct Shape {
+    /// The fields.
+    pub layout: Arc<Layout>,
+    /// The type of each slot as far as the compiler knows it, by slot number.
+    pub types: Arc<[Type]>,
+    /// The pipeline's name.
+    pub pipeline: Arc<str>,
+    /// The pipeline's tag in event ids.
+    pub tag: PipelineTag,
+}
+
+/// The outside world, for a sink.
+#[derive(Clone)]
+pub struct World {
+    /// Files.
+    pub fs: Arc<dyn Fs>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes connections; the simulation gives its own.
+    pub network: Arc<dyn Network>,
+    /// Called, from any thread, when the sink should be stepped again because something came in.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// An HTTP request to one node.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// `GET`, `POST`, `PUT`.
+    pub method: &'static str,
+    /// Path and query below the node's URL, such as `/_bulk?filter_path=…`.
+    pub path: String,
+    /// Header names and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Bytes,
+    /// After this long without an answer the request counts as failed.
+    pub timeout: Duration,
+}
+
+/// An HTTP response.
+#[derive(Clone, Debug, Default)]
+pub struct Response {
+    /// Status code.
+    pub status: u16,
+    /// `Retry-After`, where given as seconds.
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A connection to one node. Requests are answered in any order; the sink polls for answers.
+pub trait Transport: Send {
+    /// Starts a request under a ticket of the caller's choice.
+    fn start(&mut self, ticket: u64, request: Request);
+    /// The next answer, if one has come. An error is the network's: nothing is known of what the node did.
+    fn poll(&mut self) -> Option<(u64, Result<Response, String>)>;
+}
+
+/// How a sink reaches a node.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoint {
+    /// `http://host:9200` or `https://…`, with an optional path prefix.
+    pub url: String,
+    /// The value of the `Authorization` header, if any. Never shown.
+    pub authorization: Option<String>,
+    /// PEM file with certificates to trust in place of the public roots.
+    pub ca_file: Option<String>,
+}
+
+/// Makes transports.
+pub trait Network: Send + Sync {
+    /// A transport to one node. `wake` is called when an answer has come.
+    fn connect(
+        &self,
+        endpoint: &Endpoint,
+        wake: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<Box<dyn Transport>, String>;
+}
+
+/// A sink as it runs.
+pub trait Sink: Send {
+    /// Takes a body. The runner keeps within the budget; a sink never refuses.
+    fn offer(&mut self, body: Body, now: Duration);
+    /// Does what can be done now and appends what has settled.
+    fn step(&mut self, now: Duration, settled: &mut Vec<Settled>) -> Next;
+    /// No more bodies will come: finish what is open. Step until [`Next::Done`].
+    fn close(&mut self);
+    /// One line for people: what it is doing or waiting for; `None` when all is well.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A sink that was checked and can be opened.
+pub trait SinkPlan: Send + Sync {
+    /// An encoder for rows of a pipeline.
+    fn encoder(&self, shape: &Shape) -> Result<Box<dyn Encoder>, String>;
+    /// Opens the sink. Also says what it had settled by its own records (an archive's committed epochs).
+    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String>;
+    /// What is promised: `effectively once`, `at least once` …, and under which condition.
+    fn guarantee(&self) -> &'static str;
+    /// One line for people: where it writes.
+    fn place(&self) -> String;
+}
+
+/// A kind of sink, as the catalog lists it.
+#[derive(Clone, Copy)]
+pub struct SinkKind {
+    /// What it says of itself.
+    pub signature: &'static Signature,
+    /// Checks options that the signature cannot (a URL, a folder). `name` is the sink's name in the file.
+    pub plan: fn(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String>,
+}

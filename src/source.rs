@@ -1,0 +1,106 @@
+//! Sources: read streams, frame them, and hand on batches. State machines that are stepped on a thread of their own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::{Batch, Options};
+use crate::position::{Ranges, Stream, StreamId};
+use crate::seam::{Clock, Fs};
+use crate::signature::Signature;
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Something was read and there may be more: step again at once.
+    More,
+    /// Nothing to do before this monotonic time, or until the source's own wake-up.
+    Wait(Duration),
+    /// Everything that was there when [`Source::finish`] was called has been read.
+    End,
+}
+
+/// The outside world, for a source.
+#[derive(Clone)]
+pub struct World {
+    /// Files.
+    pub fs: Arc<dyn Fs>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Folder for the source's own durable records (identities).
+    pub data_dir: std::path::PathBuf,
+    /// Facts that tell this host's streams from others' (the data folder's own random id).
+    pub host: Arc<[u8]>,
+}
+
+/// What is known of a stream from before: per required sink (by its number in the plan), low mark and settled
+/// ranges, merged so that everything below the lowest low mark is settled for all.
+pub trait Resume: Send + Sync {
+    /// The position to read from: the lowest low mark of any required sink; `None` for an unknown stream.
+    fn position(&self, stream: StreamId, generation: u16) -> Option<u64>;
+    /// What each sink has settled at or above that position; `None` where there is nothing.
+    fn settled(&self, stream: StreamId, generation: u16) -> Option<Arc<[Ranges]>>;
+}
+
+/// Something that happened to a stream, for the ledger.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// Bytes that can never be read: the file was cut or removed before they were.
+    Gap {
+        /// The stream.
+        stream: Arc<Stream>,
+        /// First byte that is lost.
+        start: u64,
+        /// One past the last byte, or `None` where only the start is known.
+        end: Option<u64>,
+        /// Why, such as `copytruncate before it was read`.
+        cause: &'static str,
+    },
+    /// Something a person should know; said once.
+    Warning(String),
+}
+
+/// A source as it runs.
+pub trait Source: Send {
+    /// Reads and frames until `batch` is full or nothing more is there. Never blocks on anything but the disk.
+    fn step(&mut self, now: Duration, batch: &mut Batch) -> Progress;
+    /// All required sinks have settled this stream below `position` (its low mark): descriptors may be closed.
+    fn settled(&mut self, stream: &Stream, position: u64);
+    /// From now on, end when all that is there has been read (`--once`).
+    fn finish(&mut self);
+    /// What happened since the last call.
+    fn notices(&mut self) -> Vec<Notice>;
+    /// Known streams and bytes not yet read, for the summary.
+    fn backlog(&self) -> Backlog;
+    /// A descriptor that becomes readable when the source should be stepped (inotify), if it has one.
+    fn wake_fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// How far a source is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Streams known.
+    pub streams: usize,
+    /// Descriptors open.
+    pub open: usize,
+    /// Bytes seen in files and not yet read.
+    pub unread_bytes: u64,
+}
+
+/// A source that was checked and can be opened.
+pub trait SourcePlan: Send + Sync {
+    /// Opens it.
+    fn open(&self, world: World, resume: Arc<dyn Resume>) -> Result<Box<dyn Source>, String>;
+    /// One line for people: what it reads.
+    fn place(&self) -> String;
+}
+
+/// A kind of source, as the catalog lists it.
+#[derive(Clone, Copy)]
+pub struct SourceKind {
+    /// What it says of itself.
+    pub signature: &'static Signature,
+    /// Checks options that the signature cannot (globs, patterns).
+    pub plan: fn(name: &str, options: &Options) -> Result<Box<dyn SourcePlan>, String>,
+}
