@@ -31,6 +31,7 @@ pub mod format;
 pub mod frame;
 pub mod lang;
 pub mod limits;
+pub mod observe;
 pub mod position;
 pub mod seam;
 pub mod signature;

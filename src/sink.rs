@@ -201,6 +201,12 @@ pub trait Sink: Send {
     fn offer(&mut self, body: Body, now: Duration);
     /// Does what can be done now and appends what has settled.
     fn step(&mut self, now: Duration, settled: &mut Vec<Settled>) -> Next;
+    /// Bytes of offered bodies that the sink no longer holds though they are not settled yet (an archive that
+    /// has written rows out and waits for its epoch), since the last call. What is given back here must not be
+    /// given back again by [`Settled::bytes`].
+    fn released(&mut self) -> usize {
+        0
+    }
     /// No more bodies will come: finish what is open. Step until [`Next::Done`].
     fn close(&mut self);
     /// One line for people: what it is doing or waiting for; `None` when all is well.

@@ -1,0 +1,9 @@
+//! What the process knows of itself: counters that workers add to once per batch, and the pages that show them.
+
+mod admin;
+mod metrics;
+mod stats;
+
+pub use admin::{Admin, Health};
+pub use metrics::openmetrics;
+pub use stats::{FormatCount, PipelineStats, SinkStats, Snapshot, SourceStats, Stats};
