@@ -33,6 +33,7 @@ pub mod lang;
 pub mod limits;
 pub mod observe;
 pub mod position;
+pub mod run;
 pub mod seam;
 pub mod signature;
 pub mod sink;

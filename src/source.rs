@@ -1,5 +1,7 @@
 //! Sources: read streams, frame them, and hand on batches. State machines that are stepped on a thread of their own.
 
+pub mod container;
+
 use std::sync::Arc;
 use std::time::Duration;
 

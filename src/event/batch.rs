@@ -129,6 +129,8 @@ pub struct Batch {
     pub messages: Vec<Message>,
     /// Bytes of input that the batch accounts for.
     pub bytes: usize,
+    /// When it was read, in nanoseconds since the epoch: the time of events that carry none.
+    pub read_unix_ns: i64,
 }
 
 #[cfg(test)]

@@ -1,0 +1,13 @@
+//! Runs a compiled plan: readers, workers, outlets and the settler, on threads or, in the simulation, on one.
+//!
+//! Each part is a state machine that is stepped and never waits: [`Reader`] fills batches, [`Worker`] turns a
+//! batch into bodies, [`Outlet`] drives a sink, [`Settler`] keeps what is settled. [`engine`] gives each a thread
+//! and joins them by channels whose weight is bounded by the [`budget`].
+
+pub mod budget;
+pub mod letters;
+mod outlet;
+mod reader;
+
+pub use outlet::{Outlet, Stepped};
+pub use reader::{Job, Read, Reader};

@@ -1,0 +1,94 @@
+//! Steps a source and hands on its batches when they are full or have waited long enough.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::event::Batch;
+use crate::limits::{BATCH_BYTES, BATCH_LINGER, BATCH_MESSAGES_MAX};
+use crate::observe::Stats;
+use crate::source::{Notice, Progress, Source};
+
+/// A batch on its way to a worker.
+#[derive(Debug)]
+pub struct Job {
+    /// Number of the batch, counted by the process without a gap.
+    pub number: u64,
+    /// Number of the source in the plan.
+    pub source: usize,
+    /// The messages.
+    pub batch: Batch,
+}
+
+/// What a step of a reader gives.
+#[derive(Debug)]
+pub enum Read {
+    /// A batch to hand on; step again at once.
+    Job(Job),
+    /// Step again at once.
+    More,
+    /// Nothing to do before this monotonic time, or until the source wakes up by itself.
+    Wait(Duration),
+    /// The source has ended; all it read was handed on.
+    End,
+}
+
+/// A source and the batch that it fills.
+pub struct Reader {
+    /// The source.
+    pub source: Box<dyn Source>,
+    index: usize,
+    batch: Batch,
+    opened: Option<Duration>,
+    numbers: Arc<AtomicU64>,
+    stats: Arc<Stats>,
+    ended: bool,
+}
+
+impl Reader {
+    /// A reader for the source with this number in the plan. `numbers` counts the batches of the process.
+    pub fn new(source: Box<dyn Source>, index: usize, numbers: Arc<AtomicU64>, stats: Arc<Stats>) -> Self {
+        Self { source, index, batch: Batch::default(), opened: None, numbers, stats, ended: false }
+    }
+
+    /// Lets the source work once. `unix_ns` is the wall clock, for events without a time of their own.
+    pub fn step(&mut self, now: Duration, unix_ns: i64, notices: &mut Vec<Notice>) -> Read {
+        if self.ended {
+            return Read::End;
+        }
+        let progress = self.source.step(now, &mut self.batch);
+        notices.extend(self.source.notices());
+        let holds = !self.batch.messages.is_empty() || !self.batch.runs.is_empty();
+        if holds && self.opened.is_none() {
+            self.opened = Some(now);
+        }
+        let full = self.batch.bytes >= BATCH_BYTES || self.batch.messages.len() >= BATCH_MESSAGES_MAX;
+        let due = self.opened.map(|opened| opened + BATCH_LINGER);
+        match progress {
+            Progress::More if !full => Read::More,
+            Progress::End => {
+                self.ended = true;
+                if holds { Read::Job(self.take(unix_ns)) } else { Read::End }
+            }
+            _ if full || due.is_some_and(|due| now >= due) => Read::Job(self.take(unix_ns)),
+            Progress::More => Read::More,
+            Progress::Wait(until) => Read::Wait(due.map_or(until, |due| due.min(until))),
+        }
+    }
+
+    fn take(&mut self, unix_ns: i64) -> Job {
+        self.opened = None;
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.read_unix_ns = unix_ns;
+        {
+            let backlog = self.source.backlog();
+            let mut stats = self.stats.lock();
+            let (_, stats) = &mut stats.sources[self.index];
+            stats.bytes += batch.bytes as u64;
+            stats.messages += batch.messages.len() as u64;
+            stats.streams = backlog.streams as u64;
+            stats.unread_bytes = backlog.unread_bytes;
+        }
+        Job { number: self.numbers.fetch_add(1, Ordering::Relaxed), source: self.index, batch }
+    }
+}

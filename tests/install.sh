@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Installs what the tests run against, from the system's own package sources. Safe to call again; does nothing
+# where the programs are there already. Without root it only says what is missing: the tests that need it are
+# then skipped, loudly.
+set -euo pipefail
+
+packages=()
+need() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
+need promtool prometheus
+need mvn maven
+need java default-jre-headless
+need unzip unzip
+need openssl openssl
+need python3 python3
+
+[ ${#packages[@]} -eq 0 ] && exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "not installed (needs root and apt-get): ${packages[*]}" >&2
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
