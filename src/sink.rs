@@ -16,6 +16,13 @@ use crate::position::{CursorRecord, EVENT_ID_LEN, PipelineTag, Stream};
 use crate::seam::{Clock, Fs};
 use crate::signature::{Signature, Type};
 
+pub mod blackhole;
+pub mod file;
+mod lines;
+mod pretty;
+mod reorder;
+pub mod stdout;
+
 /// Which batch a body is from, and the bytes of the streams it accounts for.
 #[derive(Debug)]
 pub struct Provenance {
@@ -58,6 +65,40 @@ pub struct Body {
     pub bytes: usize,
 }
 
+impl Body {
+    /// The one body of a batch that an ordered sink is offered (see [`SinkPlan::ordered`]): what the encoders of
+    /// all pipelines that write to the sink made of the batch, in this order. No rows is a body too. Nothing is
+    /// copied unless there are several.
+    pub fn joined(provenance: &Arc<Provenance>, mut bodies: Vec<Body>) -> Body {
+        if bodies.len() == 1
+            && let Some(body) = bodies.pop()
+        {
+            return body;
+        }
+        let mut joined = Body {
+            provenance: Arc::clone(provenance),
+            payload: Payload::Bytes(Bytes::new()),
+            row_ends: Vec::new(),
+            rows: 0,
+            bytes: 0,
+        };
+        let (mut bytes, mut columns) = (Vec::new(), Vec::new());
+        for body in bodies {
+            joined.rows += body.rows;
+            joined.bytes += body.bytes;
+            let before = bytes.len() as u32;
+            joined.row_ends.extend(body.row_ends.iter().map(|end| before + end));
+            match body.payload {
+                Payload::Bytes(more) => bytes.extend_from_slice(&more),
+                Payload::Columns(more) => columns.extend(more),
+            }
+        }
+        joined.payload =
+            if columns.is_empty() { Payload::Bytes(bytes.into()) } else { Payload::Columns(columns) };
+        joined
+    }
+}
+
 /// A row that the destination will never take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -80,6 +121,19 @@ pub struct Settled {
     pub rejected: Vec<(Rejection, Option<Bytes>)>,
     /// Memory given back, in bytes.
     pub bytes: usize,
+}
+
+impl Settled {
+    /// A body of which every row is delivered, for the first time.
+    pub fn whole(body: Body) -> Self {
+        Self {
+            provenance: body.provenance,
+            delivered: body.rows,
+            repeated: 0,
+            rejected: Vec::new(),
+            bytes: body.bytes,
+        }
+    }
 }
 
 /// When a state machine wants to be stepped again.
@@ -197,6 +251,9 @@ pub trait Network: Send + Sync {
 
 /// A sink as it runs.
 pub trait Sink: Send {
+    /// For an ordered sink, once and before the first body: the number of the batch that comes first. 0 where it
+    /// is not called.
+    fn begin(&mut self, _first_batch: u64) {}
     /// Takes a body. The runner keeps within the budget; a sink never refuses.
     fn offer(&mut self, body: Body, now: Duration);
     /// Does what can be done now and appends what has settled.
@@ -213,6 +270,11 @@ pub trait Sink: Send {
     fn trouble(&self) -> Option<String> {
         None
     }
+    /// Whether the destination went away for good in a way that is no fault: the reader of a pipe has left
+    /// (`aludel … | head`). What was not settled stays so; the run ends.
+    fn gone(&self) -> bool {
+        false
+    }
 }
 
 /// A sink that was checked and can be opened.
@@ -221,6 +283,13 @@ pub trait SinkPlan: Send + Sync {
     fn encoder(&self, shape: &Shape) -> Result<Box<dyn Encoder>, String>;
     /// Opens the sink. Also says what it had settled by its own records (an archive's committed epochs).
     fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String>;
+    /// Whether rows must come out in the order in which they were read, although several workers encode. Then the
+    /// runner keeps to this: batch numbers count up by one, from [`Sink::begin`]; every batch is offered as exactly
+    /// one body ([`Body::joined`]), one without rows where there is nothing for this sink; and the budget always
+    /// has room for the lowest batch that is still to come, since the sink holds all later ones until then.
+    fn ordered(&self) -> bool {
+        false
+    }
     /// What is promised: `effectively once`, `at least once` …, and under which condition.
     fn guarantee(&self) -> &'static str;
     /// One line for people: where it writes.

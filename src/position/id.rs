@@ -109,7 +109,10 @@ mod tests {
         let stream = StreamId::from_facts(&[b"host", b"inode", b"7"]);
         assert_eq!(stream.to_string(), "1a310bfdeb25fcf8");
         let prefix = IdPrefix::new(stream, 2, 1, PipelineTag::new("web"));
-        assert_eq!(str::from_utf8(&prefix.id(1_000_000, 1_000_240, 3)), Ok("ARoxC_3rJfz4AAIBS15XAAAAD0JAAAAA8AAD"));
+        assert_eq!(
+            str::from_utf8(&prefix.id(1_000_000, 1_000_240, 3)),
+            Ok("ARoxC_3rJfz4AAIBS15XAAAAD0JAAAAA8AAD")
+        );
     }
 
     #[test]

@@ -1,0 +1,106 @@
+//! Rows as lines: the encoder that `file`, `stdout` and `blackhole` share.
+//!
+//! In: rows. Out: one body per batch, each row ended by a line feed. Sees no file.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::pretty::Pretty;
+use super::{Body, Encoder, EventRef, Payload, Provenance, Shape};
+use crate::event::{Row, Slot, Value, write_object};
+
+/// What a row looks like as a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One JSON object (<https://github.com/ndjson/ndjson-spec>).
+    Ndjson,
+    /// The message as it is, and nothing else; a multi-line message is several lines.
+    Text,
+    /// For people, with or without colour.
+    Pretty {
+        /// Whether the terminal understands colour.
+        colour: bool,
+    },
+}
+
+enum Writer {
+    None,
+    Ndjson,
+    Text { message: Option<Slot>, original: Option<Slot> },
+    Pretty(Box<Pretty>),
+}
+
+/// Encodes rows as lines.
+pub(super) struct Lines {
+    writer: Writer,
+    out: Vec<u8>,
+    rows: u32,
+}
+
+impl Lines {
+    /// An encoder for rows of this shape; without a form rows are only counted.
+    pub(super) fn new(form: Option<Form>, shape: &Shape) -> Self {
+        let slot = |path| shape.layout.slot(path);
+        let writer = match form {
+            None => Writer::None,
+            Some(Form::Ndjson) => Writer::Ndjson,
+            Some(Form::Text) => Writer::Text { message: slot("message"), original: slot("event.original") },
+            Some(Form::Pretty { colour }) => Writer::Pretty(Box::new(Pretty::new(&shape.layout, colour))),
+        };
+        Self { writer, out: Vec::new(), rows: 0 }
+    }
+}
+
+impl Encoder for Lines {
+    #[inline]
+    fn push(&mut self, row: &mut Row, event: EventRef<'_>) -> Result<(), String> {
+        match &mut self.writer {
+            Writer::None => {}
+            Writer::Ndjson => {
+                write_object(row, &mut self.out);
+                self.out.push(b'\n');
+            }
+            Writer::Text { message, original } => {
+                let span = match (*message, *original) {
+                    // Nothing in the pipeline can have changed it.
+                    (None, None) => event.message.text,
+                    (message, original) => {
+                        text(row, message).or_else(|| text(row, original)).ok_or_else(|| {
+                            "the event has no text in `message` or `event.original` to write".to_owned()
+                        })?
+                    }
+                };
+                self.out.extend_from_slice(row.texts.bytes(span));
+                self.out.push(b'\n');
+            }
+            Writer::Pretty(pretty) => pretty.write(row, event, &mut self.out),
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn finish(&mut self, provenance: &Arc<Provenance>) -> Vec<Body> {
+        if self.rows == 0 {
+            return Vec::new();
+        }
+        // The next batch is about as large, and growing by doubling would copy it several times.
+        let capacity = self.out.len() + self.out.len() / 8;
+        let out = std::mem::replace(&mut self.out, Vec::with_capacity(capacity));
+        vec![Body {
+            provenance: Arc::clone(provenance),
+            row_ends: Vec::new(),
+            rows: std::mem::take(&mut self.rows),
+            bytes: out.capacity(),
+            payload: Payload::Bytes(Bytes::from(out)),
+        }]
+    }
+}
+
+#[inline]
+fn text(row: &Row, slot: Option<Slot>) -> Option<crate::event::Span> {
+    match row.get(slot?)? {
+        Value::Text(span) => Some(span),
+        _ => None,
+    }
+}
