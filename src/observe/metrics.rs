@@ -63,14 +63,21 @@ impl Page {
         let events = pipelines.iter().map(|(name, stats)| (vec![("pipeline", name.as_str())], stats.events));
         counters(out, "aludel_pipeline_events", "Events that entered a pipeline", None, events)?;
         let parsed = pipelines.iter().flat_map(|(name, stats)| {
-            let of = move |(format, count): (&'_ String, &'_ super::FormatCount)| (format.clone(), count.parsed);
+            let of =
+                move |(format, count): (&'_ String, &'_ super::FormatCount)| (format.clone(), count.parsed);
             stats.parsed.iter().map(of).map(move |(format, count)| (name, format, count))
         });
         let parsed: Vec<_> = parsed.collect();
-        let parsed = parsed
-            .iter()
-            .map(|(name, format, count)| (vec![("pipeline", name.as_str()), ("format", format.as_str())], *count));
-        counters(out, "aludel_pipeline_parsed_events", "Events by the format that parsed them", None, parsed)?;
+        let parsed = parsed.iter().map(|(name, format, count)| {
+            (vec![("pipeline", name.as_str()), ("format", format.as_str())], *count)
+        });
+        counters(
+            out,
+            "aludel_pipeline_parsed_events",
+            "Events by the format that parsed them",
+            None,
+            parsed,
+        )?;
         for (metric, help, table) in [
             ("aludel_pipeline_unparsed_events", "Events that no format took", 0),
             ("aludel_pipeline_dropped_events", "Events dropped by a step", 1),
@@ -99,12 +106,17 @@ impl Page {
         let bytes = of().map(|(labels, stats)| (labels, stats.bytes));
         counters(out, "aludel_sink_encoded", "Encoded bytes handed to a sink", Some(Unit::Bytes), bytes)?;
         let rejected = self.0.sinks.iter().flat_map(|(name, stats)| {
-            stats
-                .rejected
-                .iter()
-                .map(move |(reason, count)| (vec![("sink", name.as_str()), ("reason", reason.as_str())], *count))
+            stats.rejected.iter().map(move |(reason, count)| {
+                (vec![("sink", name.as_str()), ("reason", reason.as_str())], *count)
+            })
         });
-        counters(out, "aludel_sink_rejected_events", "Events that a destination refused for good", None, rejected)?;
+        counters(
+            out,
+            "aludel_sink_rejected_events",
+            "Events that a destination refused for good",
+            None,
+            rejected,
+        )?;
         let trouble = of().map(|(labels, stats)| (labels, u64::from(stats.trouble.is_some())));
         gauges(out, "aludel_sink_troubled", "1 while a sink cannot deliver", None, trouble)
     }

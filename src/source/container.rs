@@ -38,7 +38,13 @@ impl<'a> Container<'a> {
         if parts.next().is_some() || !is_id(id) {
             return None;
         }
-        Some(Self { pod: Some(pod), namespace: Some(namespace), container: Some(container), id: Some(id), pod_uid: None })
+        Some(Self {
+            pod: Some(pod),
+            namespace: Some(namespace),
+            container: Some(container),
+            id: Some(id),
+            pod_uid: None,
+        })
     }
 
     fn of_docker(file: &'a str, folder: &'a str) -> Option<Self> {
@@ -82,7 +88,10 @@ mod tests {
         assert_eq!(Container::from_path(&path).id, Some(id.as_str()));
 
         let found = Container::from_path("/var/log/pods/shop_web-0_0f1e2d3c-aaaa/nginx/0.log");
-        assert_eq!((found.pod, found.namespace, found.container), (Some("web-0"), Some("shop"), Some("nginx")));
+        assert_eq!(
+            (found.pod, found.namespace, found.container),
+            (Some("web-0"), Some("shop"), Some("nginx"))
+        );
         assert_eq!(found.pod_uid, Some("0f1e2d3c-aaaa"));
 
         for path in ["/var/log/nginx/access.log", "", "a_b_c.log", "/x_y_z-nothex.log", "stdin"] {
