@@ -97,6 +97,14 @@ impl Body {
             if columns.is_empty() { Payload::Bytes(bytes.into()) } else { Payload::Columns(columns) };
         joined
     }
+
+    /// Size of the payload in bytes.
+    pub fn payload_bytes(&self) -> usize {
+        match &self.payload {
+            Payload::Bytes(bytes) => bytes.len(),
+            Payload::Columns(_) => self.bytes,
+        }
+    }
 }
 
 /// A row that the destination will never take.

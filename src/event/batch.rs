@@ -107,6 +107,10 @@ pub struct Run {
     pub stream: Arc<Stream>,
     /// How its lines are wrapped.
     pub origin: Origin,
+    /// Where this process began to read the stream generation: all below was settled before, or skipped on
+    /// purpose. The same in every run of the stream; an open message may be handed on later than its neighbours,
+    /// so the lowest range seen so far does not tell.
+    pub from: u64,
     /// Index range in [`Batch::messages`].
     pub messages: Range<u32>,
     /// The bytes of the stream that these messages (and separators, and blank lines) cover: disjoint, ascending.

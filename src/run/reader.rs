@@ -76,6 +76,13 @@ impl Reader {
         }
     }
 
+    /// Hands on what the batch holds, then ends: what was not read stays in the stream.
+    pub fn stop(&mut self, unix_ns: i64) -> Read {
+        self.ended = true;
+        let holds = !self.batch.messages.is_empty() || !self.batch.runs.is_empty();
+        if holds { Read::Job(self.take(unix_ns)) } else { Read::End }
+    }
+
     fn take(&mut self, unix_ns: i64) -> Job {
         self.opened = None;
         let mut batch = std::mem::take(&mut self.batch);
