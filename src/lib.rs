@@ -19,7 +19,7 @@
 //! | [`format`], [`grammar`] | parsers in nom; grammar files and their plans | words, (grammar → format) |
 //! | [`expr`], [`lang`] | functions and evaluation; lex, parse, check, print | words, (lang → expr) |
 //! | [`step`] | one pipeline step per file | words, expr, format, grammar |
-//! | [`source`], [`sink`], [`spool`] | the rims, as state machines over the seams | words, frame |
+//! | [`source`], [`sink`], [`spool`] | the rims, as state machines over the seams | words, frame, (spool → source) |
 //! | [`catalog`] | the lists: the only file that names every component | all above |
 //! | [`run`], [`replay`], [`observe`] | plan → workers, budget, shutdown; virtual-time runs; metrics | catalog, lang |
 //! | [`cli`] | one file per subcommand | all |
@@ -38,4 +38,5 @@ pub mod seam;
 pub mod signature;
 pub mod sink;
 pub mod source;
+pub mod spool;
 pub mod step;

@@ -4,13 +4,17 @@
 //! Everything below the rims takes time as an argument; only this module and the simulation know where it comes
 //! from. Nothing here is asynchronous: the rims are state machines that are stepped.
 
+mod inotify;
 mod real;
+mod record_log;
+pub mod sim;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use real::{RealClock, RealFs};
+pub use record_log::{FRAME_BODY_BYTES_MAX, FRAME_HEAD_BYTES, RecordLog, write_frame};
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, and since an arbitrary start.
 pub trait Clock: Send + Sync {
@@ -92,4 +96,37 @@ pub trait Fs: Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes names in a folder durable.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Hints about changes, where the file system gives them.
+    fn watcher(&self) -> io::Result<Option<Box<dyn Watcher>>> {
+        Ok(None)
+    }
+}
+
+/// A folder or file that a [`Watcher`] watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WatchId(pub i32);
+
+/// Something changed, perhaps. Hints may be late, doubled or missing: the sweep is the truth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// The content of a watched file changed, or of the file of this name in a watched folder.
+    Content(WatchId, Option<std::ffi::OsString>),
+    /// A name in a watched folder came or went, or the watched thing itself did.
+    Name(WatchId, Option<std::ffi::OsString>),
+    /// The watch is no more.
+    Ended(WatchId),
+    /// Hints were lost: look at everything.
+    Overflow,
+}
+
+/// Tells when to look at a file before its turn.
+pub trait Watcher: Send {
+    /// Watches a folder or a file, links followed. Watching the same thing again gives the same number.
+    fn watch(&mut self, path: &Path) -> io::Result<WatchId>;
+    /// Stops a watch.
+    fn unwatch(&mut self, watch: WatchId);
+    /// Appends the hints that have come.
+    fn poll(&mut self, hints: &mut Vec<Hint>);
+    /// A descriptor that is readable when there are hints.
+    fn fd(&self) -> std::os::fd::BorrowedFd<'_>;
 }

@@ -2,6 +2,8 @@
 
 #[path = "all/disk.rs"]
 mod disk;
+#[path = "all/cursor_log.rs"]
+mod cursor_log;
 #[path = "all/layers.rs"]
 mod layers;
 #[path = "all/plain_sinks.rs"]

@@ -45,6 +45,11 @@ impl Ranges {
         }
     }
 
+    /// The start of the first range at or after `from`.
+    pub fn next_start(&self, from: u64) -> Option<u64> {
+        self.0.range(from..).next().map(|(&start, _)| start)
+    }
+
     /// Forgets all below `position`.
     pub fn drop_below(&mut self, position: u64) {
         while let Some((&start, &end)) = self.0.first_key_value() {

@@ -6,7 +6,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{Clock, File, FileId, FileKind, FileStat, Fs};
+use super::inotify::Inotify;
+use super::{Clock, File, FileId, FileKind, FileStat, Fs, Watcher};
 
 /// The machine's clocks.
 #[derive(Clone, Copy, Debug)]
@@ -126,5 +127,9 @@ impl Fs for RealFs {
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         fs::File::open(folder)?.sync_all()
+    }
+
+    fn watcher(&self) -> io::Result<Option<Box<dyn Watcher>>> {
+        Ok(Some(Box::new(Inotify::new()?)))
     }
 }

@@ -16,7 +16,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("step", &["expr", "format", "grammar"]),
     ("source", &["frame"]),
     ("sink", &["frame"]),
-    ("spool", &["frame"]),
+    ("spool", &["frame", "source"]),
     ("catalog", &["frame", "format", "grammar", "expr", "lang", "step", "source", "sink", "spool"]),
     ("run", &["catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "spool", "observe"]),
     ("replay", &["catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),

@@ -1,0 +1,199 @@
+//! An append-only file of checksummed records: what the cursor log and the identity log are made of.
+//!
+//! In: whole frames (length, CRC-32, body; all little-endian `u32`s). Out, at the next start: every frame whose
+//! checksum fits, in order. A torn tail is cut, damage in the middle is skipped; both are said, neither stops a
+//! start. What a body means is the caller's.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{File, Fs};
+
+/// Bytes of length and checksum before a body.
+pub const FRAME_HEAD_BYTES: usize = 8;
+
+/// Longest body that is believed when a log is read back: a damaged length must not ask for the whole memory.
+pub const FRAME_BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// A log below this size is never rewritten: the file system hands out blocks, not bytes.
+const REWRITE_BYTES_MIN: u64 = 1024 * 1024;
+
+/// A log is rewritten when it is this many times as large as what is live in it.
+const REWRITE_FACTOR: u64 = 4;
+
+/// Bytes that one read asks for while a log is read back.
+const LOAD_BYTES: usize = 256 * 1024;
+
+/// Appends a frame around `body`.
+pub fn write_frame(body: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    out.extend_from_slice(&crc32fast::hash(body).to_le_bytes());
+    out.extend_from_slice(body);
+}
+
+/// What the start of some bytes is.
+enum Frame {
+    /// A frame of this many bytes, head included.
+    Whole(usize),
+    /// Perhaps the start of a frame: more bytes are needed to say.
+    Short,
+    /// No frame starts here.
+    Bad,
+}
+
+fn frame_at(bytes: &[u8]) -> Frame {
+    let word =
+        |at: usize| bytes.get(at..at + 4).and_then(|b| <[u8; 4]>::try_from(b).ok()).map(u32::from_le_bytes);
+    let (Some(length), Some(checksum)) = (word(0), word(4)) else { return Frame::Short };
+    // An empty body has the checksum 0, so that a stretch of zeros would be a row of frames.
+    if length == 0 || length as usize > FRAME_BODY_BYTES_MAX {
+        return Frame::Bad;
+    }
+    let end = FRAME_HEAD_BYTES + length as usize;
+    match bytes.get(FRAME_HEAD_BYTES..end) {
+        None => Frame::Short,
+        Some(body) if crc32fast::hash(body) == checksum => Frame::Whole(end),
+        Some(_) => Frame::Bad,
+    }
+}
+
+/// The log, open for appending.
+pub struct RecordLog {
+    fs: Arc<dyn Fs>,
+    path: PathBuf,
+    file: Box<dyn File>,
+    size: u64,
+    unsynced: bool,
+    /// An append or a sync failed: what is on the disk is not known, so the next sync must be a rewrite.
+    broken: bool,
+}
+
+impl RecordLog {
+    /// Opens or makes the log and gives every whole frame to `each`, oldest first. Also returns what was wrong
+    /// with the file, for people.
+    pub fn open(
+        fs: Arc<dyn Fs>,
+        path: &Path,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<(Self, Vec<String>)> {
+        let file = fs.open_append(path)?;
+        let (end, mut warnings) = load(&*file, path, each)?;
+        let size = file.stat()?.size;
+        if size > end {
+            warnings.push(format!("{}: cut {} bytes of a torn last record", path.display(), size - end));
+            file.truncate(end)?;
+            file.sync()?;
+        }
+        if size == 0
+            && let Some(folder) = path.parent()
+        {
+            fs.sync_folder(folder)?;
+        }
+        let log = Self { fs, path: path.into(), file, size: end, unsynced: false, broken: false };
+        Ok((log, warnings))
+    }
+
+    /// Appends whole frames. After an error the file is as it was, or will be written anew.
+    pub fn append(&mut self, frames: &[u8]) -> io::Result<()> {
+        if frames.is_empty() {
+            return Ok(());
+        }
+        self.unsynced = true;
+        if let Err(error) = self.file.append(frames) {
+            self.broken |= self.file.truncate(self.size).is_err();
+            return Err(error);
+        }
+        self.size += frames.len() as u64;
+        Ok(())
+    }
+
+    /// Makes what was appended durable. Nothing is written when nothing was appended.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if !self.unsynced {
+            return Ok(());
+        }
+        // After a failed fsync the kernel may have dropped the pages, and a second one succeeds without them.
+        self.file.sync().inspect_err(|_| self.broken = true)?;
+        self.unsynced = false;
+        Ok(())
+    }
+
+    /// Bytes in the file.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether the file must be written anew: it grew too large for what is live in it, or it is not sound.
+    pub fn wants_rewrite(&self, live_bytes: u64) -> bool {
+        self.broken
+            || (self.size > REWRITE_BYTES_MIN && self.size > live_bytes.saturating_mul(REWRITE_FACTOR))
+    }
+
+    /// Replaces the content: written aside, fsynced, renamed over the log, folder fsynced.
+    pub fn rewrite(&mut self, frames: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".new");
+        let aside = PathBuf::from(name);
+        let file = self.fs.open_append(&aside)?;
+        file.truncate(0)?;
+        let mut size = 0;
+        let mut pending = Vec::new();
+        for frame in frames {
+            pending.extend_from_slice(&frame);
+            if pending.len() >= LOAD_BYTES {
+                file.append(&pending)?;
+                size += pending.len() as u64;
+                pending.clear();
+            }
+        }
+        file.append(&pending)?;
+        size += pending.len() as u64;
+        file.sync()?;
+        self.fs.rename(&aside, &self.path)?;
+        if let Some(folder) = self.path.parent() {
+            self.fs.sync_folder(folder)?;
+        }
+        (self.file, self.size, self.unsynced, self.broken) = (file, size, false, false);
+        Ok(())
+    }
+}
+
+/// Reads all frames; returns where the last whole one ends.
+fn load(file: &dyn File, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<(u64, Vec<String>)> {
+    let mut warnings = Vec::new();
+    let mut bytes: Vec<u8> = Vec::new();
+    // `start` is the position of `bytes[0]`; `at` is where the next frame is looked for.
+    let (mut start, mut at, mut end) = (0u64, 0usize, 0u64);
+    let mut more = true;
+    loop {
+        match frame_at(bytes.get(at..).unwrap_or(&[])) {
+            Frame::Whole(length) => {
+                let here = start + at as u64;
+                if here > end {
+                    warnings.push(format!(
+                        "{}: skipped {} damaged bytes at {end}",
+                        path.display(),
+                        here - end
+                    ));
+                }
+                each(&bytes[at..at + length]);
+                at += length;
+                end = start + at as u64;
+            }
+            Frame::Short if more => {
+                bytes.drain(..at);
+                start += at as u64;
+                at = 0;
+                let filled = bytes.len();
+                bytes.resize(filled + LOAD_BYTES, 0);
+                let read = file.read_at(start + filled as u64, &mut bytes[filled..])?;
+                bytes.truncate(filled + read);
+                more = read > 0;
+            }
+            // A length that reaches past the end of the file may be damage with whole frames behind it.
+            Frame::Short | Frame::Bad if at < bytes.len() => at += 1,
+            Frame::Short | Frame::Bad => return Ok((end, warnings)),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What is kept on disk so that nothing is lost: the data folder, the cursor log, and what each sink has settled.
+//!
+//! Sees no network and no pipeline; all files go through [`crate::seam::Fs`], except the lock, which is the
+//! kernel's.
+
+mod cursor_log;
+mod data_dir;
+mod settle;
+
+pub use cursor_log::{CursorLog, Cursors};
+pub use data_dir::{DataDir, DataDirError, HOST_ID_BYTES, host_id};
+pub use settle::{Account, Fate, Tracker};

@@ -1,0 +1,220 @@
+//! The cursor log: the newest [`CursorRecord`] of every (stream, generation, sink), in one append-only file.
+//!
+//! In: records that changed. Out, at the next start: where to read from, and what each sink need not be offered
+//! again. Writes are in proportion to what changed, never to what is known.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::position::{CursorRecord, Ranges, StreamId, decode_record, encode_record};
+use crate::seam::{Fs, RecordLog};
+use crate::source::Resume;
+
+/// Name of the file in the data folder.
+const FILE: &str = "cursors.log";
+
+/// What one sink has settled of one stream.
+#[derive(Clone, Debug, Default)]
+struct Cursor {
+    low: u64,
+    settled: Ranges,
+    record_bytes: u64,
+}
+
+/// Cursors by stream and generation, then by the sink's number in [`Table::sinks`].
+#[derive(Debug, Default)]
+struct Table {
+    sinks: Vec<Box<str>>,
+    streams: HashMap<(StreamId, u16), Vec<(usize, Cursor)>>,
+    live_bytes: u64,
+}
+
+impl Table {
+    fn sink(&mut self, name: &str) -> usize {
+        match self.sinks.iter().position(|known| **known == *name) {
+            Some(at) => at,
+            None => {
+                self.sinks.push(name.into());
+                self.sinks.len() - 1
+            }
+        }
+    }
+
+    fn put(&mut self, record: &CursorRecord, record_bytes: u64) {
+        let sink = self.sink(&record.sink);
+        let cursors = self.streams.entry((record.stream, record.generation)).or_default();
+        let cursor = Cursor { low: record.low, settled: record.settled.clone(), record_bytes };
+        self.live_bytes += record_bytes;
+        match cursors.iter_mut().find(|(known, _)| *known == sink) {
+            Some((_, known)) => {
+                self.live_bytes -= known.record_bytes;
+                *known = cursor;
+            }
+            None => cursors.push((sink, cursor)),
+        }
+    }
+
+    fn record(&self, stream: StreamId, generation: u16, sink: usize, cursor: &Cursor) -> CursorRecord {
+        CursorRecord {
+            stream,
+            generation,
+            sink: self.sinks[sink].clone(),
+            low: cursor.low,
+            settled: cursor.settled.clone(),
+        }
+    }
+
+    fn get(&self, stream: StreamId, generation: u16, sink: &str) -> Option<&Cursor> {
+        let sink = self.sinks.iter().position(|known| **known == *sink)?;
+        let cursors = self.streams.get(&(stream, generation))?;
+        cursors.iter().find(|(known, _)| *known == sink).map(|(_, cursor)| cursor)
+    }
+}
+
+/// The log, open for writing.
+pub struct CursorLog {
+    log: RecordLog,
+    table: Arc<RwLock<Table>>,
+    pending: Vec<u8>,
+}
+
+impl CursorLog {
+    /// Reads the log in a data folder, or starts one. Damage is cut out and described in the second value; it
+    /// costs repeated events with the same ids, never a start.
+    pub fn open(fs: Arc<dyn Fs>, data_dir: &Path) -> io::Result<(Self, Vec<String>)> {
+        let mut table = Table::default();
+        let mut newer = 0usize;
+        let mut each = |frame: &[u8]| match decode_record(frame) {
+            Ok((record, length)) => table.put(&record, length as u64),
+            Err(_) => newer += 1,
+        };
+        let (log, mut warnings) = RecordLog::open(fs, &data_dir.join(FILE), &mut each)?;
+        if newer > 0 {
+            warnings
+                .push(format!("{FILE}: {newer} records were written by a later version and are not used"));
+        }
+        Ok((Self { log, table: Arc::new(RwLock::new(table)), pending: Vec::new() }, warnings))
+    }
+
+    /// Notes a record; it is durable after the next [`CursorLog::commit`].
+    pub fn put(&mut self, record: &CursorRecord) {
+        let start = self.pending.len();
+        encode_record(record, &mut self.pending);
+        let length = (self.pending.len() - start) as u64;
+        self.table.write().unwrap_or_else(PoisonError::into_inner).put(record, length);
+    }
+
+    /// Takes in what a sink has settled by its own records (an archive's epochs): never less than was known.
+    pub fn merge(&mut self, record: &CursorRecord) {
+        let mut merged = record.clone();
+        if let Some(known) = self.get(record.stream, record.generation, &record.sink) {
+            for range in known.settled.iter() {
+                merged.settled.insert(range);
+            }
+            merged.low = merged.low.max(known.low);
+        }
+        merged.low = merged.settled.first_gap(merged.low);
+        merged.settled.drop_below(merged.low);
+        if self.get(record.stream, record.generation, &record.sink).as_ref() != Some(&merged) {
+            self.put(&merged);
+        }
+    }
+
+    /// The newest record of a stream and sink.
+    pub fn get(&self, stream: StreamId, generation: u16, sink: &str) -> Option<CursorRecord> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let cursor = table.get(stream, generation, sink)?;
+        Some(CursorRecord {
+            stream,
+            generation,
+            sink: sink.into(),
+            low: cursor.low,
+            settled: cursor.settled.clone(),
+        })
+    }
+
+    /// Forgets a stream that will never be read again. Its records leave the file at the next compaction.
+    pub fn forget(&mut self, stream: StreamId, generation: u16) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let gone = table.streams.remove(&(stream, generation)).unwrap_or_default();
+        table.live_bytes -= gone.iter().map(|(_, cursor)| cursor.record_bytes).sum::<u64>();
+    }
+
+    /// Makes all that was put durable, in one write and one fsync. Compacts when the file has grown too large
+    /// for what is live in it. After an error everything is still pending, and the next call tries again.
+    pub fn commit(&mut self) -> io::Result<()> {
+        self.log.append(&self.pending)?;
+        self.pending.clear();
+        let live_bytes = self.table.read().unwrap_or_else(PoisonError::into_inner).live_bytes;
+        if self.log.wants_rewrite(live_bytes) {
+            return self.compact();
+        }
+        self.log.sync()
+    }
+
+    /// Writes the file anew with only the newest record of each cursor.
+    pub fn compact(&mut self) -> io::Result<()> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let mut frames = table.streams.iter().flat_map(|(&(stream, generation), cursors)| {
+            cursors.iter().map({
+                let table = &table;
+                move |(sink, cursor)| {
+                    let mut frame = Vec::new();
+                    encode_record(&table.record(stream, generation, *sink, cursor), &mut frame);
+                    frame
+                }
+            })
+        });
+        self.log.rewrite(&mut frames)
+    }
+
+    /// Bytes in the file.
+    pub fn size(&self) -> u64 {
+        self.log.size()
+    }
+
+    /// The view that sources resume from. `sinks` are all sinks in the plan's order, each with whether it is
+    /// required; later records are seen.
+    pub fn cursors(&self, sinks: &[(&str, bool)]) -> Cursors {
+        let sinks = sinks.iter().map(|(name, required)| ((*name).into(), *required)).collect();
+        Cursors { table: Arc::clone(&self.table), sinks }
+    }
+}
+
+/// The cursors of one plan's sinks.
+#[derive(Clone, Debug)]
+pub struct Cursors {
+    table: Arc<RwLock<Table>>,
+    sinks: Vec<(Box<str>, bool)>,
+}
+
+impl Resume for Cursors {
+    fn position(&self, stream: StreamId, generation: u16) -> Option<u64> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        if !table.streams.contains_key(&(stream, generation)) {
+            return None;
+        }
+        // A sink without a record has settled nothing yet. Where no sink is required, all are asked.
+        let any_required = self.sinks.iter().any(|(_, required)| *required);
+        let asked = self.sinks.iter().filter(|(_, required)| *required || !any_required);
+        asked.map(|(name, _)| table.get(stream, generation, name).map_or(0, |cursor| cursor.low)).min()
+    }
+
+    fn settled(&self, stream: StreamId, generation: u16) -> Option<Arc<[Ranges]>> {
+        let from = self.position(stream, generation)?;
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let of_sink = |(name, _): &(Box<str>, bool)| {
+            let mut set = Ranges::default();
+            if let Some(cursor) = table.get(stream, generation, name) {
+                set = cursor.settled.clone();
+                set.insert(from..cursor.low.max(from));
+                set.drop_below(from);
+            }
+            set
+        };
+        let sets: Arc<[Ranges]> = self.sinks.iter().map(of_sink).collect();
+        sets.iter().any(|set| !set.is_empty()).then_some(sets)
+    }
+}

@@ -1,0 +1,334 @@
+//! What each sink has settled of each stream, and the ledger in source bytes. Pure bookkeeping, per run of rows.
+//!
+//! In: ranges handed to the workers, ranges that a sink is done with and what became of their bytes, gaps. Out:
+//! low marks, cursor records that changed, and per (source, sink) the sum
+//! `head = earlier + delivered + dropped + rejected + gap + in flight`, each side counted on its own.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::position::{CursorRecord, Ranges, Stream, StreamId};
+
+/// What became of the bytes of a run, as far as they were not delivered. The rest of the run was.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fate<'a> {
+    /// Bytes that the pipeline dropped, by the reason it gave.
+    pub dropped: &'a [(Arc<str>, u64)],
+    /// Bytes that went to the dead letters, by reason.
+    pub rejected: &'a [(Arc<str>, u64)],
+}
+
+/// The ledger of one (source, sink), in source bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Everything that was read, gaps included.
+    pub head: u64,
+    /// Read again, and settled before this start.
+    pub earlier: u64,
+    /// The sink has it, separators and blank lines included.
+    pub delivered: u64,
+    /// The pipeline dropped it, by reason.
+    pub dropped: BTreeMap<Arc<str>, u64>,
+    /// Dead letters, by reason.
+    pub rejected: BTreeMap<Arc<str>, u64>,
+    /// Can never be read; known bytes only.
+    pub gap: u64,
+    /// Handed on and not yet settled.
+    pub in_flight: u64,
+}
+
+impl Account {
+    /// Whether every byte that was read is accounted for, once.
+    pub fn balances(&self) -> bool {
+        let sum = |map: &BTreeMap<Arc<str>, u64>| map.values().sum::<u64>();
+        let known = self.earlier + self.delivered + self.gap + self.in_flight;
+        self.head == known + sum(&self.dropped) + sum(&self.rejected)
+    }
+}
+
+/// How far one sink is with one stream.
+#[derive(Clone, Debug, Default)]
+struct Progress {
+    sink: usize,
+    low: u64,
+    above: Ranges,
+}
+
+impl Progress {
+    /// Adds a range; returns the bytes that were not in before.
+    fn settle(&mut self, range: Range<u64>) -> u64 {
+        let range = range.start.max(self.low)..range.end;
+        if range.is_empty() {
+            return 0;
+        }
+        let before = self.above.total();
+        self.above.insert(range);
+        let new = self.above.total() - before;
+        self.low = self.above.first_gap(self.low);
+        self.above.drop_below(self.low);
+        new
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    source: usize,
+    /// Handed on, above the lowest low mark.
+    handed: Ranges,
+    sinks: Vec<Progress>,
+}
+
+/// One source: its name, and an account for each sink that it feeds.
+#[derive(Clone, Debug)]
+struct Source {
+    name: Box<str>,
+    accounts: Vec<(usize, Account)>,
+}
+
+/// All streams of the process.
+#[derive(Clone, Debug, Default)]
+pub struct Tracker {
+    sinks: Vec<Box<str>>,
+    sources: Vec<Source>,
+    streams: HashMap<(StreamId, u16), Entry>,
+    dirty: BTreeSet<(StreamId, u16, usize)>,
+}
+
+impl Tracker {
+    /// A tracker for these sinks; a sink's number is its place in the list.
+    pub fn new(sinks: &[&str]) -> Self {
+        Self { sinks: sinks.iter().map(|name| (*name).into()).collect(), ..Self::default() }
+    }
+
+    /// Names a source and the sinks that it feeds.
+    pub fn source(&mut self, name: &str, sinks: &[usize]) {
+        let accounts = sinks.iter().map(|&sink| (sink, Account::default())).collect();
+        self.sources.push(Source { name: name.into(), accounts });
+    }
+
+    /// Notes ranges that go to the workers. For the first ones of a stream, all below counts as settled (it was
+    /// settled before, or skipped by `start = end`), and `settled` says what each sink, by its number, had
+    /// settled above.
+    pub fn handed(&mut self, stream: &Stream, ranges: &[Range<u64>], settled: Option<&[Ranges]>) {
+        let Some(first) = ranges.iter().map(|range| range.start).min() else { return };
+        let Some(source) = self.sources.iter().position(|source| *source.name == *stream.source) else {
+            return;
+        };
+        let accounts = &mut self.sources[source].accounts;
+        let entry = self.streams.entry((stream.id, stream.generation)).or_insert_with(|| Entry {
+            source,
+            handed: Ranges::default(),
+            sinks: accounts
+                .iter()
+                .map(|(sink, _)| Progress { sink: *sink, low: first, above: Ranges::default() })
+                .collect(),
+        });
+        for progress in &mut entry.sinks {
+            for range in settled.and_then(|sets| sets.get(progress.sink)).into_iter().flat_map(Ranges::iter) {
+                progress.above.insert(range.start.max(progress.low)..range.end.max(progress.low));
+            }
+            progress.low = progress.above.first_gap(progress.low);
+            progress.above.drop_below(progress.low);
+        }
+        let low = entry.sinks.iter().map(|progress| progress.low).min().unwrap_or(0);
+        for range in ranges {
+            for part in missing(&entry.handed, range.start.max(low)..range.end) {
+                let length = part.end - part.start;
+                for ((_, account), progress) in accounts.iter_mut().zip(&entry.sinks) {
+                    let open = unsettled(progress, &part);
+                    account.head += length;
+                    account.in_flight += open;
+                    account.earlier += length - open;
+                }
+            }
+            entry.handed.insert(range.clone());
+        }
+    }
+
+    /// Notes that a sink is done with ranges of a stream, and what became of them.
+    pub fn settled(&mut self, sink: usize, stream: &Stream, ranges: &[Range<u64>], fate: Fate<'_>) {
+        let key = (stream.id, stream.generation);
+        let Some(entry) = self.streams.get_mut(&key) else { return };
+        let accounts = &mut self.sources[entry.source].accounts;
+        let both = accounts.iter_mut().zip(&mut entry.sinks).find(|((number, _), _)| *number == sink);
+        let Some(((_, account), progress)) = both else { return };
+        let mut new: u64 = ranges.iter().map(|range| progress.settle(range.clone())).sum();
+        if new == 0 {
+            return;
+        }
+        account.in_flight -= new.min(account.in_flight);
+        for (reasons, map) in [(fate.dropped, &mut account.dropped), (fate.rejected, &mut account.rejected)] {
+            for (reason, bytes) in reasons {
+                // After a restart some of a run may have been settled before: a part is never more than the new.
+                let bytes = (*bytes).min(new);
+                new -= bytes;
+                *map.entry(Arc::clone(reason)).or_default() += bytes;
+            }
+        }
+        account.delivered += new;
+        self.dirty.insert((key.0, key.1, sink));
+        trim(entry);
+    }
+
+    /// Notes bytes that can never be read. What a sink had settled of them stays delivered; the rest is its gap.
+    pub fn gap(&mut self, stream: &Stream, range: Range<u64>) {
+        self.handed(stream, std::slice::from_ref(&range), None);
+        let key = (stream.id, stream.generation);
+        let Some(entry) = self.streams.get_mut(&key) else { return };
+        let accounts = &mut self.sources[entry.source].accounts;
+        for ((sink, account), progress) in accounts.iter_mut().zip(&mut entry.sinks) {
+            let new = progress.settle(range.clone());
+            account.in_flight -= new.min(account.in_flight);
+            account.gap += new;
+            self.dirty.insert((key.0, key.1, *sink));
+        }
+        trim(entry);
+    }
+
+    /// The low mark of a stream: every sink has settled all below. `None` for an unknown stream.
+    pub fn low(&self, stream: &Stream) -> Option<u64> {
+        let entry = self.streams.get(&(stream.id, stream.generation))?;
+        entry.sinks.iter().map(|progress| progress.low).min()
+    }
+
+    /// The cursor records that changed since the last call.
+    pub fn dirty(&mut self) -> Vec<CursorRecord> {
+        let dirty = std::mem::take(&mut self.dirty);
+        let record = |(stream, generation, sink): (StreamId, u16, usize)| {
+            let entry = self.streams.get(&(stream, generation))?;
+            let progress = entry.sinks.iter().find(|progress| progress.sink == sink)?;
+            Some(CursorRecord {
+                stream,
+                generation,
+                sink: self.sinks.get(sink)?.clone(),
+                low: progress.low,
+                settled: progress.above.clone(),
+            })
+        };
+        dirty.into_iter().filter_map(record).collect()
+    }
+
+    /// Whether any record changed since [`Tracker::dirty`].
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Forgets a stream that will never be read again; its account stays.
+    pub fn forget(&mut self, stream: StreamId, generation: u16) {
+        self.streams.remove(&(stream, generation));
+    }
+
+    /// The ledger: source, sink, account.
+    pub fn accounts(&self) -> impl Iterator<Item = (&str, &str, &Account)> {
+        self.sources.iter().flat_map(|source| {
+            source
+                .accounts
+                .iter()
+                .filter_map(|(sink, account)| Some((&*source.name, &**self.sinks.get(*sink)?, account)))
+        })
+    }
+}
+
+/// The parts of a range that are not in a set.
+fn missing(set: &Ranges, range: Range<u64>) -> Vec<Range<u64>> {
+    let mut parts = Vec::new();
+    let mut at = set.first_gap(range.start);
+    while at < range.end {
+        let end = set.next_start(at).unwrap_or(range.end).min(range.end);
+        parts.push(at..end);
+        at = set.first_gap(end);
+    }
+    parts
+}
+
+/// Bytes of a range that a sink has not settled.
+fn unsettled(progress: &Progress, range: &Range<u64>) -> u64 {
+    let range = range.start.max(progress.low)..range.end.max(progress.low);
+    missing(&progress.above, range).iter().map(|part| part.end - part.start).sum()
+}
+
+fn trim(entry: &mut Entry) {
+    if let Some(low) = entry.sinks.iter().map(|progress| progress.low).min() {
+        entry.handed.drop_below(low);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn stream() -> Stream {
+        Stream { id: StreamId(1), generation: 0, source: "pods".into(), path: "/a.log".into() }
+    }
+
+    fn tracker() -> Tracker {
+        let mut tracker = Tracker::new(&["es", "archive"]);
+        tracker.source("pods", &[0, 1]);
+        tracker
+    }
+
+    #[test]
+    fn a_low_mark_waits_for_the_slowest_sink() {
+        let (mut tracker, stream) = (tracker(), stream());
+        tracker.handed(&stream, &[0..100, 100..250], None);
+        tracker.settled(0, &stream, &[100..250], Fate::default());
+        assert_eq!(tracker.low(&stream), Some(0));
+        tracker.settled(0, &stream, &[0..100], Fate::default());
+        tracker.settled(1, &stream, &[0..100], Fate::default());
+        assert_eq!(tracker.low(&stream), Some(100));
+        let lows: Vec<_> = tracker.dirty().into_iter().map(|record| (record.sink, record.low)).collect();
+        assert_eq!(lows, [("es".into(), 250), ("archive".into(), 100)]);
+        assert!(!tracker.is_dirty());
+    }
+
+    #[test]
+    fn what_was_settled_before_is_not_delivered_again() {
+        let (mut tracker, stream) = (tracker(), stream());
+        let mut ahead = Ranges::default();
+        ahead.insert(40..90);
+        tracker.handed(&stream, &[40..120], Some(&[ahead, Ranges::default()]));
+        tracker.settled(0, &stream, &[40..120], Fate::default());
+        tracker.gap(&stream, 120..150);
+        let accounts: Vec<_> = tracker.accounts().map(|(_, sink, account)| (sink, account.clone())).collect();
+        let (es, archive) = (&accounts[0].1, &accounts[1].1);
+        assert_eq!((es.earlier, es.delivered, es.gap, es.in_flight), (50, 30, 30, 0));
+        assert_eq!((archive.earlier, archive.delivered, archive.gap, archive.in_flight), (0, 0, 30, 80));
+    }
+
+    proptest! {
+        /// In whichever order runs are handed on, settled, settled again or lost, every account balances.
+        #[test]
+        fn every_byte_is_accounted_for(steps in prop::collection::vec((0u8..5, 0u64..12, 1u64..4, 0u64..20), 1..60)) {
+            let (mut tracker, stream) = (tracker(), stream());
+            let mut head = 0;
+            let reason: Arc<str> = "health check".into();
+            for (what, at, runs, bytes) in steps {
+                let range = at * 10..(at + runs) * 10;
+                match what {
+                    0 | 1 => {
+                        tracker.handed(&stream, &[head..head + bytes + 1], None);
+                        head += bytes + 1;
+                    }
+                    2 | 3 => {
+                        let sink = usize::from(what - 2);
+                        let range = range.start.min(head)..range.end.min(head);
+                        let lost = [(Arc::clone(&reason), bytes.min(range.end - range.start))];
+                        let fate = Fate { dropped: &lost, rejected: &[] };
+                        tracker.settled(sink, &stream, &[range], fate);
+                    }
+                    _ if head > 0 => {
+                        tracker.gap(&stream, range.start.min(head)..head);
+                    }
+                    _ => {}
+                }
+                for (_, sink, account) in tracker.accounts() {
+                    prop_assert!(account.balances(), "{sink}: {account:?}");
+                    prop_assert_eq!(account.head, head);
+                }
+            }
+        }
+    }
+}
