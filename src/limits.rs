@@ -88,3 +88,6 @@ pub const PARQUET_BUFFER_BYTES: usize = 24 * 1024 * 1024;
 pub const FILE_SYNC_BYTES: usize = 4 * 1024 * 1024;
 /// How long a `file` sink collects rows before it syncs them.
 pub const FILE_SYNC_LINGER: Duration = Duration::from_millis(100);
+
+/// Reasons by which one format's refusals are counted apart.
+pub const PARSE_REASONS_MAX: usize = 64;

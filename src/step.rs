@@ -1,1 +1,98 @@
 //! Pipeline steps, one per file, and how they are run over a row.
+//!
+//! In: a row, as parse and the steps before left it. Out: the row changed in place, or where it goes instead
+//! ([`Flow`]). A step is shared by all workers and never sees a clock, a file or another row; what it counts and
+//! where it works is in the worker's [`Context`]. A step that fails leaves the row as it was.
+//! `drop.rs` is the smallest; begin there.
+
+mod block;
+mod drop;
+mod keep;
+mod r#match;
+mod parse;
+mod reject;
+mod remove;
+mod rename;
+mod set;
+mod to;
+mod when;
+
+use crate::event::{Row, Value};
+use crate::format::Fields;
+use crate::signature::Signature;
+
+pub use block::Block;
+pub use drop::Drop;
+pub use keep::Keep;
+pub use r#match::Match;
+pub use parse::{Counts, FormatCounts, Parse};
+pub use reject::Reject;
+pub use remove::Remove;
+pub use rename::Rename;
+pub use set::Set;
+pub use to::To;
+pub use when::When;
+
+/// The steps of the language, in the order of the documentation.
+pub static SIGNATURES: &[&Signature] = &[
+    &parse::SIGNATURE,
+    &set::SIGNATURE,
+    &rename::SIGNATURE,
+    &remove::SIGNATURE,
+    &keep::SIGNATURE,
+    &drop::SIGNATURE,
+    &reject::SIGNATURE,
+    &when::SIGNATURE,
+    &r#match::SIGNATURE,
+    &to::SIGNATURE,
+];
+
+/// The number of a reason in the plan's list; reasons are counted, shown and kept with dead letters.
+pub type ReasonId = u16;
+
+/// What becomes of a row after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It goes on.
+    Next,
+    /// It is dropped and counted.
+    Drop(ReasonId),
+    /// It goes to the dead letters.
+    Reject(ReasonId),
+}
+
+/// One step of a plan.
+pub trait Step: Send + Sync {
+    /// Changes the row, or says where it goes instead.
+    fn run(&self, row: &mut Row, cx: &mut Context<'_>) -> Flow;
+}
+
+/// Takes rows as they are at a `to`: given by the runner.
+pub trait Emit {
+    /// Encodes the row for a sink, by its number in the plan.
+    fn emit(&mut self, sink: usize, row: &mut Row);
+}
+
+/// What a step may use beside the row.
+pub struct Context<'a> {
+    /// Where `to` sends rows.
+    pub outputs: &'a mut dyn Emit,
+    /// The worker's buffers and counts.
+    pub work: &'a mut Work,
+}
+
+/// Buffers and counts of one worker and plan, used again for every row.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// What formats took and refused, to be gathered by the runner.
+    pub counts: Counts,
+    /// Fields of the parse that is going on.
+    fields: Fields,
+    /// Why the formats of that parse refused the text so far.
+    reasons: Vec<&'static str>,
+    /// Values that a step has read and not yet written.
+    values: Vec<Option<Value>>,
+}
+
+#[cfg(test)]
+mod testing;

@@ -1,67 +1,103 @@
 //! Constant sets: what stands on the right of `in`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::Constant;
-use super::compare::{address, int_with_float};
+use super::compare::{address, int_with_float, same_json};
 use crate::event::{Texts, Value};
 
-/// A list of constants, looked up by hash.
+/// Constants, looked up by hash: which of several groups holds a value.
 #[derive(Debug, Default)]
 pub struct Set {
-    ints: HashSet<i64>,
-    texts: HashSet<Box<[u8]>>,
-    others: Vec<Constant>,
+    ints: HashMap<i64, usize>,
+    texts: HashMap<Box<[u8]>, usize>,
+    others: Vec<(Constant, usize)>,
 }
 
 impl Set {
-    /// A set of constants.
+    /// One group of constants.
     pub fn new(items: &[Constant]) -> Self {
         let mut set = Self::default();
-        for item in items {
-            match item {
-                Constant::Int(int) => drop(set.ints.insert(*int)),
-                Constant::Text(text) => drop(set.texts.insert(text.as_bytes().into())),
-                other => set.others.push(other.clone()),
-            }
+        set.add(items, 0);
+        set
+    }
+
+    /// Several groups; what stands in more than one belongs to the first.
+    pub fn of_groups<'a>(groups: impl IntoIterator<Item = &'a [Constant]>) -> Self {
+        let mut set = Self::default();
+        for (group, items) in groups.into_iter().enumerate() {
+            set.add(items, group);
         }
         set
+    }
+
+    fn add(&mut self, items: &[Constant], group: usize) {
+        for item in items {
+            match item {
+                Constant::Int(int) => drop(self.ints.entry(*int).or_insert(group)),
+                Constant::Text(text) => drop(self.texts.entry(text.as_bytes().into()).or_insert(group)),
+                other => self.others.push((other.clone(), group)),
+            }
+        }
     }
 
     /// Whether it holds a value, by the rules of `==`.
     #[inline]
     pub fn contains(&self, value: Value, texts: &Texts) -> bool {
+        self.group(value, texts).is_some()
+    }
+
+    /// The group that holds a value.
+    #[inline]
+    pub fn group(&self, value: Value, texts: &Texts) -> Option<usize> {
         match value {
-            Value::Text(span) | Value::Ip(span) => self.texts.contains(texts.bytes(span)),
-            Value::Int(int) if self.ints.contains(&int) => true,
-            _ if self.others.is_empty() && !matches!(value, Value::Float(_)) => false,
-            _ => self.contains_other(value, texts),
+            Value::Text(span) => self.texts.get(texts.bytes(span)).copied(),
+            Value::Ip(span) => {
+                self.texts.get(texts.bytes(span)).copied().or_else(|| self.address(texts.bytes(span)))
+            }
+            Value::Int(int) if self.others.is_empty() => self.ints.get(&int).copied(),
+            _ => self.other(value, texts),
         }
     }
 
-    fn contains_other(&self, value: Value, texts: &Texts) -> bool {
-        if let Value::Float(float) = value
-            && self.ints.iter().any(|int| int_with_float(*int, float).is_some_and(|order| order.is_eq()))
-        {
-            return true;
-        }
-        self.others.iter().any(|other| match (other, value) {
+    /// An address that is written otherwise than in the set.
+    fn address(&self, text: &[u8]) -> Option<usize> {
+        let wanted = address(text).filter(std::net::IpAddr::is_ipv6)?;
+        let found = self.texts.iter().filter(|(text, _)| address(text) == Some(wanted));
+        found.map(|(_, group)| *group).min()
+    }
+
+    fn other(&self, value: Value, texts: &Texts) -> Option<usize> {
+        let same = |int: i64, float: f64| int_with_float(int, float).is_some_and(|order| order.is_eq());
+        let int = match value {
+            Value::Int(int) => self.ints.get(&int).copied(),
+            Value::Float(float) => {
+                self.ints.iter().filter(|(int, _)| same(**int, float)).map(|(_, group)| *group).min()
+            }
+            _ => None,
+        };
+        let holds = |(other, _): &&(Constant, usize)| match (other, value) {
             (Constant::Null, Value::Null) => true,
             (Constant::Bool(a), Value::Bool(b)) => *a == b,
             (Constant::Float(a), Value::Float(b)) => *a == b,
-            (Constant::Float(a), Value::Int(b)) => int_with_float(b, *a).is_some_and(|order| order.is_eq()),
+            (Constant::Float(a), Value::Int(b)) => same(b, *a),
             (Constant::Duration(a), Value::Duration(b)) => *a == b,
             (Constant::Timestamp(a), Value::Timestamp(b)) => *a == b,
-            (Constant::List(_) | Constant::Object(_), Value::List(span) | Value::Object(span)) => {
+            (Constant::List(_), Value::List(span)) | (Constant::Object(_), Value::Object(span)) => {
                 let mut json = Vec::new();
                 other.write_json(&mut json);
-                json == texts.bytes(span)
+                same_json(&json, texts.bytes(span))
             }
             _ => false,
-        })
+        };
+        let other = self.others.iter().find(holds).map(|(_, group)| *group);
+        match (int, other) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 }
 
