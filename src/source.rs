@@ -71,6 +71,11 @@ pub trait Source: Send {
     fn finish(&mut self);
     /// What happened since the last call.
     fn notices(&mut self) -> Vec<Notice>;
+    /// Streams that were read to their end, are settled, and will never come back (the file is gone): what is kept
+    /// about them may be forgotten.
+    fn forgotten(&mut self) -> Vec<Arc<Stream>> {
+        Vec::new()
+    }
     /// Known streams and bytes not yet read, for the summary.
     fn backlog(&self) -> Backlog;
     /// A descriptor that becomes readable when the source should be stepped (inotify), if it has one.

@@ -74,6 +74,8 @@ impl Progress {
 #[derive(Clone, Debug)]
 struct Entry {
     source: usize,
+    /// Where this process began.
+    first: u64,
     /// Handed on, above the lowest low mark.
     handed: Ranges,
     sinks: Vec<Progress>,
@@ -107,30 +109,32 @@ impl Tracker {
         self.sources.push(Source { name: name.into(), accounts });
     }
 
-    /// Notes ranges that go to the workers. For the first ones of a stream, all below counts as settled (it was
-    /// settled before, or skipped by `start = end`), and `settled` says what each sink, by its number, had
-    /// settled above.
-    pub fn handed(&mut self, stream: &Stream, ranges: &[Range<u64>], settled: Option<&[Ranges]>) {
-        let Some(first) = ranges.iter().map(|range| range.start).min() else { return };
-        let Some(source) = self.sources.iter().position(|source| *source.name == *stream.source) else {
-            return;
-        };
-        let accounts = &mut self.sources[source].accounts;
-        let entry = self.streams.entry((stream.id, stream.generation)).or_insert_with(|| Entry {
-            source,
-            handed: Ranges::default(),
-            sinks: accounts
-                .iter()
-                .map(|(sink, _)| Progress { sink: *sink, low: first, above: Ranges::default() })
-                .collect(),
-        });
+    /// Notes where this process began to read a stream and what each sink, by its number, had settled above.
+    /// May be said again with every batch.
+    pub fn opened(&mut self, stream: &Stream, from: u64, settled: Option<&[Ranges]>) {
+        let Some(entry) = self.entry(stream, from) else { return };
+        let first = std::mem::replace(&mut entry.first, from);
         for progress in &mut entry.sinks {
-            for range in settled.and_then(|sets| sets.get(progress.sink)).into_iter().flat_map(Ranges::iter) {
-                progress.above.insert(range.start.max(progress.low)..range.end.max(progress.low));
+            if from < first {
+                // A gap was noted before the first batch arrived.
+                progress.above.insert(first..progress.low);
+                progress.low = from;
             }
-            progress.low = progress.above.first_gap(progress.low);
-            progress.above.drop_below(progress.low);
+            progress.settle(first..from);
+            for range in settled.and_then(|sets| sets.get(progress.sink)).into_iter().flat_map(Ranges::iter) {
+                progress.settle(range);
+            }
         }
+    }
+
+    /// Notes ranges that go to the workers.
+    pub fn handed(&mut self, stream: &Stream, ranges: &[Range<u64>]) {
+        let Some(first) = ranges.iter().map(|range| range.start).min() else { return };
+        if self.entry(stream, first).is_none() {
+            return;
+        }
+        let Some(entry) = self.streams.get_mut(&(stream.id, stream.generation)) else { return };
+        let accounts = &mut self.sources[entry.source].accounts;
         let low = entry.sinks.iter().map(|progress| progress.low).min().unwrap_or(0);
         for range in ranges {
             for part in missing(&entry.handed, range.start.max(low)..range.end) {
@@ -144,6 +148,22 @@ impl Tracker {
             }
             entry.handed.insert(range.clone());
         }
+    }
+
+    /// The entry of a stream, made where it is new: then all below `from` counts as settled.
+    fn entry(&mut self, stream: &Stream, from: u64) -> Option<&mut Entry> {
+        let source = self.sources.iter().position(|source| *source.name == *stream.source)?;
+        let accounts = &self.sources[source].accounts;
+        let new = || Entry {
+            source,
+            first: from,
+            handed: Ranges::default(),
+            sinks: accounts
+                .iter()
+                .map(|(sink, _)| Progress { sink: *sink, low: from, above: Ranges::default() })
+                .collect(),
+        };
+        Some(self.streams.entry((stream.id, stream.generation)).or_insert_with(new))
     }
 
     /// Notes that a sink is done with ranges of a stream, and what became of them.
@@ -173,7 +193,7 @@ impl Tracker {
 
     /// Notes bytes that can never be read. What a sink had settled of them stays delivered; the rest is its gap.
     pub fn gap(&mut self, stream: &Stream, range: Range<u64>) {
-        self.handed(stream, std::slice::from_ref(&range), None);
+        self.handed(stream, std::slice::from_ref(&range));
         let key = (stream.id, stream.generation);
         let Some(entry) = self.streams.get_mut(&key) else { return };
         let accounts = &mut self.sources[entry.source].accounts;
@@ -220,7 +240,7 @@ impl Tracker {
     }
 
     /// The ledger: source, sink, account.
-    pub fn accounts(&self) -> impl Iterator<Item = (&str, &str, &Account)> {
+    pub fn ledger(&self) -> impl Iterator<Item = (&str, &str, &Account)> {
         self.sources.iter().flat_map(|source| {
             source
                 .accounts
@@ -273,7 +293,8 @@ mod tests {
     #[test]
     fn a_low_mark_waits_for_the_slowest_sink() {
         let (mut tracker, stream) = (tracker(), stream());
-        tracker.handed(&stream, &[0..100, 100..250], None);
+        tracker.opened(&stream, 0, None);
+        tracker.handed(&stream, &[0..100, 100..250]);
         tracker.settled(0, &stream, &[100..250], Fate::default());
         assert_eq!(tracker.low(&stream), Some(0));
         tracker.settled(0, &stream, &[0..100], Fate::default());
@@ -289,13 +310,32 @@ mod tests {
         let (mut tracker, stream) = (tracker(), stream());
         let mut ahead = Ranges::default();
         ahead.insert(40..90);
-        tracker.handed(&stream, &[40..120], Some(&[ahead, Ranges::default()]));
+        tracker.opened(&stream, 40, Some(&[ahead, Ranges::default()]));
+        tracker.handed(&stream, &[40..120]);
         tracker.settled(0, &stream, &[40..120], Fate::default());
         tracker.gap(&stream, 120..150);
-        let accounts: Vec<_> = tracker.accounts().map(|(_, sink, account)| (sink, account.clone())).collect();
+        let accounts: Vec<_> = tracker.ledger().map(|(_, sink, account)| (sink, account.clone())).collect();
         let (es, archive) = (&accounts[0].1, &accounts[1].1);
         assert_eq!((es.earlier, es.delivered, es.gap, es.in_flight), (50, 30, 30, 0));
         assert_eq!((archive.earlier, archive.delivered, archive.gap, archive.in_flight), (0, 0, 30, 80));
+    }
+
+    /// An open message of one lane may be handed on after its neighbours, and a gap before any of them.
+    #[test]
+    fn reading_began_where_it_is_said_to() {
+        let (mut tracker, stream) = (tracker(), stream());
+        tracker.gap(&stream, 50..60);
+        tracker.opened(&stream, 10, None);
+        tracker.handed(&stream, &[20..50]);
+        tracker.settled(0, &stream, &[20..50], Fate::default());
+        tracker.settled(1, &stream, &[20..50], Fate::default());
+        assert_eq!(tracker.low(&stream), Some(10));
+        tracker.opened(&stream, 10, None);
+        tracker.handed(&stream, &[10..20]);
+        tracker.settled(0, &stream, &[10..20], Fate::default());
+        tracker.settled(1, &stream, &[10..20], Fate::default());
+        assert_eq!(tracker.low(&stream), Some(60));
+        assert!(tracker.ledger().all(|(_, _, account)| account.balances() && account.head == 50));
     }
 
     proptest! {
@@ -303,13 +343,14 @@ mod tests {
         #[test]
         fn every_byte_is_accounted_for(steps in prop::collection::vec((0u8..5, 0u64..12, 1u64..4, 0u64..20), 1..60)) {
             let (mut tracker, stream) = (tracker(), stream());
+            tracker.opened(&stream, 0, None);
             let mut head = 0;
             let reason: Arc<str> = "health check".into();
             for (what, at, runs, bytes) in steps {
                 let range = at * 10..(at + runs) * 10;
                 match what {
                     0 | 1 => {
-                        tracker.handed(&stream, &[head..head + bytes + 1], None);
+                        tracker.handed(&stream, &[head..head + bytes + 1]);
                         head += bytes + 1;
                     }
                     2 | 3 => {
@@ -324,7 +365,7 @@ mod tests {
                     }
                     _ => {}
                 }
-                for (_, sink, account) in tracker.accounts() {
+                for (_, sink, account) in tracker.ledger() {
                     prop_assert!(account.balances(), "{sink}: {account:?}");
                     prop_assert_eq!(account.head, head);
                 }
