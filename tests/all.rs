@@ -4,7 +4,11 @@
 mod cursor_log;
 #[path = "all/disk.rs"]
 mod disk;
+#[path = "all/fixtures.rs"]
+mod fixtures;
 #[path = "all/layers.rs"]
 mod layers;
+#[path = "all/manifests.rs"]
+mod manifests;
 #[path = "all/plain_sinks.rs"]
 mod plain_sinks;

@@ -4,6 +4,9 @@
 //! them `/var/log/pods/<namespace>_<pod>_<uid>/<container>/<restart>.log`; Docker keeps
 //! `/var/lib/docker/containers/<id>/<id>-json.log`. None of the names can hold an underscore or a slash.
 
+/// Hexadecimal digits of a container's whole id.
+const DOCKER_ID_LEN: usize = 64;
+
 /// The facts; what a path does not say is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Container<'a> {
@@ -49,7 +52,9 @@ impl<'a> Container<'a> {
 
     fn of_docker(file: &'a str, folder: &'a str) -> Option<Self> {
         let id = file.strip_suffix("-json.log")?;
-        (id == folder && is_id(id)).then_some(Self { id: Some(id), ..Self::default() })
+        // A whole id says enough; a copy of the file may stand outside its folder.
+        (is_id(id) && (id == folder || id.len() == DOCKER_ID_LEN))
+            .then_some(Self { id: Some(id), ..Self::default() })
     }
 
     fn of_pod_folder(pod_folder: &'a str, container: &'a str) -> Option<Self> {
@@ -86,6 +91,8 @@ mod tests {
 
         let path = format!("/var/lib/docker/containers/{id}/{id}-json.log");
         assert_eq!(Container::from_path(&path).id, Some(id.as_str()));
+
+        assert_eq!(Container::from_path(&format!("copied/{id}-json.log")).id, Some(id.as_str()));
 
         let found = Container::from_path("/var/log/pods/shop_web-0_0f1e2d3c-aaaa/nginx/0.log");
         assert_eq!(
