@@ -4,3 +4,4 @@
 //! error of the file at once. It never sees a component, a file or an event.
 
 pub mod ast;
+pub mod builtin;

@@ -24,6 +24,7 @@
 //! | [`run`], [`replay`], [`observe`] | plan → workers, budget, shutdown; virtual-time runs; metrics | catalog, lang |
 //! | [`cli`] | one file per subcommand | all |
 
+pub mod catalog;
 pub mod diag;
 pub mod event;
 pub mod expr;

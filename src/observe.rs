@@ -6,4 +6,5 @@ mod stats;
 
 pub use admin::{Admin, Health};
 pub use metrics::openmetrics;
+pub(crate) use stats::count;
 pub use stats::{FormatCount, PipelineStats, SinkStats, Snapshot, SourceStats, Stats};

@@ -5,9 +5,18 @@
 //! and joins them by channels whose weight is bounded by the [`budget`].
 
 pub mod budget;
-pub mod letters;
+mod engine;
+mod facts;
+mod letters;
 mod outlet;
 mod reader;
+mod settler;
+mod wake;
+mod worker;
 
+pub use engine::{Engine, Settings};
+pub use letters::{Letter, Letters};
 pub use outlet::{Outlet, Stepped};
 pub use reader::{Job, Read, Reader};
+pub use settler::{Ledger, Message, Settler};
+pub use worker::{Outcome, Worker};

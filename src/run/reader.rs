@@ -1,19 +1,22 @@
 //! Steps a source and hands on its batches when they are full or have waited long enough.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::event::Batch;
+use crate::event::{Batch, Run};
 use crate::limits::{BATCH_BYTES, BATCH_LINGER, BATCH_MESSAGES_MAX};
 use crate::observe::Stats;
+use crate::position::Stream;
+use crate::sink::Provenance;
 use crate::source::{Notice, Progress, Source};
 
 /// A batch on its way to a worker.
 #[derive(Debug)]
 pub struct Job {
-    /// Number of the batch, counted by the process without a gap.
-    pub number: u64,
+    /// Its number, counted by the process without a gap, and the bytes that it accounts for.
+    pub provenance: Arc<Provenance>,
     /// Number of the source in the plan.
     pub source: usize,
     /// The messages.
@@ -96,6 +99,20 @@ impl Reader {
             stats.streams = backlog.streams as u64;
             stats.unread_bytes = backlog.unread_bytes;
         }
-        Job { number: self.numbers.fetch_add(1, Ordering::Relaxed), source: self.index, batch }
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let provenance = Arc::new(Provenance { batch: number, ranges: ranges(&batch.runs) });
+        Job { provenance, source: self.index, batch }
     }
+}
+
+/// The ranges of a batch by stream; runs of the same stream are one.
+fn ranges(runs: &[Run]) -> Vec<(Arc<Stream>, Vec<Range<u64>>)> {
+    let mut merged: Vec<(Arc<Stream>, Vec<Range<u64>>)> = Vec::new();
+    for run in runs {
+        match merged.iter_mut().find(|(stream, _)| Arc::ptr_eq(stream, &run.stream)) {
+            Some((_, ranges)) => ranges.extend(run.ranges.iter().cloned()),
+            None => merged.push((run.stream.clone(), run.ranges.clone())),
+        }
+    }
+    merged
 }

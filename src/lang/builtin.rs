@@ -1,0 +1,54 @@
+//! The fields that an event has before its first step; the runner fills them.
+//!
+//! The first ones are part of every event. The others cost bytes in every document, so an event has them only
+//! where its pipeline names them.
+
+use crate::signature::Type;
+
+/// The text of the message.
+pub const MESSAGE: &str = "message";
+/// Path or address of the stream.
+pub const PATH: &str = "log.file.path";
+/// Position of the message's first byte in its stream.
+pub const OFFSET: &str = "log.offset";
+/// The envelope's time; filled in at the first `to` with the time of reading where nothing else set it.
+pub const TIMESTAMP: &str = "@timestamp";
+/// `stdout` or `stderr` of a container.
+pub const IOSTREAM: &str = "log.iostream";
+/// The container's id, from the log's path.
+pub const CONTAINER_ID: &str = "container.id";
+/// The pod's name, from the log's path.
+pub const POD: &str = "kubernetes.pod.name";
+/// The pod's uid, from the log's path.
+pub const POD_UID: &str = "kubernetes.pod.uid";
+/// The pod's namespace, from the log's path.
+pub const NAMESPACE: &str = "kubernetes.namespace";
+/// The container's name in its pod, from the log's path.
+pub const CONTAINER: &str = "kubernetes.container.name";
+
+/// A field that events start with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Builtin {
+    /// Dotted path.
+    pub path: &'static str,
+    /// Its type.
+    pub ty: Type,
+    /// Whether some events lack it.
+    pub maybe: bool,
+    /// Whether every layout has it, named or not.
+    pub always: bool,
+}
+
+/// All of them.
+pub const BUILTINS: &[Builtin] = &[
+    Builtin { path: MESSAGE, ty: Type::Text, maybe: false, always: true },
+    Builtin { path: PATH, ty: Type::Text, maybe: false, always: true },
+    Builtin { path: OFFSET, ty: Type::Int, maybe: false, always: true },
+    Builtin { path: TIMESTAMP, ty: Type::Timestamp, maybe: true, always: true },
+    Builtin { path: IOSTREAM, ty: Type::Text, maybe: true, always: true },
+    Builtin { path: CONTAINER_ID, ty: Type::Text, maybe: true, always: false },
+    Builtin { path: POD, ty: Type::Text, maybe: true, always: false },
+    Builtin { path: POD_UID, ty: Type::Text, maybe: true, always: false },
+    Builtin { path: NAMESPACE, ty: Type::Text, maybe: true, always: false },
+    Builtin { path: CONTAINER, ty: Type::Text, maybe: true, always: false },
+];

@@ -1,0 +1,463 @@
+//! Threads and channels around the parts of a run.
+//!
+//! One thread per source, one per worker, one per sink, one settler. Channels carry batches and bodies; what
+//! bounds them is the byte budget, their own length only guards against floods of tiny items.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender, bounded, select};
+
+use super::budget::Pool;
+use super::outlet::Outlet;
+use super::reader::{Job, Read, Reader};
+use super::settler::{Ledger, Message, Settler};
+use super::wake::Wake;
+use super::worker::Worker;
+use crate::catalog::Runnable;
+use crate::event::Batch;
+use crate::limits::{BUDGET_BODIES_BYTES, BUDGET_INPUT_BYTES};
+use crate::observe::{Stats, count};
+use crate::position::{Ranges, Stream};
+use crate::seam::{Clock, Fs};
+use crate::sink::{Body, Network, Next, World as SinkWorld};
+use crate::source::{Notice, World as SourceWorld};
+use crate::spool::{CursorLog, host_id};
+
+/// Batches that may wait for a worker, and bodies for a sink, besides their weight in bytes.
+const QUEUE_ITEMS: usize = 64;
+/// Messages that may wait for the settler.
+const SETTLER_QUEUE: usize = 4096;
+/// How often settled ranges are made durable.
+const FLUSH_EVERY: Duration = Duration::from_millis(500);
+
+/// Where and how a plan runs.
+#[derive(Clone)]
+pub struct Settings {
+    /// Folder for cursors, identities and dead letters.
+    pub data_dir: PathBuf,
+    /// Worker threads.
+    pub workers: usize,
+    /// End when all that is there has been read and settled.
+    pub once: bool,
+    /// Files.
+    pub fs: Arc<dyn Fs>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Connections.
+    pub network: Arc<dyn Network>,
+}
+
+/// A running plan.
+pub struct Engine {
+    shared: Arc<Shared>,
+    wakes: Vec<Arc<Wake>>,
+    threads: Vec<JoinHandle<()>>,
+    settler: Option<JoinHandle<Result<Ledger, String>>>,
+    stats: Arc<Stats>,
+}
+
+struct Shared {
+    stop: AtomicBool,
+    input: Pool,
+    bodies: Pool,
+    readers: AtomicUsize,
+    /// Low marks that the settler found, for each source to pick up.
+    lows: Mutex<HashMap<usize, Vec<(Arc<Stream>, u64)>>>,
+    warnings: Mutex<Vec<String>>,
+}
+
+impl Engine {
+    /// Opens all sinks and sources and starts.
+    pub fn start(plan: Arc<Runnable>, settings: &Settings) -> Result<Self, String> {
+        let names = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>();
+        let stats = Arc::new(Stats::new(
+            &names(plan.sources.iter().map(|source| &source.name).collect()),
+            &names(plan.pipelines.iter().map(|pipeline| &pipeline.name).collect()),
+            &names(plan.sinks.iter().map(|sink| &sink.name).collect()),
+        ));
+        let (log, warnings) = CursorLog::open(settings.fs.clone(), &settings.data_dir).map_err(|error| {
+            format!("cannot read the cursor log in {}: {error}", settings.data_dir.display())
+        })?;
+        let shared = Arc::new(Shared {
+            stop: AtomicBool::new(false),
+            input: Pool::new(BUDGET_INPUT_BYTES),
+            bodies: Pool::new(BUDGET_BODIES_BYTES),
+            readers: AtomicUsize::new(plan.sources.len()),
+            lows: Mutex::default(),
+            warnings: Mutex::new(warnings),
+        });
+        let mut engine = Self { shared, wakes: Vec::new(), threads: Vec::new(), settler: None, stats };
+        match engine.spawn(&plan, settings, log) {
+            Ok(()) => Ok(engine),
+            Err(error) => {
+                engine.stop();
+                let _ = engine.join();
+                Err(error)
+            }
+        }
+    }
+
+    fn spawn(&mut self, plan: &Arc<Runnable>, settings: &Settings, mut log: CursorLog) -> Result<(), String> {
+        let clock = settings.clock.clone();
+        let (to_settler, for_settler) = bounded(SETTLER_QUEUE);
+        let mut to_sinks = Vec::new();
+        let mut outlets = Vec::new();
+        for sink in &plan.sinks {
+            let (wake_sender, wake) = bounded::<()>(1);
+            let world = SinkWorld {
+                fs: settings.fs.clone(),
+                clock: clock.clone(),
+                network: settings.network.clone(),
+                // A full channel means that a wake-up is on its way already.
+                wake: Arc::new(move || {
+                    let _ = wake_sender.try_send(());
+                }),
+            };
+            let (opened, recovered) =
+                sink.plan.open(world).map_err(|error| format!("cannot open sink {}: {error}", sink.name))?;
+            for record in recovered {
+                log.merge(&record);
+            }
+            let (sender, bodies) = bounded(QUEUE_ITEMS);
+            to_sinks.push(sender);
+            outlets.push((Outlet::new(opened), bodies, wake));
+        }
+        log.commit().map_err(|error| format!("cannot write the cursor log: {error}"))?;
+        let sinks: Vec<_> = plan.sinks.iter().map(|sink| (sink.name.as_str(), sink.required)).collect();
+        let cursors = Arc::new(log.cursors(&sinks));
+        let host = host_id(&*settings.fs, &settings.data_dir, crate::spool::DataDir::random)
+            .map_err(|error| format!("cannot read or write the host id: {error}"))?;
+        let mut sources = Vec::new();
+        for source in &plan.sources {
+            let world = SourceWorld {
+                fs: settings.fs.clone(),
+                clock: clock.clone(),
+                data_dir: settings.data_dir.clone(),
+                host: Arc::from(&host[..]),
+            };
+            let mut opened = source
+                .plan
+                .open(world, cursors.clone())
+                .map_err(|error| format!("cannot open source {}: {error}", source.name))?;
+            if settings.once {
+                opened.finish();
+            }
+            sources.push(opened);
+        }
+        let workers = (0..settings.workers.max(1))
+            .map(|_| Worker::new(plan.clone(), self.stats.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let settler = Settler::new(plan, settings, log);
+
+        let (to_workers, for_workers) = bounded(QUEUE_ITEMS);
+        let numbers = Arc::new(AtomicU64::new(0));
+        for (index, source) in sources.into_iter().enumerate() {
+            let wake =
+                Arc::new(Wake::new().map_err(|error| format!("cannot make an event descriptor: {error}"))?);
+            self.wakes.push(wake.clone());
+            let reader = Reader::new(source, index, numbers.clone(), self.stats.clone());
+            let (shared, stats, clock) = (self.shared.clone(), self.stats.clone(), clock.clone());
+            let (to_workers, settler) = (to_workers.clone(), to_settler.clone());
+            self.thread(format!("source-{index}"), move || {
+                read(reader, index, &shared, &stats, &*clock, &wake, &to_workers, &settler);
+                shared.readers.fetch_sub(1, Ordering::AcqRel);
+            })?;
+        }
+        drop(to_workers);
+        for (index, worker) in workers.into_iter().enumerate() {
+            let (jobs, sinks, settler) = (for_workers.clone(), to_sinks.clone(), to_settler.clone());
+            let shared = self.shared.clone();
+            self.thread(format!("worker-{index}"), move || work(worker, &jobs, &sinks, &settler, &shared))?;
+        }
+        drop(to_sinks);
+        for (index, (outlet, bodies, wake)) in outlets.into_iter().enumerate() {
+            let (settler, shared, stats) = (to_settler.clone(), self.shared.clone(), self.stats.clone());
+            let clock = clock.clone();
+            self.thread(format!("sink-{index}"), move || {
+                deliver(index, outlet, &bodies, &wake, &settler, &shared, &stats, &*clock);
+            })?;
+        }
+        drop(to_settler);
+        let (shared, wakes) = (self.shared.clone(), self.wakes.clone());
+        let settler = std::thread::Builder::new()
+            .name("settler".into())
+            .spawn(move || settle(settler, &for_settler, &shared, &wakes, &*clock))
+            .map_err(|error| format!("cannot start a thread: {error}"))?;
+        self.settler = Some(settler);
+        Ok(())
+    }
+
+    fn thread(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> Result<(), String> {
+        let thread = std::thread::Builder::new().name(name).spawn(body);
+        self.threads.push(thread.map_err(|error| format!("cannot start a thread: {error}"))?);
+        Ok(())
+    }
+
+    /// The counters, with what the budget's pools hold.
+    pub fn stats(&self) -> Arc<Stats> {
+        let held = |pool: &Pool| pool.held() as u64;
+        self.stats.lock().budget =
+            vec![("input", held(&self.shared.input)), ("bodies", held(&self.shared.bodies))];
+        self.stats.clone()
+    }
+
+    /// What a person should know, said since the last call.
+    pub fn warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Stops reading; what was read goes through.
+    pub fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        for wake in &self.wakes {
+            wake.ring();
+        }
+    }
+
+    /// Whether all is read and settled.
+    pub fn is_finished(&self) -> bool {
+        self.settler.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Waits until all that was read has gone through, and closes the books.
+    pub fn join(mut self) -> Result<Ledger, String> {
+        for thread in self.threads.drain(..) {
+            thread.join().map_err(|_| "a thread of the pipeline panicked; please report this".to_owned())?;
+        }
+        match self.settler.take() {
+            Some(settler) => {
+                settler.join().map_err(|_| "the settler panicked; please report this".to_owned())?
+            }
+            None => Ok(Ledger::default()),
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "what a thread is given, once")]
+fn read(
+    mut reader: Reader,
+    index: usize,
+    shared: &Shared,
+    stats: &Stats,
+    clock: &dyn Clock,
+    wake: &Wake,
+    to_workers: &Sender<Job>,
+    settler: &Sender<Message>,
+) {
+    let mut notices = Vec::new();
+    loop {
+        let lows = shared.lows.lock().unwrap_or_else(PoisonError::into_inner).remove(&index);
+        for (stream, low) in lows.into_iter().flatten() {
+            reader.source.settled(&stream, low);
+        }
+        let stopping = shared.stop.load(Ordering::Acquire);
+        let step = if stopping {
+            reader.stop(clock.now_unix_ns())
+        } else {
+            reader.step(clock.monotonic(), clock.now_unix_ns(), &mut notices)
+        };
+        for notice in notices.drain(..) {
+            if let Notice::Gap { stream, start, end: Some(end), .. } = &notice {
+                let message = Message::Gap { stream: stream.clone(), range: *start..*end };
+                if settler.send(message).is_err() {
+                    return;
+                }
+            }
+            note(notice, index, shared, stats);
+        }
+        match step {
+            Read::Job(job) => {
+                shared.input.acquire(job.batch.bytes);
+                let before = before(&job.batch);
+                let message = Message::Handed { provenance: job.provenance.clone(), before };
+                if settler.send(message).is_err() {
+                    return;
+                }
+                if to_workers.send(job).is_err() {
+                    return;
+                }
+            }
+            Read::More => {}
+            Read::Wait(until) => wake.wait(until.saturating_sub(clock.monotonic()), reader.source.wake_fd()),
+            Read::End => return,
+        }
+    }
+}
+
+/// Where reading of each stream of a batch began, and what was settled before.
+fn before(batch: &Batch) -> Vec<(Arc<Stream>, u64, Option<Arc<[Ranges]>>)> {
+    let mut streams: Vec<(Arc<Stream>, u64, Option<Arc<[Ranges]>>)> = Vec::new();
+    for run in &batch.runs {
+        if !streams.iter().any(|(stream, _, _)| Arc::ptr_eq(stream, &run.stream)) {
+            streams.push((run.stream.clone(), run.from, run.settled.clone()));
+        }
+    }
+    streams
+}
+
+fn note(notice: Notice, index: usize, shared: &Shared, stats: &Stats) {
+    let warning = match notice {
+        Notice::Warning(warning) => warning,
+        Notice::Gap { stream, start, end, cause } => {
+            let mut stats = stats.lock();
+            let (_, stats) = &mut stats.sources[index];
+            match end {
+                Some(end) => *stats.gap_bytes.entry(cause).or_default() += end.saturating_sub(start),
+                None => stats.gaps_of_unknown_size += 1,
+            }
+            let size = end.map_or("an unknown number of".to_owned(), |end| (end - start).to_string());
+            format!("{}: {size} bytes from {start} on are lost: {cause}", stream.path)
+        }
+    };
+    shared.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+}
+
+fn work(
+    mut worker: Worker,
+    jobs: &Receiver<Job>,
+    sinks: &[Sender<Body>],
+    settler: &Sender<Message>,
+    shared: &Shared,
+) {
+    for job in jobs {
+        let outcome = worker.process(job);
+        shared.input.release(outcome.input_bytes);
+        let bodies = outcome.bodies;
+        let mut expected = vec![0u32; sinks.len()];
+        for (sink, _) in &bodies {
+            expected[*sink] += 1;
+        }
+        let message = Message::Processed {
+            provenance: outcome.provenance,
+            source: outcome.source,
+            expected,
+            letters: outcome.letters,
+        };
+        if settler.send(message).is_err() {
+            return;
+        }
+        for (sink, body) in bodies {
+            shared.bodies.acquire(body.bytes);
+            if sinks[sink].send(body).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "what a thread is given, once")]
+fn deliver(
+    index: usize,
+    mut outlet: Outlet,
+    bodies: &Receiver<Body>,
+    wake: &Receiver<()>,
+    settler: &Sender<Message>,
+    shared: &Shared,
+    stats: &Stats,
+    clock: &dyn Clock,
+) {
+    let mut open = true;
+    let mut next = Next::Idle;
+    loop {
+        let wait = match next {
+            Next::Again => Duration::ZERO,
+            Next::At(at) => at.saturating_sub(clock.monotonic()),
+            Next::Idle => Duration::from_secs(3600),
+            Next::Done => return,
+        };
+        let offer = |outlet: &mut Outlet, body: Body| {
+            stats.lock().sinks[index].1.bytes += body.payload_bytes() as u64;
+            outlet.offer(body, clock.monotonic());
+        };
+        if open {
+            select! {
+                recv(bodies) -> body => match body {
+                    Ok(body) => offer(&mut outlet, body),
+                    Err(_) => {
+                        open = false;
+                        outlet.close();
+                    }
+                },
+                recv(wake) -> _ => {}
+                default(wait) => {}
+            }
+            while let Ok(body) = bodies.try_recv() {
+                offer(&mut outlet, body);
+            }
+        } else if next != Next::Again {
+            let _ = wake.recv_timeout(wait);
+        }
+        let stepped = outlet.step(clock.monotonic());
+        next = stepped.next;
+        shared.bodies.release(stepped.released);
+        report(index, &stepped.settled, stepped.trouble, stats);
+        for settled in stepped.settled {
+            if settler.send(Message::Settled { sink: index, settled }).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn report(index: usize, settled: &[crate::sink::Settled], trouble: Option<String>, stats: &Stats) {
+    let mut stats = stats.lock();
+    let (_, stats) = &mut stats.sinks[index];
+    stats.trouble = trouble;
+    for settled in settled {
+        stats.delivered += u64::from(settled.delivered);
+        stats.repeated += u64::from(settled.repeated);
+        for (rejection, _) in &settled.rejected {
+            count(&mut stats.rejected, &rejection.reason, 1);
+        }
+    }
+}
+
+fn settle(
+    mut settler: Settler,
+    messages: &Receiver<Message>,
+    shared: &Shared,
+    wakes: &[Arc<Wake>],
+    clock: &dyn Clock,
+) -> Result<Ledger, String> {
+    let mut flushed = clock.monotonic();
+    loop {
+        let wait = (flushed + FLUSH_EVERY).saturating_sub(clock.monotonic());
+        let ended = match messages.recv_timeout(wait) {
+            Ok(message) => {
+                settler.take(message, clock.now_unix_ns());
+                false
+            }
+            Err(crossbeam::channel::RecvTimeoutError::Timeout) => false,
+            Err(crossbeam::channel::RecvTimeoutError::Disconnected) => true,
+        };
+        let now = clock.monotonic();
+        if ended || now >= flushed + FLUSH_EVERY {
+            flushed = now;
+            match settler.flush() {
+                Ok(lows) => {
+                    let mut shared = shared.lows.lock().unwrap_or_else(PoisonError::into_inner);
+                    for (source, stream, low) in lows {
+                        shared.entry(source).or_default().push((stream, low));
+                        if let Some(wake) = wakes.get(source) {
+                            wake.ring();
+                        }
+                    }
+                }
+                // Nothing is lost: the ranges stay dirty and are written with the next flush.
+                Err(error) if !ended => {
+                    let mut warnings = shared.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+                    warnings.push(format!("cannot write the cursor log, trying again: {error}"));
+                }
+                Err(error) => return Err(format!("cannot write the cursor log: {error}")),
+            }
+        }
+        if ended {
+            return Ok(settler.ledger());
+        }
+    }
+}

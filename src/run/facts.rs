@@ -1,0 +1,98 @@
+//! The fields that every event has before its first step: the message, where it is from, its envelope's time.
+//!
+//! What is the same for a run (path, pod, container) is written once per batch into a segment of its own; an
+//! event gets spans into it.
+
+use std::sync::Arc;
+
+use crate::event::{
+    Batch, Facts as TextFacts, Layout, Message, Origin, Row, Run, Segment, Slot, Span, Value,
+};
+use crate::lang::builtin;
+use crate::source::container::Container;
+
+/// The facts of a batch's runs.
+pub(super) struct Facts {
+    runs: Vec<Vec<(&'static str, Span)>>,
+    names: [Span; 2],
+}
+
+impl Facts {
+    /// Gathers the facts and appends the segment that holds their text.
+    pub(super) fn new(batch: &mut Batch) -> Self {
+        let buffer = Span::SEGMENTS + batch.segments.len() as u16;
+        let mut text = Vec::new();
+        let mut put = |value: &str| {
+            let start = text.len() as u32;
+            text.extend_from_slice(value.as_bytes());
+            let plain = !value.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+            let facts = if plain { TextFacts::PLAIN } else { TextFacts::UNKNOWN };
+            Span { start, len: value.len() as u32, buffer, facts }
+        };
+        let names = [put("stdout"), put("stderr")];
+        let runs = batch
+            .runs
+            .iter()
+            .map(|run| {
+                let path = &*run.stream.path;
+                let container = Container::from_path(path);
+                let of = [
+                    (builtin::PATH, Some(path)),
+                    (builtin::POD, container.pod),
+                    (builtin::POD_UID, container.pod_uid),
+                    (builtin::NAMESPACE, container.namespace),
+                    (builtin::CONTAINER, container.container),
+                    (builtin::CONTAINER_ID, container.id),
+                ];
+                of.into_iter().filter_map(|(name, value)| Some((name, put(value?)))).collect()
+            })
+            .collect();
+        batch.segments.push(Arc::new(Segment::new(text)));
+        Self { runs, names }
+    }
+
+    /// Resolves the fields to the slots of a layout.
+    pub(super) fn bind(&self, layout: &Layout) -> Bound {
+        let resolve = |facts: &Vec<(&'static str, Span)>| {
+            facts.iter().filter_map(|(name, span)| Some((layout.slot(name)?, *span))).collect()
+        };
+        Bound {
+            runs: self.runs.iter().map(resolve).collect(),
+            names: self.names,
+            message: layout.slot(builtin::MESSAGE),
+            offset: layout.slot(builtin::OFFSET),
+            lane: layout.slot(builtin::IOSTREAM),
+        }
+    }
+}
+
+/// Facts bound to a pipeline's layout.
+pub(super) struct Bound {
+    runs: Vec<Vec<(Slot, Span)>>,
+    names: [Span; 2],
+    message: Option<Slot>,
+    offset: Option<Slot>,
+    lane: Option<Slot>,
+}
+
+impl Bound {
+    /// Gives a fresh row the fields of its message.
+    #[inline]
+    pub(super) fn fill(&self, row: &mut Row, number: usize, run: &Run, message: &Message) {
+        for (slot, span) in &self.runs[number] {
+            row.set(*slot, Value::Text(*span));
+        }
+        if let Some(slot) = self.message {
+            row.set(slot, Value::Text(message.text));
+        }
+        if let Some(slot) = self.offset {
+            row.set(slot, Value::Int(message.start as i64));
+        }
+        if run.origin == Origin::Lines {
+            return;
+        }
+        if let Some(slot) = self.lane {
+            row.set(slot, Value::Text(self.names[usize::from(message.lane).min(1)]));
+        }
+    }
+}

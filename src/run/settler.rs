@@ -1,0 +1,202 @@
+//! Keeps the books: which ranges of which stream each sink has settled, durable in the cursor log.
+//!
+//! Bookkeeping is per run of rows: a batch is settled for a sink when every body that the sink got of it has
+//! settled. What the pipeline dropped needs no sink and settles with the rest of its batch.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::engine::Settings;
+use super::letters::{Letter, Letters};
+use crate::catalog::Runnable;
+use crate::position::{Ranges, Stream};
+use crate::sink::{Provenance, Settled};
+use crate::spool::{Account, CursorLog, Fate, Tracker};
+
+/// What the settler is told.
+#[derive(Debug)]
+pub enum Message {
+    /// A reader hands a batch on; told in the order of reading.
+    Handed {
+        /// The batch.
+        provenance: Arc<Provenance>,
+        /// Where reading of each of its streams began, and what sinks had settled before.
+        before: Vec<(Arc<Stream>, u64, Option<Arc<[Ranges]>>)>,
+    },
+    /// Bytes that can never be read.
+    Gap {
+        /// The stream.
+        stream: Arc<Stream>,
+        /// The bytes.
+        range: Range<u64>,
+    },
+    /// A worker is done with a batch.
+    Processed {
+        /// The batch.
+        provenance: Arc<Provenance>,
+        /// Number of its source.
+        source: usize,
+        /// Bodies that each sink gets of it.
+        expected: Vec<u32>,
+        /// What was refused on the way.
+        letters: Vec<Letter>,
+    },
+    /// A sink is done with a body.
+    Settled {
+        /// Number of the sink.
+        sink: usize,
+        /// What became of it.
+        settled: Settled,
+    },
+}
+
+/// The books at the end: one account per source and sink.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// Source, sink, account.
+    pub accounts: Vec<(String, String, Account)>,
+}
+
+impl Ledger {
+    /// Whether every byte that was read is accounted for and nothing is in flight.
+    pub fn balances(&self) -> bool {
+        self.accounts.iter().all(|(_, _, account)| account.balances() && account.in_flight == 0)
+    }
+}
+
+/// A batch that some sink is not done with.
+struct Open {
+    provenance: Arc<Provenance>,
+    /// Bodies that each sink still owes.
+    owed: Vec<u32>,
+}
+
+/// The bookkeeper.
+pub struct Settler {
+    plan: Arc<Runnable>,
+    tracker: Tracker,
+    log: CursorLog,
+    letters: Letters,
+    open: HashMap<u64, Open>,
+    /// Letters of batches, and batches whose ranges settle once those are durable.
+    waiting: Vec<Letter>,
+    settled: Vec<(usize, Arc<Provenance>)>,
+    streams: HashMap<usize, Vec<Arc<Stream>>>,
+}
+
+impl Settler {
+    /// A bookkeeper for a plan.
+    pub fn new(plan: &Arc<Runnable>, settings: &Settings, log: CursorLog) -> Self {
+        let names: Vec<_> = plan.sinks.iter().map(|sink| sink.name.as_str()).collect();
+        let mut tracker = Tracker::new(&names);
+        for (index, source) in plan.sources.iter().enumerate() {
+            tracker.source(&source.name, &plan.required_sinks(index));
+        }
+        Self {
+            plan: plan.clone(),
+            tracker,
+            log,
+            letters: Letters::new(settings.fs.clone(), &settings.data_dir),
+            open: HashMap::new(),
+            waiting: Vec::new(),
+            settled: Vec::new(),
+            streams: HashMap::new(),
+        }
+    }
+
+    /// Takes note of a message.
+    pub fn take(&mut self, message: Message, unix_ns: i64) {
+        match message {
+            Message::Handed { provenance, before } => {
+                for (stream, from, settled) in before {
+                    self.tracker.opened(&stream, from, settled.as_deref());
+                }
+                for (stream, ranges) in &provenance.ranges {
+                    self.tracker.handed(stream, ranges);
+                }
+            }
+            Message::Gap { stream, range } => self.tracker.gap(&stream, range),
+            Message::Processed { provenance, source, expected, letters } => {
+                self.waiting.extend(letters);
+                self.processed(provenance, source, expected);
+            }
+            Message::Settled { sink, settled } => {
+                for (rejection, row) in settled.rejected {
+                    self.waiting.push(Letter {
+                        time: Letter::time(unix_ns),
+                        by: self.plan.sinks[sink].name.clone(),
+                        reason: rejection.reason,
+                        stream: String::new(),
+                        start: None,
+                        event: row.map_or(String::new(), |row| String::from_utf8_lossy(&row).into_owned()),
+                    });
+                }
+                let batch = settled.provenance.batch;
+                let Some(open) = self.open.get_mut(&batch) else { return };
+                open.owed[sink] = open.owed[sink].saturating_sub(1);
+                if open.owed[sink] == 0 {
+                    self.settled.push((sink, open.provenance.clone()));
+                    if open.owed.iter().all(|owed| *owed == 0) {
+                        self.open.remove(&batch);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes which sinks a batch waits for; for the others it is settled.
+    fn processed(&mut self, provenance: Arc<Provenance>, source: usize, expected: Vec<u32>) {
+        for sink in self.plan.required_sinks(source) {
+            if expected[sink] == 0 {
+                self.settled.push((sink, provenance.clone()));
+            }
+        }
+        let known = self.streams.entry(source).or_default();
+        for (stream, _) in &provenance.ranges {
+            if !known.iter().any(|known| Arc::ptr_eq(known, stream)) {
+                known.push(stream.clone());
+            }
+        }
+        if expected.iter().any(|owed| *owed > 0) {
+            self.open.insert(provenance.batch, Open { provenance, owed: expected });
+        }
+    }
+
+    /// Makes dead letters durable, then what is settled, and says how far each stream is for all its sinks.
+    pub fn flush(&mut self) -> std::io::Result<Vec<(usize, Arc<Stream>, u64)>> {
+        self.letters.write(&self.waiting)?;
+        self.waiting.clear();
+        if self.settled.is_empty() && !self.tracker.is_dirty() {
+            return Ok(Vec::new());
+        }
+        for (sink, provenance) in self.settled.drain(..) {
+            for (stream, ranges) in &provenance.ranges {
+                self.tracker.settled(sink, stream, ranges, Fate::default());
+            }
+        }
+        for record in self.tracker.dirty() {
+            self.log.put(&record);
+        }
+        self.log.commit()?;
+        let mut lows = Vec::new();
+        for (source, streams) in self.streams.drain() {
+            for stream in streams {
+                if let Some(low) = self.tracker.low(&stream) {
+                    lows.push((source, stream, low));
+                }
+            }
+        }
+        Ok(lows)
+    }
+
+    /// The books.
+    pub fn ledger(&self) -> Ledger {
+        let accounts = self.tracker.ledger();
+        Ledger {
+            accounts: accounts
+                .map(|(source, sink, account)| (source.to_owned(), sink.to_owned(), account.clone()))
+                .collect(),
+        }
+    }
+}
