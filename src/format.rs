@@ -3,7 +3,17 @@
 //! In: a span of text and the row that holds it. Out: fields, or the reason why the text is not of the format.
 //! A format never touches the row's fields itself, so that a failed one leaves the event as it was.
 
-use crate::event::{Row, Slot, Span, Texts, Value};
+mod bind;
+pub mod scan;
+pub mod time;
+pub mod url;
+mod zone;
+
+pub use bind::{Bind, Place, Reference};
+pub use zone::{Calendar, Zone};
+
+use crate::event::{Options, Row, Slot, Span, Texts, Value};
+use crate::signature::{Field, Signature};
 
 /// Where a parsed value belongs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +32,31 @@ pub trait Format: Send + Sync {
     /// Finds the fields of `input` and appends them to `fields`. Derived text goes to `texts`. On an error,
     /// what was appended is dropped by the caller.
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch>;
+}
+
+/// What a format gives under given options.
+#[derive(Clone, Debug, Default)]
+pub struct Gives {
+    /// Fields that are known before any data is seen.
+    pub fields: Vec<Field>,
+    /// Whether the data may bring others.
+    pub open: bool,
+}
+
+/// A kind of format, as [`formats`] lists it.
+#[derive(Clone, Copy)]
+pub struct FormatKind {
+    /// What it says of itself.
+    pub signature: &'static Signature,
+    /// The fields it gives; also checks options that the signature cannot (patterns).
+    pub gives: fn(options: &Options) -> Result<Gives, String>,
+    /// Binds it to a layout that names all these fields.
+    pub bind: fn(bind: &mut Bind<'_>) -> Result<Box<dyn Format>, String>,
+}
+
+/// Every format that is code; those that are data are grammars.
+pub fn formats() -> &'static [FormatKind] {
+    &[]
 }
 
 /// Why a text is not of a format: static, since failures are counted by reason.

@@ -30,6 +30,7 @@ pub mod event;
 pub mod expr;
 pub mod format;
 pub mod frame;
+pub mod grammar;
 pub mod lang;
 pub mod limits;
 pub mod observe;

@@ -6,6 +6,8 @@ mod cursor_log;
 mod disk;
 #[path = "all/fixtures.rs"]
 mod fixtures;
+#[path = "all/grammar.rs"]
+mod grammar;
 #[path = "all/layers.rs"]
 mod layers;
 #[path = "all/manifests.rs"]

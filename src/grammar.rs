@@ -1,0 +1,176 @@
+//! Grammars: formats that are data. A `*.grammar` file says what a line looks like; it compiles to a plan that
+//! looks at each byte about once.
+//!
+//! In: grammar files, then messages. Out: typed fields in ECS names. A file carries its own evidence: every line
+//! form has a sample, and every sample matches exactly one form, whole, with exactly the values given.
+//!
+//! The written form ([`written`]) is what the file says; [`Grammar`] has its parts put in place and its fields
+//! typed; [`Grammar::bind`] gives the plan for one pipeline's layout.
+
+mod bound;
+mod file;
+mod kind;
+mod level;
+mod list;
+mod plan;
+mod request;
+mod resolve;
+mod run;
+mod sample;
+pub mod written;
+
+use std::sync::LazyLock;
+
+use crate::diag::Report;
+use crate::event::Options;
+use crate::format::{self, Bind, Format, FormatKind, Gives};
+use crate::signature::{Field, OptionSpec, OptionType};
+pub use sample::{Parsed, bless, parse_fields};
+use written::{Sample, Set};
+
+/// Options that every grammar takes.
+pub const OPTIONS: &[OptionSpec] = &[ZONE];
+
+/// The zone of times that do not name theirs.
+pub const ZONE: OptionSpec = OptionSpec {
+    name: "zone",
+    ty: OptionType::Text,
+    default: Some("UTC"),
+    doc: "zone of times that do not name theirs: an offset such as `+02:00`, or a name such as `Europe/Berlin`",
+};
+
+/// A checked grammar.
+#[derive(Clone, Debug)]
+pub struct Grammar {
+    name: String,
+    summary: String,
+    see: String,
+    sets: Vec<Set>,
+    lines: Vec<Line>,
+    samples: Vec<Sample>,
+    refused: Vec<Sample>,
+    fields: Vec<Field>,
+}
+
+/// One line form with its parts in place.
+#[derive(Clone, Debug)]
+struct Line {
+    name: String,
+    items: Vec<plan::Item>,
+}
+
+impl Grammar {
+    /// Reads a grammar file and checks all that it claims. The report holds every error of the file.
+    pub fn load(name: &str, text: &str) -> Result<Self, Report> {
+        let source =
+            std::sync::Arc::new(crate::diag::SourceText { name: name.to_owned(), text: text.to_owned() });
+        let fail = |diagnostics| Report { source: source.clone(), diagnostics };
+        let grammar = file::parse(text).and_then(resolve::resolve).map_err(fail)?;
+        let wrong = sample::check(&grammar);
+        if wrong.is_empty() { Ok(grammar) } else { Err(fail(wrong)) }
+    }
+
+    /// Its name, such as `nginx.access`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// One line: what it reads.
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// Where the format is described.
+    pub fn see(&self) -> &str {
+        &self.see
+    }
+
+    /// The fields that it gives.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Texts that it reads, with the line form that each is of.
+    pub fn samples(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.samples.iter().map(|sample| (sample.line.as_str(), sample.text.as_str()))
+    }
+
+    /// Binds it to the layout of a pipeline.
+    pub fn bind(&self, bind: &mut Bind<'_>) -> Result<Box<dyn Format>, String> {
+        Ok(Box::new(bound::Bound::new(self, bind)?))
+    }
+}
+
+/// The grammars that come with aludel, in the order of their names.
+pub fn all() -> &'static [Grammar] {
+    static ALL: LazyLock<Vec<Grammar>> = LazyLock::new(|| {
+        // The samples are checked by a test, not at every start.
+        list::FILES.iter().filter_map(|(_, text)| file::parse(text).and_then(resolve::resolve).ok()).collect()
+    });
+    &ALL
+}
+
+/// The grammar of a name.
+pub fn get(name: &str) -> Option<&'static Grammar> {
+    all().iter().find(|grammar| grammar.name == name)
+}
+
+/// Anything that `parse … as NAME` can name.
+#[derive(Clone, Copy)]
+pub enum Parser {
+    /// A format that is data.
+    Grammar(&'static Grammar),
+    /// A format that is code.
+    Format(&'static FormatKind),
+}
+
+/// The grammar or format of a name.
+pub fn parser(name: &str) -> Option<Parser> {
+    let format = || format::formats().iter().find(|format| format.signature.name == name).map(Parser::Format);
+    get(name).map(Parser::Grammar).or_else(format)
+}
+
+/// The names of all grammars and formats.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let formats = format::formats().iter().map(|format| format.signature.name);
+    all().iter().map(|grammar| grammar.name.as_str()).chain(formats)
+}
+
+impl Parser {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grammar(grammar) => &grammar.name,
+            Self::Format(format) => format.signature.name,
+        }
+    }
+
+    /// Options that it takes.
+    pub fn options(self) -> &'static [OptionSpec] {
+        match self {
+            Self::Grammar(_) => OPTIONS,
+            Self::Format(format) => format.signature.options,
+        }
+    }
+
+    /// The fields it gives.
+    pub fn gives(self, options: &Options) -> Result<Gives, String> {
+        match self {
+            Self::Grammar(grammar) => Ok(Gives { fields: grammar.fields.clone(), open: false }),
+            Self::Format(format) => (format.gives)(options),
+        }
+    }
+
+    /// Binds it to a layout that names all these fields.
+    pub fn bind(self, bind: &mut Bind<'_>) -> Result<Box<dyn Format>, String> {
+        match self {
+            Self::Grammar(grammar) => grammar.bind(bind),
+            Self::Format(format) => (format.bind)(bind),
+        }
+    }
+}
+
+/// The files that come with aludel: name and text.
+pub fn files() -> &'static [(&'static str, &'static str)] {
+    list::FILES
+}

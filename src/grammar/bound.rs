@@ -1,0 +1,214 @@
+//! A grammar bound to a layout: the plan that runs.
+
+use memchr::memmem::Finder;
+
+use super::Grammar;
+use super::kind::Kind;
+use super::level::Levels;
+use super::plan::Item;
+use super::request::RequestSlots;
+use super::run::Run;
+use super::written::{Constant, Set};
+use crate::event::{Slot, Span, Texts, Value};
+use crate::format::time::TimeForm;
+use crate::format::{Bind, Calendar, Fields, Format, Mismatch, Target};
+
+/// One operation of the plan.
+#[derive(Debug)]
+pub(super) enum Op {
+    /// This byte.
+    Byte(u8),
+    /// These bytes.
+    Literal(Box<[u8]>),
+    /// Blanks, at least as many as given.
+    Blanks(usize),
+    /// The first sequence that fits.
+    Group(Box<[Box<[Op]>]>),
+    /// A field that is given here.
+    Put(Slot, Value),
+    /// A capture of one field (or none, where it is only checked), with the texts that mean absence.
+    Capture(Scan, Option<Slot>, Box<[Box<[u8]>]>),
+    /// A host or address, with an optional port.
+    Peer(PeerSlots, Box<[Box<[u8]>]>),
+    /// A status code, and the slot of the outcome.
+    Status(Option<Slot>, Slot),
+    /// A request line.
+    Request(Box<RequestSlots>),
+    /// A request's target.
+    Url(Box<RequestSlots>),
+}
+
+/// What a capture of one field reads.
+#[derive(Debug)]
+pub(super) enum Scan {
+    UntilByte(u8),
+    Until(Box<Finder<'static>>),
+    Quoted,
+    Rest,
+    Word,
+    Name,
+    Int(i64, i64),
+    Float,
+    Digits,
+    Hex,
+    Ip,
+    Host,
+    Time(TimeForm),
+    Level,
+    OneOf(Box<[Box<[u8]>]>),
+    Duration(i64),
+}
+
+/// Where the parts of an address go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PeerSlots {
+    pub(super) address: Slot,
+    pub(super) ip: Slot,
+    pub(super) domain: Slot,
+    pub(super) port: Option<Slot>,
+}
+
+/// The plan.
+#[derive(Debug)]
+pub(super) struct Bound {
+    lines: Box<[Box<[Op]>]>,
+    sets: Box<[(Target, Value)]>,
+    pub(super) calendar: Calendar,
+    pub(super) levels: Levels,
+    pub(super) success: Value,
+    pub(super) failure: Value,
+}
+
+impl Bound {
+    pub(super) fn new(grammar: &Grammar, bind: &mut Bind<'_>) -> Result<Self, String> {
+        let sets = grammar
+            .sets
+            .iter()
+            .map(|set| constant(set, bind).map(|(slot, value)| (Target::Slot(slot), value)));
+        let sets = sets.collect::<Result<_, _>>()?;
+        let lines = grammar.lines.iter().map(|line| sequence(&line.items, bind)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            lines,
+            sets,
+            calendar: bind.calendar()?,
+            levels: Levels::new(bind),
+            success: Value::Text(bind.constant(b"success")),
+            failure: Value::Text(bind.constant(b"failure")),
+        })
+    }
+
+    /// Tries the line forms in order; gives the number of the first that fits from `first` on.
+    pub(super) fn find(
+        &self,
+        first: usize,
+        input: Span,
+        texts: &Texts,
+        fields: &mut Fields,
+    ) -> Result<usize, Mismatch> {
+        let bytes = texts.bytes(input);
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        // A joined message holds line feeds, which its segment does not count as unclean.
+        let plain = texts.is_clean(input) && memchr::memchr(b'\n', bytes).is_none();
+        let mark = fields.len();
+        let mut run = Run::new(self, bytes, input, plain, fields);
+        for (at, line) in self.lines.iter().enumerate().skip(first) {
+            if let Some(end) = run.sequence(line, 0) {
+                if end == bytes.len() {
+                    fields.extend_from_slice(&self.sets);
+                    return Ok(at);
+                }
+                run.fail(end, "more text than the format has");
+            }
+            run.fields.truncate(mark);
+        }
+        Err(run.mismatch())
+    }
+}
+
+impl Format for Bound {
+    fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
+        self.find(0, input, texts, fields).map(drop)
+    }
+}
+
+fn constant(set: &Set, bind: &mut Bind<'_>) -> Result<(Slot, Value), String> {
+    let slot = bind.slot(&set.path)?;
+    let value = match &set.value {
+        Constant::Text(text) => Value::Text(bind.constant(text.as_bytes())),
+        Constant::Int(int) => Value::Int(*int),
+        Constant::Bool(bool) => Value::Bool(*bool),
+        Constant::Texts(texts) => {
+            let mut json = vec![b'['];
+            for (at, text) in texts.iter().enumerate() {
+                if at > 0 {
+                    json.push(b',');
+                }
+                crate::event::write_string(text, &mut json);
+            }
+            json.push(b']');
+            Value::List(bind.constant(&json))
+        }
+    };
+    Ok((slot, value))
+}
+
+fn sequence(items: &[Item], bind: &mut Bind<'_>) -> Result<Box<[Op]>, String> {
+    items.iter().map(|item| op(item, bind)).collect()
+}
+
+fn op(item: &Item, bind: &mut Bind<'_>) -> Result<Op, String> {
+    Ok(match item {
+        Item::Literal(bytes) => match bytes[..] {
+            [byte] => Op::Byte(byte),
+            _ => Op::Literal(bytes.as_slice().into()),
+        },
+        Item::Blanks { required } => Op::Blanks(usize::from(*required)),
+        Item::Group(groups) => {
+            Op::Group(groups.iter().map(|items| sequence(items, bind)).collect::<Result<_, _>>()?)
+        }
+        Item::Constant(set) => {
+            let (slot, value) = constant(set, bind)?;
+            Op::Put(slot, value)
+        }
+        Item::Capture { path, kind, absent } => capture(path, kind, absent, bind)?,
+    })
+}
+
+fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Result<Op, String> {
+    let slot = if path.is_empty() { None } else { bind.slot(path).ok() };
+    let absent = absent.iter().map(|text| text.as_slice().into()).collect();
+    let scan = match kind {
+        Kind::Request => return Ok(Op::Request(Box::new(RequestSlots::new(bind, true)?))),
+        Kind::Url => return Ok(Op::Url(Box::new(RequestSlots::new(bind, false)?))),
+        Kind::Status => return Ok(Op::Status(slot, bind.slot("event.outcome")?)),
+        Kind::Address | Kind::Endpoint if !path.is_empty() => {
+            let below = |key: &str| bind.slot(&format!("{path}.{key}"));
+            let port = if matches!(kind, Kind::Endpoint) { Some(below("port")?) } else { None };
+            let slots =
+                PeerSlots { address: below("address")?, ip: below("ip")?, domain: below("domain")?, port };
+            return Ok(Op::Peer(slots, absent));
+        }
+        Kind::Until(end) => match end[..] {
+            [byte] => Scan::UntilByte(byte),
+            _ => Scan::Until(Box::new(Finder::new(end).into_owned())),
+        },
+        Kind::Quoted => Scan::Quoted,
+        Kind::Text | Kind::Rest => Scan::Rest,
+        Kind::Word => Scan::Word,
+        Kind::Name => Scan::Name,
+        Kind::Int(least, most) => Scan::Int(*least, *most),
+        Kind::Float => Scan::Float,
+        Kind::Digits => Scan::Digits,
+        Kind::Hex => Scan::Hex,
+        Kind::Ip => Scan::Ip,
+        Kind::Host | Kind::Address | Kind::Endpoint => Scan::Host,
+        Kind::Time(form) => Scan::Time(form.clone()),
+        Kind::Level => Scan::Level,
+        Kind::OneOf(words) => Scan::OneOf(words.iter().map(|word| word.as_slice().into()).collect()),
+        Kind::Duration(unit) => Scan::Duration(*unit),
+    };
+    if !path.is_empty() {
+        bind.slot(path)?;
+    }
+    Ok(Op::Capture(scan, slot, absent))
+}

@@ -1,0 +1,119 @@
+//! Kinds of captures: what a hole in a line can be, and the fields it gives.
+
+use crate::format::time::TimeForm;
+use crate::signature::Type;
+
+/// What a capture reads.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// Everything before the next literal of the line; the rest where there is none.
+    Text,
+    /// Everything before the first of these bytes.
+    Until(Vec<u8>),
+    /// `"…"` with its quotes; a backslash hides a quote.
+    Quoted,
+    /// Everything to the end.
+    Rest,
+    /// Everything that is not blank.
+    Word,
+    /// A dotted name of a program, module or logger.
+    Name,
+    /// A whole number within bounds.
+    Int(i64, i64),
+    /// A number.
+    Float,
+    /// Decimal digits, kept as text.
+    Digits,
+    /// Hexadecimal digits, kept as text.
+    Hex,
+    /// An IP address.
+    Ip,
+    /// A host name or address.
+    Host,
+    /// A host name or address: `.address`, and `.ip` or `.domain`.
+    Address,
+    /// The same with an optional `:port`.
+    Endpoint,
+    /// A point in time.
+    Time(TimeForm),
+    /// A level of severity, in any case; its name in lower case.
+    Level,
+    /// One of these words.
+    OneOf(Vec<Vec<u8>>),
+    /// A number in a unit of so many nanoseconds: a length of time.
+    Duration(i64),
+    /// An HTTP status code; also gives `event.outcome`.
+    Status,
+    /// `GET /path?query HTTP/1.1`, up to a quote.
+    Request,
+    /// The target of a request, up to a blank or quote.
+    Url,
+}
+
+/// Names of all kinds, for errors.
+pub(super) const NAMES: &[&str] = &[
+    "text", "until", "quoted", "rest", "word", "name", "int", "float", "digits", "hex", "ip", "host",
+    "address", "endpoint", "time", "level", "one", "nanos", "micros", "millis", "seconds", "status",
+    "request", "url",
+];
+
+/// Fields of a request line: path, type, whether some lines lack it.
+pub(super) const REQUEST_FIELDS: &[(&str, Type)] = &[
+    ("http.request.method", Type::Text),
+    ("http.version", Type::Text),
+    ("url.domain", Type::Text),
+    ("url.original", Type::Text),
+    ("url.path", Type::Text),
+    ("url.port", Type::Int),
+    ("url.query", Type::Text),
+    ("url.scheme", Type::Text),
+];
+
+impl Kind {
+    /// The fields that a capture at `path` gives: path, type, and whether it may give none even where it matches.
+    pub fn fields(&self, path: &str) -> Vec<(String, Type, bool)> {
+        let below = |key: &str| format!("{path}.{key}");
+        match self {
+            Self::Request => {
+                REQUEST_FIELDS.iter().map(|(path, ty)| ((*path).to_owned(), *ty, true)).collect()
+            }
+            Self::Url => REQUEST_FIELDS
+                .iter()
+                .filter(|(path, _)| path.starts_with("url."))
+                .map(|(path, ty)| ((*path).to_owned(), *ty, *path != "url.original"))
+                .collect(),
+            Self::Status => {
+                vec![(path.to_owned(), Type::Int, false), ("event.outcome".to_owned(), Type::Text, false)]
+            }
+            _ if path.is_empty() => Vec::new(),
+            Self::Address => vec![
+                (below("address"), Type::Text, false),
+                (below("ip"), Type::Ip, true),
+                (below("domain"), Type::Text, true),
+            ],
+            Self::Endpoint => vec![
+                (below("address"), Type::Text, false),
+                (below("ip"), Type::Ip, true),
+                (below("domain"), Type::Text, true),
+                (below("port"), Type::Int, true),
+            ],
+            other => vec![(path.to_owned(), other.ty(), other.may_be_empty())],
+        }
+    }
+
+    fn ty(&self) -> Type {
+        match self {
+            Self::Int(..) | Self::Status => Type::Int,
+            Self::Float => Type::Float,
+            Self::Ip => Type::Ip,
+            Self::Time(_) => Type::Timestamp,
+            Self::Duration(_) => Type::Duration,
+            _ => Type::Text,
+        }
+    }
+
+    /// Empty text is not kept, so what can be empty can be missing.
+    fn may_be_empty(&self) -> bool {
+        matches!(self, Self::Text | Self::Until(_) | Self::Quoted | Self::Rest)
+    }
+}

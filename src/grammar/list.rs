@@ -1,0 +1,12 @@
+//! The grammars that come with aludel, by name. A new one is a file and a line here.
+
+macro_rules! files {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../grammars/", $name, ".grammar")))),*]
+    };
+}
+
+/// Name and text of every grammar file.
+pub(super) const FILES: &[(&str, &str)] = files! {
+    "nginx.access"
+};

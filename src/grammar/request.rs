@@ -1,0 +1,84 @@
+//! Request lines of HTTP as access logs hold them (RFC 9112 §3).
+
+use super::run::Run;
+use crate::event::{Slot, Value};
+use crate::format::{Bind, scan, url};
+
+/// The slots of a request's fields.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestSlots {
+    method: Option<Slot>,
+    version: Option<Slot>,
+    original: Slot,
+    path: Slot,
+    query: Slot,
+    scheme: Slot,
+    domain: Slot,
+    port: Slot,
+}
+
+impl RequestSlots {
+    /// `whole` is false where only the target is written.
+    pub(super) fn new(bind: &Bind<'_>, whole: bool) -> Result<Self, String> {
+        let when = |path: &str| if whole { bind.slot(path).map(Some) } else { Ok(None) };
+        Ok(Self {
+            method: when("http.request.method")?,
+            version: when("http.version")?,
+            original: bind.slot("url.original")?,
+            path: bind.slot("url.path")?,
+            query: bind.slot("url.query")?,
+            scheme: bind.slot("url.scheme")?,
+            domain: bind.slot("url.domain")?,
+            port: bind.slot("url.port")?,
+        })
+    }
+}
+
+/// Reads a request line up to a quote that no backslash hides. What is not one (a TLS handshake on a plain port, an
+/// empty line) is kept whole as `url.original`, `-` and nothing give no field.
+#[inline]
+pub(super) fn line(run: &mut Run<'_>, at: usize, slots: &RequestSlots) -> Option<usize> {
+    let rest = run.rest(at);
+    let Some(len) = scan::quoted(rest, b'"') else { return run.fail(at, "no quote behind the request") };
+    let line = &rest[..len];
+    let parts = memchr::memchr(b' ', line).and_then(|method| {
+        let is_method = method > 0
+            && line[..method].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-' || *byte == b'_');
+        let last = memchr::memrchr(b' ', line).filter(|&last| last > method);
+        let version = last.filter(|&last| line.get(last + 1..last + 6) == Some(b"HTTP/"));
+        is_method.then_some((method, version))
+    });
+    match parts {
+        Some((method, version)) => {
+            if let Some(slot) = slots.method {
+                run.text(slot, at, method);
+            }
+            let end = version.unwrap_or(len);
+            target(run, at + method + 1, end - method - 1, slots);
+            if let (Some(version), Some(slot)) = (version, slots.version) {
+                run.text(slot, at + version + 6, len - version - 6);
+            }
+        }
+        None if line == b"-" => {}
+        None => run.text(slots.original, at, len),
+    }
+    Some(at + len)
+}
+
+/// Puts the fields of a target.
+#[inline]
+pub(super) fn target(run: &mut Run<'_>, at: usize, len: usize, slots: &RequestSlots) {
+    let url = url::target(run.rest(at).get(..len).unwrap_or_default());
+    run.text(slots.original, at, len);
+    for (part, slot) in [(&url.path, slots.path), (&url.query, slots.query), (&url.host, slots.domain)] {
+        if let Some(part) = part {
+            run.text(slot, at + part.start, part.len());
+        }
+    }
+    if let Some(scheme) = url.scheme {
+        run.text(slots.scheme, at + scheme.start, scheme.len());
+    }
+    if let Some(port) = url.port {
+        run.value(slots.port, Value::Int(i64::from(port)));
+    }
+}

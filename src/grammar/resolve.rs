@@ -1,0 +1,269 @@
+//! From what a file says to a grammar that can be bound: parts are put in place, texts get their ends, fields
+//! their types.
+
+use std::collections::BTreeMap;
+
+use super::file::{NAME, OPEN, SAMPLE, TYPES};
+use super::kind::Kind;
+use super::plan;
+use super::written::{Constant, Form, Item, Written};
+use super::{Grammar, Line};
+use crate::diag::{Diagnostic, Place, nearest};
+use crate::signature::{Field, Type};
+
+/// Items that one line may have once its parts are in place: parts of parts multiply.
+const ITEMS_MAX: usize = 4096;
+
+/// Resolves a file, or gives everything that is wrong with it.
+pub(super) fn resolve(written: Written) -> Result<Grammar, Vec<Diagnostic>> {
+    let mut wrong = Vec::new();
+    names(&written, &mut wrong);
+    let mut parts: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
+    for part in &written.parts {
+        let items = splice(&part.items, &parts, &mut wrong);
+        parts.insert(&part.name, items);
+    }
+    let mut lines = Vec::new();
+    let mut fields = Fields::default();
+    for line in &written.lines {
+        let items = splice(&line.items, &parts, &mut wrong);
+        if count(&items) > ITEMS_MAX {
+            let message = format!("this line has more than {ITEMS_MAX} pieces");
+            wrong.push(Diagnostic::error(OPEN, line.place.clone(), message));
+            continue;
+        }
+        fields.begin();
+        for set in &written.sets {
+            fields.add(&set.path, constant_type(&set.value), false, &written.name_place, &mut wrong);
+        }
+        fields.sequence(&items, false, &line.place, &mut wrong);
+        fields.end();
+        lines.push(Line { name: line.name.clone(), items: ends(&items, &End::Whole, &mut wrong) });
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    Ok(Grammar {
+        name: written.name,
+        summary: written.summary,
+        see: written.see,
+        sets: written.sets,
+        lines,
+        samples: written.samples,
+        refused: written.refused,
+        fields: fields.finish(),
+    })
+}
+
+/// Names must be there, once.
+fn names(written: &Written, wrong: &mut Vec<Diagnostic>) {
+    if written.lines.is_empty() {
+        let message = "a grammar needs a line";
+        wrong.push(Diagnostic::error(NAME, written.name_place.clone(), message));
+    }
+    for forms in [&written.lines, &written.parts] {
+        for (at, form) in forms.iter().enumerate() {
+            if let Some(first) = forms[..at].iter().find(|other| other.name == form.name) {
+                let diagnostic =
+                    Diagnostic::error(NAME, form.place.clone(), format!("`{}` is there twice", form.name));
+                wrong.push(diagnostic.related(first.place.clone(), "the first"));
+            }
+        }
+    }
+    let known = |name: &str| written.lines.iter().any(|line| line.name == name);
+    for sample in &written.samples {
+        if !known(&sample.line) {
+            let message = format!("there is no line `{}`", sample.line);
+            let mut diagnostic = Diagnostic::error(SAMPLE, sample.place.clone(), message);
+            let near = nearest(&sample.line, written.lines.iter().map(|line| line.name.as_str()));
+            diagnostic.help = near.map(|near| format!("did you mean `{near}`?"));
+            wrong.push(diagnostic);
+        }
+    }
+    for Form { name, place, .. } in &written.lines {
+        if !written.samples.iter().any(|sample| sample.line == *name) {
+            let diagnostic = Diagnostic::error(SAMPLE, place.clone(), format!("line `{name}` has no sample"));
+            wrong.push(diagnostic.help(format!("add `sample {name}` with a text that the program wrote")));
+        }
+    }
+}
+
+/// Puts parts in place of their names. Parts see only those above them, so that none can hold itself.
+fn splice(items: &[Item], parts: &BTreeMap<&str, Vec<Item>>, wrong: &mut Vec<Diagnostic>) -> Vec<Item> {
+    let mut spliced = Vec::new();
+    for item in items {
+        match item {
+            Item::Part { name, place } => match parts.get(name.as_str()) {
+                Some(items) if spliced.len() + items.len() <= ITEMS_MAX => {
+                    spliced.extend(items.iter().cloned())
+                }
+                Some(_) => {
+                    wrong.push(Diagnostic::error(OPEN, place.clone(), "this line has too many pieces"))
+                }
+                None => {
+                    let message = format!("no part `{name}` stands above");
+                    let mut diagnostic = Diagnostic::error(NAME, place.clone(), message);
+                    diagnostic.help =
+                        nearest(name, parts.keys().copied()).map(|near| format!("did you mean `{near}`?"));
+                    wrong.push(diagnostic);
+                }
+            },
+            Item::Group { alternatives, optional } => spliced.push(Item::Group {
+                alternatives: alternatives.iter().map(|items| splice(items, parts, wrong)).collect(),
+                optional: *optional,
+            }),
+            other => spliced.push(other.clone()),
+        }
+    }
+    spliced
+}
+
+fn count(items: &[Item]) -> usize {
+    let inner = |item: &Item| match item {
+        Item::Group { alternatives, .. } => 1 + alternatives.iter().map(|items| count(items)).sum::<usize>(),
+        _ => 1,
+    };
+    items.iter().map(inner).sum()
+}
+
+/// What stands behind a piece.
+#[derive(Clone)]
+enum End {
+    /// The end of the message.
+    Whole,
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A blank.
+    Blank,
+    /// Several things, or one that has no first byte.
+    Unclear,
+}
+
+/// Gives every text its end.
+fn ends(items: &[Item], behind: &End, wrong: &mut Vec<Diagnostic>) -> Vec<plan::Item> {
+    let mut resolved = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        resolved.push(match item {
+            Item::Literal(bytes) => plan::Item::Literal(bytes.clone()),
+            Item::Blanks { required } => plan::Item::Blanks { required: *required },
+            Item::Constant(set) => plan::Item::Constant(set.clone()),
+            Item::Part { .. } => continue,
+            Item::Group { alternatives, optional } => {
+                let behind = first(&items[at + 1..], behind);
+                let mut groups: Vec<_> =
+                    alternatives.iter().map(|items| ends(items, &behind, wrong)).collect();
+                if *optional {
+                    groups.push(Vec::new());
+                }
+                plan::Item::Group(groups)
+            }
+            Item::Capture { path, kind, absent, place } => {
+                let kind = match kind {
+                    Kind::Text => end_of(first(&items[at + 1..], behind), place, wrong),
+                    other => other.clone(),
+                };
+                plan::Item::Capture { path: path.clone(), kind, absent: absent.clone() }
+            }
+        });
+    }
+    resolved
+}
+
+fn end_of(end: End, place: &Place, wrong: &mut Vec<Diagnostic>) -> Kind {
+    match end {
+        End::Whole => Kind::Rest,
+        End::Bytes(bytes) => Kind::Until(bytes),
+        End::Blank => Kind::Word,
+        End::Unclear => {
+            let message = "nothing says where this text ends";
+            let help = "put a literal or `_` behind it, or say `until \"…\"`, `word` or `rest`";
+            wrong.push(Diagnostic::error(OPEN, place.clone(), message).help(help));
+            Kind::Rest
+        }
+    }
+}
+
+/// How a sequence begins.
+fn first(items: &[Item], behind: &End) -> End {
+    for item in items {
+        return match item {
+            Item::Constant(_) | Item::Part { .. } => continue,
+            Item::Literal(bytes) if bytes.is_empty() => continue,
+            Item::Literal(bytes) => End::Bytes(bytes.clone()),
+            Item::Blanks { required: true } => End::Blank,
+            _ => End::Unclear,
+        };
+    }
+    behind.clone()
+}
+
+fn constant_type(value: &Constant) -> Type {
+    match value {
+        Constant::Text(_) => Type::Text,
+        Constant::Int(_) => Type::Int,
+        Constant::Bool(_) => Type::Bool,
+        Constant::Texts(_) => Type::List,
+    }
+}
+
+/// Collects fields: a field is always there only if every line always gives it.
+#[derive(Default)]
+struct Fields {
+    all: BTreeMap<String, (Type, bool, usize)>,
+    lines: usize,
+    line: BTreeMap<String, (Type, bool)>,
+}
+
+impl Fields {
+    fn begin(&mut self) {
+        self.line.clear();
+    }
+
+    fn end(&mut self) {
+        for (path, (ty, maybe)) in std::mem::take(&mut self.line) {
+            let entry = self.all.entry(path).or_insert((ty, maybe, 0));
+            entry.1 |= maybe;
+            entry.2 += 1;
+        }
+        self.lines += 1;
+    }
+
+    fn sequence(&mut self, items: &[Item], maybe: bool, place: &Place, wrong: &mut Vec<Diagnostic>) {
+        for item in items {
+            match item {
+                Item::Capture { path, kind, absent, place } => {
+                    for (path, ty, empty) in kind.fields(path) {
+                        self.add(&path, ty, maybe || empty || !absent.is_empty(), place, wrong);
+                    }
+                }
+                Item::Constant(set) => self.add(&set.path, constant_type(&set.value), maybe, place, wrong),
+                Item::Group { alternatives, .. } => {
+                    // What stands in a group is taken as optional, even where all alternatives give it.
+                    for items in alternatives {
+                        self.sequence(items, true, place, wrong);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn add(&mut self, path: &str, ty: Type, maybe: bool, place: &Place, wrong: &mut Vec<Diagnostic>) {
+        let known = self.line.get(path).map(|(ty, _)| *ty).or(self.all.get(path).map(|(ty, ..)| *ty));
+        if let Some(known) = known.filter(|known| *known != ty) {
+            let message = format!("`{path}` is {ty} here and {known} elsewhere");
+            wrong.push(Diagnostic::error(TYPES, place.clone(), message));
+        }
+        self.line.entry(path.to_owned()).or_insert((ty, maybe)).1 &= maybe;
+    }
+
+    fn finish(self) -> Vec<Field> {
+        let lines = self.lines;
+        let mut all: BTreeMap<String, Field> = BTreeMap::new();
+        for (path, (ty, maybe, count)) in self.all {
+            let maybe = maybe || count < lines;
+            all.insert(path.clone(), Field { path, ty, maybe, doc: String::new() });
+        }
+        all.into_values().collect()
+    }
+}

@@ -1,0 +1,300 @@
+//! Runs a plan over one message. Ordered choice without a way back: once an alternative fits, it is taken, so the
+//! time is linear in the message for any grammar.
+
+use super::bound::{Bound, Op, PeerSlots, Scan};
+use super::request;
+use crate::event::{Facts, Slot, Span, Value};
+use crate::format::{Fields, Mismatch, Target, scan};
+
+/// One run.
+pub(super) struct Run<'a> {
+    plan: &'a Bound,
+    bytes: &'a [u8],
+    span: Span,
+    plain: bool,
+    pub(super) fields: &'a mut Fields,
+    furthest: usize,
+    reason: &'static str,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        plan: &'a Bound,
+        bytes: &'a [u8],
+        span: Span,
+        plain: bool,
+        fields: &'a mut Fields,
+    ) -> Self {
+        let span = span.with(Facts::UNKNOWN);
+        Self { plan, bytes, span, plain, fields, furthest: 0, reason: "an empty message" }
+    }
+
+    /// What was wrong, at the furthest place that any form reached.
+    pub(super) fn mismatch(&self) -> Mismatch {
+        Mismatch::at(self.furthest, self.reason)
+    }
+
+    pub(super) fn fail(&mut self, at: usize, reason: &'static str) -> Option<usize> {
+        if at >= self.furthest {
+            (self.furthest, self.reason) = (at, reason);
+        }
+        None
+    }
+
+    /// The bytes from `at` on.
+    #[inline]
+    pub(super) fn rest(&self, at: usize) -> &'a [u8] {
+        self.bytes.get(at..).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn value(&mut self, slot: Slot, value: Value) {
+        self.fields.push((Target::Slot(slot), value));
+    }
+
+    /// A span of the message, with what is known of its bytes.
+    #[inline]
+    fn part(&self, at: usize, len: usize, quote_free: bool) -> Span {
+        let part = self.span.part(at, len);
+        let bytes = self.bytes.get(at..at + len).unwrap_or_default();
+        if self.plain && (quote_free || memchr::memchr(b'"', bytes).is_none()) {
+            part.with(Facts::PLAIN)
+        } else {
+            part
+        }
+    }
+
+    /// Puts text; nothing is put for an empty one.
+    #[inline]
+    pub(super) fn text(&mut self, slot: Slot, at: usize, len: usize) {
+        if len > 0 {
+            let part = self.part(at, len, false);
+            self.value(slot, Value::Text(part));
+        }
+    }
+
+    /// Runs a sequence from `at`; gives where it ends.
+    pub(super) fn sequence(&mut self, ops: &[Op], mut at: usize) -> Option<usize> {
+        for op in ops {
+            at = match op {
+                Op::Byte(byte) if self.bytes.get(at) == Some(byte) => at + 1,
+                Op::Byte(_) => return self.fail(at, "not the punctuation of the format"),
+                Op::Literal(bytes) if self.rest(at).starts_with(bytes) => at + bytes.len(),
+                Op::Literal(_) => return self.fail(at, "not the punctuation of the format"),
+                Op::Capture(scan, to, absent) => self.capture(scan, *to, absent, at)?,
+                Op::Status(to, outcome) => self.status(*to, *outcome, at)?,
+                Op::Request(slots) => request::line(self, at, slots)?,
+                Op::Peer(slots, absent) => self.peer(slots, absent, at)?,
+                Op::Blanks(least) => match scan::blanks(self.rest(at)) {
+                    len if len >= *least => at + len,
+                    _ => return self.fail(at, "no blank where the format has one"),
+                },
+                Op::Put(slot, value) => {
+                    self.value(*slot, *value);
+                    at
+                }
+                Op::Group(groups) => self.group(groups, at)?,
+                Op::Url(slots) => {
+                    let rest = self.rest(at);
+                    let len = memchr::memchr3(b' ', b'"', b'\t', rest).unwrap_or(rest.len());
+                    request::target(self, at, len, slots);
+                    at + len
+                }
+            };
+        }
+        Some(at)
+    }
+
+    fn group(&mut self, groups: &[Box<[Op]>], at: usize) -> Option<usize> {
+        let mark = self.fields.len();
+        for ops in groups {
+            if let Some(end) = self.sequence(ops, at) {
+                return Some(end);
+            }
+            self.fields.truncate(mark);
+        }
+        None
+    }
+
+    #[inline]
+    fn capture(&mut self, scan: &Scan, to: Option<Slot>, absent: &[Box<[u8]>], at: usize) -> Option<usize> {
+        let rest = self.rest(at);
+        let (len, quote_free, reason) = match scan {
+            Scan::UntilByte(byte) => (memchr::memchr(*byte, rest), *byte == b'"', "no end of a text"),
+            Scan::Until(end) => (end.find(rest), false, "no end of a text"),
+            Scan::Quoted => return self.quoted(to, absent, at),
+            Scan::Rest => (Some(rest.len()), false, ""),
+            Scan::Word => (Some(scan::word(rest)).filter(|&len| len > 0), false, "no word"),
+            Scan::Name => (Some(scan::name(rest)).filter(|&len| len > 0), true, "no name"),
+            Scan::Digits => (digits(rest), true, "no digits"),
+            Scan::Hex => (scan::hex(rest), true, "no hexadecimal number"),
+            Scan::Host => (Some(scan::host(rest)).filter(|&len| len > 0), true, "no host"),
+            Scan::OneOf(words) => {
+                let word = words.iter().find(|word| rest.starts_with(word));
+                (word.map(|word| word.len()), false, "none of the words of the format")
+            }
+            _ => return self.typed(scan, to, absent, at),
+        };
+        let Some(len) = len else { return self.absent_or_fail(absent, at, reason) };
+        if let Some(slot) = to
+            && len > 0
+            && !is_absent(absent, &rest[..len])
+        {
+            let part = self.part(at, len, quote_free);
+            self.value(slot, Value::Text(part));
+        }
+        Some(at + len)
+    }
+
+    fn quoted(&mut self, to: Option<Slot>, absent: &[Box<[u8]>], at: usize) -> Option<usize> {
+        let rest = self.rest(at);
+        let inner = if rest.first() == Some(&b'"') { rest.get(1..) } else { None };
+        let Some(len) = inner.and_then(|inner| scan::quoted(inner, b'"')) else {
+            return self.absent_or_fail(absent, at, "no text in quotes");
+        };
+        if let Some(slot) = to
+            && !is_absent(absent, &rest[1..=len])
+        {
+            self.text(slot, at + 1, len);
+        }
+        Some(at + len + 2)
+    }
+
+    fn typed(&mut self, scan: &Scan, to: Option<Slot>, absent: &[Box<[u8]>], at: usize) -> Option<usize> {
+        let rest = self.rest(at);
+        let (found, reason) = match scan {
+            Scan::Int(least, most) => (
+                scan::int(rest)
+                    .filter(|(int, _)| (*least..=*most).contains(int))
+                    .map(|(int, len)| (Value::Int(int), len)),
+                "no whole number within the bounds of the format",
+            ),
+            Scan::Float => (scan::float(rest).map(|(float, len)| (Value::Float(float), len)), "no number"),
+            Scan::Time(form) => (
+                form.scan(rest, &self.plan.calendar).map(|(ns, len)| (Value::Timestamp(ns), len)),
+                "no time of the form that the format has",
+            ),
+            Scan::Duration(unit) => (duration(rest, *unit), "no length of time"),
+            Scan::Level => (self.plan.levels.scan(rest), "no level"),
+            Scan::Ip => {
+                let len = scan::host(rest);
+                let is_ip = scan::is_ip(&rest[..len]);
+                (is_ip.then(|| (Value::Ip(self.part(at, len, true)), len)), "no ip address")
+            }
+            _ => (None, "not of the format"),
+        };
+        match found {
+            Some((value, len)) => {
+                if let Some(slot) = to {
+                    self.value(slot, value);
+                }
+                Some(at + len)
+            }
+            None => self.absent_or_fail(absent, at, reason),
+        }
+    }
+
+    fn absent_or_fail(&mut self, absent: &[Box<[u8]>], at: usize, reason: &'static str) -> Option<usize> {
+        match absent.iter().find(|text| self.rest(at).starts_with(text)) {
+            Some(text) => Some(at + text.len()),
+            None => self.fail(at, reason),
+        }
+    }
+
+    /// A status code: 100..=599, and the codes up to 999 that servers use for themselves (nginx: 499).
+    #[inline]
+    fn status(&mut self, to: Option<Slot>, outcome: Slot, at: usize) -> Option<usize> {
+        match scan::int(self.rest(at)) {
+            Some((code @ 100..=999, 3)) => {
+                if let Some(slot) = to {
+                    self.value(slot, Value::Int(code));
+                }
+                self.value(outcome, if code < 400 { self.plan.success } else { self.plan.failure });
+                Some(at + 3)
+            }
+            _ => self.fail(at, "no http status code"),
+        }
+    }
+
+    #[inline]
+    fn peer(&mut self, slots: &PeerSlots, absent: &[Box<[u8]>], at: usize) -> Option<usize> {
+        let rest = self.rest(at);
+        let (start, mut len, mut total) = match rest.first() {
+            Some(b'[') if slots.port.is_some() => match memchr::memchr(b']', rest) {
+                Some(end) => (1, end - 1, end + 1),
+                None => return self.fail(at, "no closing bracket behind an address"),
+            },
+            _ => {
+                let len = scan::host(rest);
+                (0, len, len)
+            }
+        };
+        if len == 0 {
+            return self.absent_or_fail(absent, at, "no host");
+        }
+        if is_absent(absent, &rest[..total]) {
+            return Some(at + total);
+        }
+        if let Some(slot) = slots.port {
+            let tail = if start == 1 {
+                rest.get(total + 1..).filter(|_| rest[total..].first() == Some(&b':'))
+            } else {
+                None
+            };
+            if let Some((port, digits)) =
+                tail.and_then(scan::int).filter(|(port, _)| (0..=65_535).contains(port))
+            {
+                self.value(slot, Value::Int(port));
+                total += 1 + digits;
+            } else if start == 0
+                && let Some((host, port)) = host_and_port(&rest[..len])
+            {
+                self.value(slot, Value::Int(port));
+                len = host;
+            }
+        }
+        let part = self.part(at + start, len, true);
+        self.value(slots.address, Value::Text(part));
+        if scan::is_ip(&rest[start..start + len]) {
+            self.value(slots.ip, Value::Ip(part));
+        } else {
+            self.value(slots.domain, Value::Text(part));
+        }
+        Some(at + total)
+    }
+}
+
+fn digits(input: &[u8]) -> Option<usize> {
+    Some(input.iter().take_while(|byte| byte.is_ascii_digit()).count()).filter(|&len| len > 0)
+}
+
+fn is_absent(absent: &[Box<[u8]>], text: &[u8]) -> bool {
+    absent.iter().any(|absent| **absent == *text)
+}
+
+/// Host and port of `host:port`. Apache writes IPv6 addresses without brackets: what would be an address with its
+/// port and none without is split where the last group has five digits, which no group of an address can.
+fn host_and_port(text: &[u8]) -> Option<(usize, i64)> {
+    let colon = memchr::memrchr(b':', text)?;
+    let digits = text.get(colon + 1..)?;
+    let (port, len) = scan::int(digits)?;
+    let ambiguous = digits.len() < 5 && scan::is_ip(text);
+    (len == digits.len()
+        && colon > 0
+        && digits[0].is_ascii_digit()
+        && (0..=65_535).contains(&port)
+        && !ambiguous)
+        .then_some((colon, port))
+}
+
+/// A number in a unit. Whole numbers are exact; fractions are rounded to nanoseconds.
+fn duration(input: &[u8], unit: i64) -> Option<(Value, usize)> {
+    let (float, len) = scan::float(input)?;
+    if let Some((int, int_len)) = scan::int(input)
+        && int_len == len
+    {
+        return Some((Value::Duration(int.checked_mul(unit)?), len));
+    }
+    let ns = (float * unit as f64).round();
+    (ns.abs() < 9.0e18).then_some((Value::Duration(ns as i64), len))
+}

@@ -1,0 +1,114 @@
+//! What a grammar file says, before anything is looked up.
+
+use super::kind::Kind;
+use crate::diag::Place;
+
+/// A whole file.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// Name, such as `nginx.access`.
+    pub name: String,
+    /// Where the name stands.
+    pub name_place: Place,
+    /// One line: what it reads.
+    pub summary: String,
+    /// Where the format is described.
+    pub see: String,
+    /// Fields that every event gets.
+    pub sets: Vec<Set>,
+    /// Named pieces that lines are made of.
+    pub parts: Vec<Form>,
+    /// Line forms.
+    pub lines: Vec<Form>,
+    /// Texts with the values they give.
+    pub samples: Vec<Sample>,
+    /// Texts that no form may match.
+    pub refused: Vec<Sample>,
+}
+
+/// `set event.kind = "event"`.
+#[derive(Clone, Debug)]
+pub struct Set {
+    /// Dotted path.
+    pub path: String,
+    /// Value.
+    pub value: Constant,
+}
+
+/// A value that is written in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Constant {
+    /// `"text"`.
+    Text(String),
+    /// `42`.
+    Int(i64),
+    /// `true`.
+    Bool(bool),
+    /// `["web", "network"]`.
+    Texts(Vec<String>),
+}
+
+/// A named sequence: a line, or a part of one.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// Name.
+    pub name: String,
+    /// Where the name stands.
+    pub place: Place,
+    /// What it is made of.
+    pub items: Vec<Item>,
+}
+
+/// One piece of a sequence.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// `"text"`: exactly these bytes.
+    Literal(Vec<u8>),
+    /// `_` (one or more blanks) and `_?` (any number).
+    Blanks {
+        /// Whether there must be one.
+        required: bool,
+    },
+    /// `(a | b)` and `(a)?`: the first alternative that fits.
+    Group {
+        /// Alternatives.
+        alternatives: Vec<Vec<Item>>,
+        /// Whether nothing fits as well.
+        optional: bool,
+    },
+    /// `{http.version: word | "-"}`.
+    Capture {
+        /// Dotted path; empty where the text is only checked.
+        path: String,
+        /// What is read.
+        kind: Kind,
+        /// Texts that mean that the field is absent.
+        absent: Vec<Vec<u8>>,
+        /// Where it stands.
+        place: Place,
+    },
+    /// `{event.type = ["start"]}`: a field that this alternative gives.
+    Constant(Set),
+    /// The name of a part.
+    Part {
+        /// Name.
+        name: String,
+        /// Where it stands.
+        place: Place,
+    },
+}
+
+/// A text and what comes of it.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// The line form that matches; empty for a refusal.
+    pub line: String,
+    /// The text, line feeds included.
+    pub text: String,
+    /// Path and value of every captured field, as text.
+    pub values: Vec<(String, String)>,
+    /// Where it stands.
+    pub place: Place,
+    /// The lines that hold the values, or the empty place where they would stand.
+    pub values_place: Place,
+}
