@@ -23,6 +23,6 @@ mod value;
 pub use batch::{Batch, Message, Origin, Run, Segment};
 pub use json::{write_object, write_string, write_timestamp, write_value};
 pub use layout::{Layout, LayoutBuilder, Mask, Slot};
-pub use options::{BoundTemplate, OptionValue, Options, Template, write_plain};
+pub use options::{BoundPart, BoundTemplate, OptionValue, Options, Template, write_plain};
 pub use row::{Entry, Row, Texts};
 pub use value::{Facts, Span, Value};

@@ -38,6 +38,21 @@ pub const BATCH_SEGMENTS_MAX: usize = 1024;
 /// retries cheap and the memory of requests in flight small.
 pub const BULK_BODY_BYTES: usize = 1024 * 1024;
 
+/// Bytes of one row in a `/_bulk` body: `http.max_content_length` of Elasticsearch, which no request may pass.
+pub const BULK_ROW_BYTES_MAX: usize = 100 * 1024 * 1024;
+/// Requests that one sink may have in flight, whatever its `concurrency` says.
+pub const REQUESTS_MAX: usize = 64;
+/// Empty encoding buffers kept for the next body, per sink.
+pub const BULK_BUFFERS_SPARE: usize = 6;
+/// Bytes of a response that are read; an answer to a bulk request of 1 MiB is a tenth of it.
+pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of a reason that a destination gives for a rejected row; the rest is cut off.
+pub const REASON_BYTES_MAX: usize = 1024;
+/// First pause before something that failed is tried again; each further one is twice as long.
+pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
+/// Longest pause between two tries.
+pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(30);
+
 /// All memory that the pipeline's queues may hold, in bytes (DESIGN §3).
 pub const BUDGET_BYTES: usize = 48 * 1024 * 1024;
 /// Part of the budget for input: segments and batches on their way to a worker.

@@ -17,7 +17,9 @@ use crate::seam::{Clock, Fs};
 use crate::signature::{Signature, Type};
 
 pub mod blackhole;
+pub mod elasticsearch;
 pub mod file;
+pub mod http;
 mod lines;
 mod pretty;
 mod reorder;
@@ -243,7 +245,7 @@ pub struct Endpoint {
     pub url: String,
     /// The value of the `Authorization` header, if any. Never shown.
     pub authorization: Option<String>,
-    /// PEM file with certificates to trust in place of the public roots.
+    /// PEM file with certificates to trust beside the public roots.
     pub ca_file: Option<String>,
 }
 

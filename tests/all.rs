@@ -4,6 +4,8 @@
 mod cursor_log;
 #[path = "all/disk.rs"]
 mod disk;
+#[path = "all/elasticsearch.rs"]
+mod elasticsearch;
 #[path = "all/fixtures.rs"]
 mod fixtures;
 #[path = "all/grammar.rs"]

@@ -153,6 +153,15 @@ impl Template {
         })
     }
 
+    /// The text, if there are no holes.
+    pub fn constant(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// Resolves the holes to slots. `None` where the layout lacks one of the paths.
     pub fn bind(&self, layout: &Layout) -> Option<BoundTemplate> {
         let parts = self.parts.iter().map(|part| match part {
@@ -169,13 +178,21 @@ pub struct BoundTemplate {
     parts: Vec<BoundPart>,
 }
 
+/// One part of a template.
 #[derive(Clone, Debug)]
-enum BoundPart {
+pub enum BoundPart {
+    /// Text as it was written.
     Text(String),
+    /// A hole: the field to fill in.
     Slot(Slot),
 }
 
 impl BoundTemplate {
+    /// The parts, in order.
+    pub fn parts(&self) -> &[BoundPart] {
+        &self.parts
+    }
+
     /// The slots of the holes, in order.
     pub fn slots(&self) -> impl Iterator<Item = Slot> {
         self.parts.iter().filter_map(|part| match part {

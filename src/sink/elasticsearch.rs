@@ -1,0 +1,288 @@
+//! Elasticsearch: documents into data streams, each of them once.
+//!
+//! In: rows, on the workers ([`encode`]). Out: `POST /_bulk` to one of several nodes ([`ship`]), and what became
+//! of every row ([`answer`]). Each row is created under its event id: sent again after a time-out, a restart or a
+//! crash it is refused as a conflict with itself, which counts as delivered. Rows are judged one by one: those
+//! that cannot be taken now go again alone, those that never will come back as rejected, with the reason.
+//!
+//! `name.rs` is the smallest part; begin there.
+
+mod answer;
+mod buffer;
+mod encode;
+mod name;
+mod node;
+mod parcel;
+mod ship;
+
+use std::sync::Arc;
+
+use data_encoding::BASE64;
+use sha2::{Digest, Sha256};
+
+use crate::event::{Options, Template};
+use crate::limits::{BULK_BODY_BYTES, BULK_ROW_BYTES_MAX, REQUESTS_MAX};
+use crate::position::CursorRecord;
+use crate::signature::{OptionSpec, OptionType, Signature};
+use crate::sink::{Encoder, Endpoint, Shape, Sink, SinkKind, SinkPlan, World};
+use buffer::Buffers;
+use encode::BulkEncoder;
+use name::Router;
+use node::Node;
+use ship::{Shipper, Shipping};
+
+/// What the catalog lists.
+pub const KIND: SinkKind = SinkKind { signature: &SIGNATURE, plan };
+
+const SIGNATURE: Signature = Signature {
+    name: "elasticsearch",
+    summary: "documents into Elasticsearch data streams, each of them once",
+    doc: "\
+Sends each event as a document to the data stream that `data_stream` names, over one or more nodes:
+
+    sink es = elasticsearch \"https://es-0:9200\", \"https://es-1:9200\" {
+      data_stream = \"logs-{.service.name}-prod\"
+      fallback = \"logs-other-prod\"
+      api_key = secret(\"file:/run/secrets/es-api-key\")
+    }
+
+**Names.** A value in a hole is made lower case, and every character that a data stream or one of its parts cannot
+hold becomes `_`. Rows whose field is missing or has no letter or digit go to `fallback`.
+
+**Once.** A document's `_id` is its event id and is only ever *created*: the same row sent again is a conflict with
+itself and counts as delivered. Elasticsearch checks ids within one backing index; a row whose answer was lost in the
+very moment of a rollover can appear twice.
+
+**What is refused.** 429 and 5xx: only the rows concerned go again, later and later, up to 30 seconds apart, and
+`Retry-After` is kept to. A mapping conflict or any other 4xx of a row: the row goes to the dead letters with the
+reason. 401 and 403: nothing is lost, everything waits and is tried again. A node that fails is left alone for a while.",
+    form: "elasticsearch \"URL\", … { … }",
+    options: OPTIONS,
+    examples: &[],
+};
+
+const OPTIONS: &[OptionSpec] = &[
+    OptionSpec {
+        name: "data_stream",
+        ty: OptionType::Template,
+        default: None,
+        doc: "Name of the data stream, with fields in braces: `logs-{.service.name}-prod`.",
+    },
+    OptionSpec {
+        name: "fallback",
+        ty: OptionType::Text,
+        default: Some(""),
+        doc: "Data stream for rows that cannot fill the holes of `data_stream`; needed where it has any.",
+    },
+    OptionSpec {
+        name: "api_key",
+        ty: OptionType::Secret,
+        default: Some(""),
+        doc: "API key, as `id:key` or as Elasticsearch encodes it.",
+    },
+    OptionSpec {
+        name: "username",
+        ty: OptionType::Text,
+        default: Some(""),
+        doc: "User name, together with `password`; not beside `api_key`.",
+    },
+    OptionSpec {
+        name: "password",
+        ty: OptionType::Secret,
+        default: Some(""),
+        doc: "Password of `username`.",
+    },
+    OptionSpec {
+        name: "ca_file",
+        ty: OptionType::Text,
+        default: Some(""),
+        doc: "PEM file with certificates to trust beside the public ones.",
+    },
+    OptionSpec {
+        name: "compression",
+        ty: OptionType::Word(&["none", "gzip"]),
+        default: Some("none"),
+        doc: "`gzip` sends about an eighth of the bytes and costs the agent about as much as all the rest.",
+    },
+    OptionSpec {
+        name: "concurrency",
+        ty: OptionType::Int,
+        default: Some("4"),
+        doc: "Requests in flight at once, over all nodes, 1 to 64.",
+    },
+    OptionSpec {
+        name: "body_bytes",
+        ty: OptionType::Size,
+        default: Some("1MiB"),
+        doc: "Size of a request's body before compression. A larger row goes alone.",
+    },
+    OptionSpec {
+        name: "timeout",
+        ty: OptionType::Duration,
+        default: Some("60s"),
+        doc: "A request without an answer after this long is sent again.",
+    },
+];
+
+/// A checked sink.
+struct Plan {
+    name: String,
+    endpoints: Vec<Endpoint>,
+    template: Template,
+    fallback: Option<String>,
+    body_bytes: usize,
+    shipping: Shipping,
+    buffers: Buffers,
+}
+
+/// The text of an option that was given and is not empty.
+fn given<'a>(options: &'a Options, name: &str) -> Option<&'a str> {
+    options.text(name).filter(|text| !text.is_empty())
+}
+
+fn plan(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {
+    let template = options.template("data_stream").cloned().unwrap_or_default();
+    let fallback = given(options, "fallback").map(str::to_owned);
+    name::check_template(&template, fallback.as_deref())?;
+    let body_bytes = within(options, "body_bytes", BULK_BODY_BYTES, 1024..=BULK_ROW_BYTES_MAX)?;
+    let concurrency = within(options, "concurrency", 4, 1..=REQUESTS_MAX)?;
+    let timeout = options.duration("timeout").unwrap_or(std::time::Duration::from_secs(60));
+    if timeout.is_zero() {
+        return Err("`timeout` must be longer than nothing".into());
+    }
+    Ok(Box::new(Plan {
+        name: name.to_owned(),
+        endpoints: endpoints(options)?,
+        template,
+        fallback,
+        body_bytes,
+        shipping: Shipping { gzip: options.text("compression") == Some("gzip"), concurrency, timeout },
+        buffers: Buffers::new(body_bytes),
+    }))
+}
+
+fn within(
+    options: &Options,
+    name: &str,
+    default: usize,
+    range: std::ops::RangeInclusive<usize>,
+) -> Result<usize, String> {
+    let Some(int) = options.int(name) else { return Ok(default) };
+    usize::try_from(int)
+        .ok()
+        .filter(|int| range.contains(int))
+        .ok_or_else(|| format!("`{name}` is {int}, and goes from {} to {}", range.start(), range.end()))
+}
+
+fn endpoints(options: &Options) -> Result<Vec<Endpoint>, String> {
+    let authorization =
+        match (given(options, "api_key"), given(options, "username"), given(options, "password")) {
+            (None, None, None) => None,
+            (Some(key), None, None) if key.contains(':') => {
+                Some(format!("ApiKey {}", BASE64.encode(key.as_bytes())))
+            }
+            (Some(key), None, None) => Some(format!("ApiKey {key}")),
+            (None, Some(user), Some(password)) => {
+                Some(format!("Basic {}", BASE64.encode(format!("{user}:{password}").as_bytes())))
+            }
+            (Some(_), _, _) => {
+                return Err("`api_key` stands alone: leave out `username` and `password`".into());
+            }
+            (None, _, _) => return Err("`username` and `password` belong together".into()),
+        };
+    let ca_file = given(options, "ca_file").map(str::to_owned);
+    if options.arguments.is_empty() {
+        return Err("no node is named: write `elasticsearch \"http://localhost:9200\"`".into());
+    }
+    let endpoint = |url: &String| {
+        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        let rest = rest.filter(|rest| !rest.is_empty()).ok_or_else(|| {
+            format!("`{url}` is not the URL of a node: it begins with `http://` or `https://`")
+        })?;
+        if rest.split('/').next().is_some_and(|host| host.contains('@')) {
+            return Err("a URL is shown to people: give `username` and `password` as options".to_owned());
+        }
+        Ok(Endpoint {
+            url: url.trim_end_matches('/').to_owned(),
+            authorization: authorization.clone(),
+            ca_file: ca_file.clone(),
+        })
+    };
+    options.arguments.iter().map(endpoint).collect()
+}
+
+impl SinkPlan for Plan {
+    fn encoder(&self, shape: &Shape) -> Result<Box<dyn Encoder>, String> {
+        let router = Router::new(&self.template, self.fallback.as_deref(), &shape.layout)?;
+        let timestamp = shape.layout.slot("@timestamp");
+        let buffers = self.buffers.clone();
+        Ok(Box::new(BulkEncoder::new(router, buffers, timestamp, self.body_bytes, self.shipping.gzip)))
+    }
+
+    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String> {
+        let node = |endpoint: &Endpoint| {
+            let transport = world.network.connect(endpoint, Arc::clone(&world.wake))?;
+            Ok(Node { url: endpoint.url.clone(), transport, in_flight: 0, wait: None })
+        };
+        let nodes = self.endpoints.iter().map(node).collect::<Result<Vec<_>, String>>()?;
+        // Agents that were started together must not come back together; a simulation's clock gives the same again.
+        let seed = Sha256::digest(format!("{} {}", self.name, world.clock.now_unix_ns()));
+        let seed = seed.iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte));
+        let shipper = Shipper::new(self.shipping.clone(), self.buffers.clone(), nodes, seed);
+        Ok((Box::new(shipper), Vec::new()))
+    }
+
+    fn guarantee(&self) -> &'static str {
+        "effectively once: a row is created under its own id, and sent again it is refused as itself \
+         (Elasticsearch checks ids within one backing index)"
+    }
+
+    fn place(&self) -> String {
+        let urls: Vec<_> = self.endpoints.iter().map(|endpoint| endpoint.url.as_str()).collect();
+        urls.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::OptionValue;
+
+    fn planned(urls: &[&str], values: &[(&'static str, &str)]) -> Result<Vec<Option<String>>, String> {
+        let mut all = vec![(
+            "data_stream",
+            OptionValue::Template(Template::parse("logs-web-prod").expect("a template")),
+        )];
+        all.extend(values.iter().map(|(name, text)| {
+            let value = text.parse().map_or_else(|_| OptionValue::Text((*text).into()), OptionValue::Int);
+            (*name, value)
+        }));
+        let options = Options::new(urls.iter().map(|url| (*url).to_owned()).collect(), all);
+        plan("es", &options)?;
+        Ok(endpoints(&options)?.into_iter().map(|endpoint| endpoint.authorization).collect())
+    }
+
+    #[test]
+    fn credentials_become_one_header() {
+        let http = &["http://a:9200"][..];
+        assert_eq!(planned(http, &[]), Ok(vec![None]));
+        assert_eq!(planned(http, &[("api_key", "id:key")]), Ok(vec![Some("ApiKey aWQ6a2V5".into())]));
+        assert_eq!(planned(http, &[("api_key", "aWQ6a2V5")]), Ok(vec![Some("ApiKey aWQ6a2V5".into())]));
+        let basic = planned(http, &[("username", "u"), ("password", "p")]);
+        assert_eq!(basic, Ok(vec![Some("Basic dTpw".into())]));
+    }
+
+    #[test]
+    fn what_cannot_work_is_said_at_once() {
+        let fault =
+            |urls: &[&str], values: &[(&'static str, &str)]| planned(urls, values).expect_err("a fault");
+        assert!(fault(&[], &[]).contains("no node"));
+        assert!(fault(&["localhost:9200"], &[]).contains("begins with"));
+        assert!(fault(&["http://u:p@a"], &[]).contains("options"));
+        assert!(!fault(&["http://u:p@a"], &[]).contains("u:p"), "a password is never shown");
+        assert!(fault(&["http://a"], &[("username", "u")]).contains("belong together"));
+        assert!(fault(&["http://a"], &[("api_key", "k"), ("username", "u")]).contains("stands alone"));
+        assert!(fault(&["http://a"], &[("concurrency", "0")]).contains("1 to 64"));
+        assert!(fault(&["http://a"], &[("body_bytes", "10")]).contains("goes from"));
+    }
+}

@@ -1,0 +1,202 @@
+//! The real network: requests to nodes over HTTP and TLS, by the official Elasticsearch client.
+//!
+//! In: requests, from sinks on threads of their own. Out: answers, by polling. One thread runs all connections of
+//! the process; it lives as long as the network or any of its transports.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use elasticsearch::Elasticsearch;
+use elasticsearch::cert::{Certificate, CertificateValidation};
+use elasticsearch::http::headers::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
+use elasticsearch::http::{Method, Url};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::{Endpoint, Network, Request, Response, Transport};
+use crate::limits::{REQUESTS_MAX, RESPONSE_BYTES_MAX};
+
+type Wake = Arc<dyn Fn() + Send + Sync>;
+type Outcome = (u64, Result<Response, String>);
+
+/// The machine's network.
+pub struct HttpNetwork {
+    runtime: Arc<Runtime>,
+}
+
+/// The thread that runs all connections. It ends when this is dropped.
+struct Runtime {
+    handle: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl HttpNetwork {
+    /// Starts the thread.
+    pub fn start() -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name("network".into()).spawn(move || {
+            // An error is the sender's end, which is the same.
+            let _ = runtime.block_on(stopped);
+        })?;
+        Ok(Self { runtime: Arc::new(Runtime { handle, stop: Some(stop), thread: Some(thread) }) })
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there was reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Network for HttpNetwork {
+    fn connect(&self, endpoint: &Endpoint, wake: Wake) -> Result<Box<dyn Transport>, String> {
+        let (answered, answers) = bounded(REQUESTS_MAX);
+        Ok(Box::new(HttpTransport {
+            runtime: Arc::clone(&self.runtime),
+            client: client(endpoint)?,
+            authorization: authorization(endpoint)?,
+            open: 0,
+            refused: VecDeque::new(),
+            answered,
+            answers,
+            wake,
+        }))
+    }
+}
+
+fn client(endpoint: &Endpoint) -> Result<Elasticsearch, String> {
+    let url =
+        Url::parse(&endpoint.url).map_err(|error| format!("`{}` is not a URL: {error}", endpoint.url))?;
+    let host = url.host_str().unwrap_or_default();
+    let local = host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(is_loopback);
+    // A client of its own per node: the client's own choice of nodes never leaves a dead one alone.
+    let mut builder = TransportBuilder::new(SingleNodeConnectionPool::new(url)).enable_meta_header(false);
+    if local {
+        builder = builder.disable_proxy();
+    }
+    if let Some(path) = &endpoint.ca_file {
+        let pem = std::fs::read(path).map_err(|error| format!("cannot read `{path}`: {error}"))?;
+        let certificates = Certificate::from_pem(&pem)
+            .map_err(|error| format!("`{path}` holds no PEM certificate: {error}"))?;
+        builder = builder.cert_validation(CertificateValidation::Full(certificates));
+    }
+    let transport =
+        builder.build().map_err(|error| format!("cannot reach `{}`: {}", endpoint.url, chain(&error)))?;
+    Ok(Elasticsearch::new(transport))
+}
+
+fn is_loopback(address: std::net::IpAddr) -> bool {
+    address.is_loopback()
+}
+
+fn authorization(endpoint: &Endpoint) -> Result<Option<HeaderValue>, String> {
+    let Some(text) = &endpoint.authorization else { return Ok(None) };
+    let mut value = HeaderValue::from_str(text)
+        .map_err(|_| "the credentials hold a character that no HTTP header can".to_owned())?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+/// A connection, or several, to one node.
+struct HttpTransport {
+    runtime: Arc<Runtime>,
+    client: Elasticsearch,
+    authorization: Option<HeaderValue>,
+    /// Requests whose answer was not polled yet, so that the channel never blocks the thread of connections.
+    open: usize,
+    /// Requests that were one too many.
+    refused: VecDeque<u64>,
+    answered: Sender<Outcome>,
+    answers: Receiver<Outcome>,
+    wake: Wake,
+}
+
+impl Transport for HttpTransport {
+    fn start(&mut self, ticket: u64, request: Request) {
+        if self.open >= REQUESTS_MAX {
+            self.refused.push_back(ticket);
+            (self.wake)();
+            return;
+        }
+        self.open += 1;
+        let headers = headers(&request, self.authorization.as_ref());
+        let (client, answered, wake) = (self.client.clone(), self.answered.clone(), Arc::clone(&self.wake));
+        self.runtime.handle.spawn(async move {
+            let result = match headers {
+                Ok(headers) => send(&client, request, headers).await,
+                Err(error) => Err(error),
+            };
+            // Nobody polls any more: the sink is gone.
+            let _ = answered.try_send((ticket, result));
+            wake();
+        });
+    }
+
+    fn poll(&mut self) -> Option<Outcome> {
+        if let Some(ticket) = self.refused.pop_front() {
+            return Some((ticket, Err(format!("more than {REQUESTS_MAX} requests in flight"))));
+        }
+        let outcome = self.answers.try_recv().ok()?;
+        self.open -= 1;
+        Some(outcome)
+    }
+}
+
+fn headers(request: &Request, authorization: Option<&HeaderValue>) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::with_capacity(request.headers.len() + 1);
+    for (name, value) in &request.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+        headers.insert(name, HeaderValue::from_str(value).map_err(|error| error.to_string())?);
+    }
+    if let Some(value) = authorization {
+        headers.insert(AUTHORIZATION, value.clone());
+    }
+    Ok(headers)
+}
+
+async fn send(client: &Elasticsearch, request: Request, headers: HeaderMap) -> Result<Response, String> {
+    let method = match request.method {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "PUT" => Method::Put,
+        "DELETE" => Method::Delete,
+        _ => Method::Post,
+    };
+    // `Bytes` goes to the socket as it is; any other type of body would be copied first.
+    let body = (!request.body.is_empty()).then_some(request.body);
+    let response = client
+        .send(method, &request.path, headers, None::<&()>, body, Some(request.timeout))
+        .await
+        .map_err(|error| chain(&error))?;
+    let status = response.status_code().as_u16();
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    if response.content_length().is_some_and(|length| length > RESPONSE_BYTES_MAX as u64) {
+        return Err(format!("a response of more than {RESPONSE_BYTES_MAX} bytes"));
+    }
+    let body = response.bytes().await.map_err(|error| chain(&error))?;
+    Ok(Response { status, retry_after: retry_after.map(std::time::Duration::from_secs), body })
+}
+
+/// An error with its causes: the outermost alone says `error sending request`, the innermost `connection refused`.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}

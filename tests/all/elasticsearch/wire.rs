@@ -1,0 +1,143 @@
+//! The sink over real sockets, against a server that misbehaves.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use aludel::event::OptionValue;
+use aludel::seam::{Clock, RealClock, RealFs};
+use aludel::sink::http::HttpNetwork;
+use aludel::sink::{Body, Next, SinkPlan, World};
+
+use super::bulk_server::{Fault, Server};
+use super::rows::{Total, bodies, number, plan};
+
+/// Sends bodies through a sink on the machine's network until all have settled; gives the totals and everything
+/// that the sink said meanwhile.
+pub(crate) fn ship(plan: &dyn SinkPlan, bodies: Vec<Body>) -> (Total, BTreeSet<String>) {
+    let woken = Arc::new((Mutex::new(false), Condvar::new()));
+    let clock = RealClock::start();
+    let signal = Arc::clone(&woken);
+    let wake = move || {
+        *signal.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        signal.1.notify_all();
+    };
+    let network = HttpNetwork::start().expect("a network");
+    let world = World {
+        fs: Arc::new(RealFs),
+        clock: Arc::new(clock),
+        network: Arc::new(network),
+        wake: Arc::new(wake),
+    };
+    let (mut sink, _) = plan.open(world).expect("opens");
+    for body in bodies {
+        sink.offer(body, clock.monotonic());
+    }
+    sink.close();
+    let (mut total, mut said, mut settled) = (Total::default(), BTreeSet::new(), Vec::new());
+    loop {
+        let now = clock.monotonic();
+        assert!(now < Duration::from_secs(60), "it takes too long; said {said:?}, settled {total:?}");
+        let next = sink.step(now, &mut settled);
+        said.extend(sink.trouble());
+        total.add(std::mem::take(&mut settled));
+        let wait = match next {
+            Next::Done => return (total, said),
+            Next::Again => continue,
+            Next::At(at) => at.saturating_sub(now),
+            Next::Idle => Duration::from_secs(5),
+        };
+        let mut flag = woken.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*flag {
+            flag = woken.1.wait_timeout(flag, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *flag = false;
+    }
+}
+
+fn assert_once(servers: &[&Server], total: &Total, rows: u64) {
+    let mut seen = BTreeSet::new();
+    for server in servers {
+        for document in server.store().documents.values() {
+            assert!(seen.insert(number(document)), "twice: {document}");
+        }
+    }
+    assert_eq!(seen, (0..rows).collect());
+    assert_eq!((u64::from(total.delivered), total.rejected.len()), (rows, 0));
+}
+
+/// Each fault alone, on a real socket: every row arrives once.
+#[test]
+fn every_fault_on_a_real_socket() {
+    let short = OptionValue::Duration(Duration::from_millis(300));
+    for fault in [
+        Fault::None,
+        Fault::Status(429, 1),
+        Fault::Status(503, 0),
+        Fault::Status(401, 0),
+        Fault::Items(3, 429),
+        Fault::TooLarge(40),
+        Fault::Reset,
+        Fault::TakenThenReset,
+        Fault::TakenThenSilent,
+        Fault::HalfAnswer,
+        Fault::OneItemShort,
+        Fault::Page,
+    ] {
+        let server = Server::start(&[fault.clone(), Fault::None, fault.clone()]);
+        let plan = plan(&[server.url()], &[("timeout", short.clone())]);
+        let (total, said) = ship(&*plan, bodies(&*plan, 0, 5, 100));
+        assert_once(&[&server], &total, 500);
+        let quiet = matches!(fault, Fault::None | Fault::TooLarge(_));
+        assert_eq!(said.is_empty(), quiet, "{fault:?}: {said:?}");
+        assert_eq!(total.repeated as usize, server.store().conflicts, "{fault:?}");
+    }
+}
+
+#[test]
+fn streams_are_named_after_the_rows() {
+    let server = Server::start(&[]);
+    let plan = plan(&[server.url() + "/prefix/"], &[]);
+    let (total, _) = ship(&*plan, bodies(&*plan, 0, 1, 8));
+    assert_once(&[&server], &total, 8);
+    let names: BTreeSet<_> = server.store().documents.keys().map(|(stream, _)| stream.clone()).collect();
+    let expected = ["logs-db-prod", "logs-other-prod", "logs-web-prod", "logs-worker_1-prod"];
+    assert_eq!(names, expected.into_iter().map(str::to_owned).collect());
+}
+
+#[test]
+fn compressed_bodies_of_many_rows() {
+    let server = Server::start(&[Fault::Items(7, 503), Fault::TooLarge(100)]);
+    let plan = plan(&[server.url()], &[("compression", OptionValue::Text("gzip".into()))]);
+    let (total, _) = ship(&*plan, bodies(&*plan, 0, 4, 1000));
+    assert_once(&[&server], &total, 4000);
+}
+
+/// With one node gone the others carry everything; sent again to another node a row is still the same row.
+#[test]
+fn a_dead_node_is_circled_around() {
+    let server = Server::start(&[]);
+    let gone = Server::start(&[]).url();
+    let plan = plan(&[gone.clone(), server.url()], &[]);
+    let (total, said) = ship(&*plan, bodies(&*plan, 0, 40, 50));
+    assert_once(&[&server], &total, 2000);
+    assert!(said.iter().any(|line| line.contains(&gone) && line.contains("refused")), "{said:?}");
+}
+
+#[test]
+fn credentials_reach_the_server_and_nobody_else() {
+    for (options, header) in [
+        (&[("api_key", "id:key")][..], "ApiKey aWQ6a2V5"),
+        (&[("username", "elastic"), ("password", "sesame")], "Basic ZWxhc3RpYzpzZXNhbWU="),
+    ] {
+        let server = Server::start(&[]);
+        server.store().authorization = Some(header.into());
+        let options: Vec<_> =
+            options.iter().map(|(name, value)| (*name, OptionValue::Text((*value).into()))).collect();
+        let plan = plan(&[server.url()], &options);
+        let (total, said) = ship(&*plan, bodies(&*plan, 0, 1, 10));
+        assert_once(&[&server], &total, 10);
+        assert!(said.is_empty(), "{said:?}");
+        assert!(!plan.place().contains("sesame"));
+    }
+}

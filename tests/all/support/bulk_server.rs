@@ -1,0 +1,285 @@
+//! A `_bulk` server in this process that keeps what it is sent as Elasticsearch would, and misbehaves as told.
+//!
+//! [`Store`] is the logic: documents by data stream and id, created once, a conflict the second time. It knows no
+//! socket, so that the simulation uses it too. [`Server`] puts it behind a real one on loopback.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::Read;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+
+/// What a server does with one request.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Fault {
+    /// Nothing wrong.
+    None,
+    /// Takes nothing and answers this status, with `Retry-After` in seconds if not 0.
+    Status(u16, u64),
+    /// Takes all rows but each `n`th, which gets this status.
+    Items(usize, u16),
+    /// Takes nothing of a request with more rows than this, and answers 413.
+    TooLarge(usize),
+    /// Closes the connection without reading the request.
+    Reset,
+    /// Takes all rows, then closes the connection in the middle of the answer.
+    TakenThenReset,
+    /// Takes all rows and never answers.
+    TakenThenSilent,
+    /// Takes all rows and answers with half of the JSON.
+    HalfAnswer,
+    /// Takes all rows and leaves the last one out of the answer.
+    OneItemShort,
+    /// Takes all rows and answers with a page of some proxy.
+    Page,
+}
+
+/// What was sent, as a cluster keeps it.
+#[derive(Default)]
+pub(crate) struct Store {
+    /// Documents by data stream and id.
+    pub(crate) documents: HashMap<(String, String), String>,
+    /// What to do with the next requests; afterwards all is well.
+    pub(crate) script: VecDeque<Fault>,
+    /// Rows that were there already.
+    pub(crate) conflicts: usize,
+    /// Requests so far.
+    pub(crate) requests: usize,
+    /// Rows in the largest request.
+    pub(crate) largest: usize,
+    /// The `Authorization` header to ask for.
+    pub(crate) authorization: Option<String>,
+}
+
+/// What goes back to the client.
+pub(crate) enum Reply {
+    /// A response: status, `Retry-After` in seconds or 0, body.
+    Response(u16, u64, String),
+    /// Half of this response, then a closed connection.
+    Half(String),
+    /// A closed connection.
+    Reset,
+    /// Nothing, for ever.
+    Silent,
+}
+
+impl Store {
+    /// Answers one request.
+    pub(crate) fn answer(&mut self, body: &[u8], gzip: bool, authorization: Option<&str>) -> Reply {
+        self.requests += 1;
+        if self.authorization.is_some() && self.authorization.as_deref() != authorization {
+            return Reply::Response(
+                401,
+                0,
+                "{\"error\":{\"type\":\"security_exception\"},\"status\":401}".into(),
+            );
+        }
+        let fault = self.script.pop_front().unwrap_or(Fault::None);
+        let mut plain = Vec::new();
+        if gzip {
+            flate2::read::GzDecoder::new(body).read_to_end(&mut plain).expect("gzip");
+        } else {
+            plain.extend_from_slice(body);
+        }
+        let rows = rows(&plain);
+        self.largest = self.largest.max(rows.len());
+        match fault {
+            Fault::Status(status, after) => Reply::Response(status, after, "{\"error\":\"as told\"}".into()),
+            Fault::TooLarge(most) if rows.len() > most => Reply::Response(413, 0, String::new()),
+            Fault::Reset => Reply::Reset,
+            Fault::Items(every, status) => Reply::Response(200, 0, self.take(&rows, every, status)),
+            Fault::None | Fault::TooLarge(_) => Reply::Response(200, 0, self.take(&rows, 0, 0)),
+            Fault::TakenThenReset => Reply::Half(self.take(&rows, 0, 0)),
+            Fault::TakenThenSilent => {
+                self.take(&rows, 0, 0);
+                Reply::Silent
+            }
+            Fault::HalfAnswer => {
+                let whole = self.take(&rows, 0, 0);
+                Reply::Response(200, 0, whole.chars().take(whole.len() / 2).collect())
+            }
+            Fault::OneItemShort => {
+                self.take(&rows, 0, 0);
+                let conflicts = self.conflicts;
+                let answer = self.take(rows.split_last().map_or(&[][..], |(_, rest)| rest), 0, 0);
+                self.conflicts = conflicts;
+                Reply::Response(200, 0, answer)
+            }
+            Fault::Page => {
+                self.take(&rows, 0, 0);
+                Reply::Response(200, 0, "<html>welcome</html>".into())
+            }
+        }
+    }
+
+    /// Creates documents; each `every`th is answered with `status` and not created.
+    fn take(&mut self, rows: &[(String, String, String)], every: usize, status: u16) -> String {
+        let mut errors = false;
+        let mut items = Vec::with_capacity(rows.len());
+        for (at, (stream, id, document)) in rows.iter().enumerate() {
+            let key = (stream.clone(), id.clone());
+            let (status, error) = if every > 0 && at % every == every - 1 {
+                (status, Some("as_told_exception"))
+            } else if let Some(before) = self.documents.get(&key) {
+                assert_eq!(before, document, "the same id is the same document");
+                self.conflicts += 1;
+                (409, Some("version_conflict_engine_exception"))
+            } else {
+                self.documents.insert(key, document.clone());
+                (201, None)
+            };
+            errors |= error.is_some();
+            let error = error.map_or_else(String::new, |kind| {
+                format!(",\"error\":{{\"type\":\"{kind}\",\"reason\":\"row {at}\"}}")
+            });
+            items.push(format!("{{\"create\":{{\"status\":{status}{error}}}}}"));
+        }
+        format!("{{\"errors\":{errors},\"items\":[{}]}}", items.join(","))
+    }
+}
+
+/// The rows of a bulk request: data stream, id, document. Anything but whole pairs of lines is a fault of the sink.
+fn rows(body: &[u8]) -> Vec<(String, String, String)> {
+    let text = std::str::from_utf8(body).expect("UTF-8");
+    assert!(text.is_empty() || text.ends_with('\n'), "the last line is ended");
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len() % 2, 0, "an action and a document each");
+    let row = |pair: &[&str]| {
+        let action: serde_json::Value = serde_json::from_str(pair[0]).expect("an action");
+        let document: serde_json::Value = serde_json::from_str(pair[1]).expect("a document");
+        assert!(document["@timestamp"].is_string(), "{document}");
+        let part = |name: &str| action["create"][name].as_str().expect("a name").to_owned();
+        (part("_index"), part("_id"), pair[1].to_owned())
+    };
+    lines.chunks(2).map(row).collect()
+}
+
+/// A [`Store`] behind a socket on loopback, on a thread of its own until it is dropped.
+pub(crate) struct Server {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    store: Arc<Mutex<Store>>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts a server that follows a script.
+    pub(crate) fn start(script: &[Fault]) -> Self {
+        let store =
+            Arc::new(Mutex::new(Store { script: script.iter().cloned().collect(), ..Store::default() }));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let shared = Arc::clone(&store);
+        let thread = std::thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = stopped => {}
+                    () = accept(listener, shared) => {}
+                }
+            });
+        });
+        Self { address, store, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// The URL of the node.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it holds.
+    pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: tokio::net::TcpListener, store: Arc<Mutex<Store>>) {
+    while let Ok((socket, _)) = listener.accept().await {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            let service = service_fn(|request| handle(Arc::clone(&store), request));
+            // A connection that a fault has closed ends with an error; that is the point.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(socket), service)
+                .await;
+        });
+    }
+}
+
+/// The body of a response; a broken one ends with an error, which closes the connection in the middle.
+struct Sent {
+    bytes: Option<Bytes>,
+    broken: bool,
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let broken = self.broken.then(|| Err(std::io::Error::other("as told")));
+        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))).or(broken))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.bytes {
+            Some(bytes) if !self.broken => SizeHint::with_exact(bytes.len() as u64),
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+async fn handle(
+    store: Arc<Mutex<Store>>,
+    request: hyper::Request<hyper::body::Incoming>,
+) -> Result<hyper::Response<Sent>, std::io::Error> {
+    assert!(request.uri().path().ends_with("/_bulk"), "{}", request.uri());
+    let header =
+        |name: &str| request.headers().get(name).and_then(|value| Some(value.to_str().ok()?.to_owned()));
+    assert_eq!(header("content-type").as_deref(), Some("application/x-ndjson"));
+    let (gzip, authorization) =
+        (header("content-encoding").as_deref() == Some("gzip"), header("authorization"));
+    let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
+    let reply =
+        store.lock().unwrap_or_else(PoisonError::into_inner).answer(&body, gzip, authorization.as_deref());
+    match reply {
+        Reply::Response(status, after, text) => {
+            let mut response = hyper::Response::builder().status(status);
+            if after > 0 {
+                response = response.header("retry-after", after);
+            }
+            response.body(Sent { bytes: Some(text.into()), broken: false }).map_err(std::io::Error::other)
+        }
+        Reply::Half(text) => {
+            let half = Bytes::from(text).split_to(10);
+            Ok(hyper::Response::new(Sent { bytes: Some(half), broken: true }))
+        }
+        Reply::Reset => Err(std::io::Error::other("as told")),
+        Reply::Silent => {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            Err(std::io::Error::other("as told"))
+        }
+    }
+}
