@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::event::{Layout, Options, Slot};
+use crate::format::{self, Bind, Format, Reference};
+use crate::grammar;
+use crate::lang::plan as lang;
 use crate::sink::{Shape, SinkKind, SinkPlan};
 use crate::source::{SourceKind, SourcePlan};
-use crate::step::Block;
+use crate::step::{self, Block, Flow, Step};
 
 /// All kinds of sources.
 pub static SOURCES: &[SourceKind] = &[];
@@ -21,6 +25,8 @@ pub struct Runnable {
     pub pipelines: Vec<Pipeline>,
     /// Sinks by number.
     pub sinks: Vec<NamedSink>,
+    /// Decides the year of times that have none; moved with the data.
+    pub reference: Reference,
 }
 
 /// A source of a plan.
@@ -29,6 +35,8 @@ pub struct NamedSource {
     pub name: String,
     /// Opens it.
     pub plan: Box<dyn SourcePlan>,
+    /// Its options, which also say how its bytes are framed.
+    pub options: Options,
 }
 
 /// A sink of a plan.
@@ -76,5 +84,118 @@ impl Runnable {
             self.pipelines.iter().any(|line| line.sources.contains(&source) && line.sinks.contains(sink))
         };
         (0..self.sinks.len()).filter(|sink| self.sinks[*sink].required).filter(fed).collect()
+    }
+}
+
+/// Makes components of a checked plan. The error names the source, sink or format and what is wrong with it.
+pub fn build(plan: lang::Plan) -> Result<Runnable, String> {
+    let sources = plan.sources.into_iter().map(source).collect::<Result<_, _>>()?;
+    let sinks = plan.sinks.into_iter().map(sink).collect::<Result<_, _>>()?;
+    let reference = Reference::default();
+    let pipelines =
+        plan.pipelines.into_iter().map(|of| pipeline(of, &reference)).collect::<Result<_, _>>()?;
+    Ok(Runnable { sources, pipelines, sinks, reference })
+}
+
+fn source(of: lang::Component) -> Result<NamedSource, String> {
+    let kind = SOURCES.iter().find(|kind| kind.signature.name == of.kind).ok_or("unknown kind of source")?;
+    let plan = (kind.plan)(&of.name, &of.options).map_err(|error| format!("source {}: {error}", of.name))?;
+    Ok(NamedSource { name: of.name, plan, options: of.options })
+}
+
+fn sink(of: lang::Component) -> Result<NamedSink, String> {
+    let kind = SINKS.iter().find(|kind| kind.signature.name == of.kind).ok_or("unknown kind of sink")?;
+    let plan = (kind.plan)(&of.name, &of.options).map_err(|error| format!("sink {}: {error}", of.name))?;
+    Ok(NamedSink { name: of.name, plan, required: of.required })
+}
+
+fn pipeline(of: lang::Pipeline, reference: &Reference) -> Result<Pipeline, String> {
+    let mut builder = Builder {
+        layout: of.layout.clone(),
+        formats: Vec::new(),
+        constants: of.constants.to_vec(),
+        reference: reference.clone(),
+    };
+    let steps = builder.block(of.steps).map_err(|error| format!("pipeline {}: {error}", of.name))?;
+    let shape = Shape { layout: of.layout, types: of.types, pipeline: of.name.as_str().into(), tag: of.tag };
+    Ok(Pipeline {
+        name: of.name,
+        sources: of.sources,
+        sinks: of.sinks,
+        shape,
+        constants: builder.constants.into(),
+        steps,
+        reasons: of.reasons,
+        formats: builder.formats,
+    })
+}
+
+struct Builder {
+    layout: Arc<Layout>,
+    formats: Vec<FormatName>,
+    constants: Vec<u8>,
+    reference: Reference,
+}
+
+impl Builder {
+    fn block(&mut self, steps: Vec<lang::Step>) -> Result<Block, String> {
+        steps.into_iter().map(|step| self.step(step)).collect::<Result<_, _>>().map(Block)
+    }
+
+    fn step(&mut self, step: lang::Step) -> Result<Box<dyn Step>, String> {
+        Ok(match step {
+            lang::Step::Parse { input, formats, into, otherwise } => {
+                let otherwise = match otherwise {
+                    lang::Otherwise::Pass => Flow::Next,
+                    lang::Otherwise::Drop(reason) => Flow::Drop(reason),
+                    lang::Otherwise::Reject(reason) => Flow::Reject(reason),
+                };
+                let first_count = self.formats.len();
+                let formats = formats
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, format)| {
+                        let bound = self.bind(&format.name, &format.options, into)?;
+                        self.formats.push(FormatName { name: format.name, first: at == 0 });
+                        Ok(bound)
+                    })
+                    .collect::<Result<_, String>>()?;
+                Box::new(step::Parse { input, formats, first_count, otherwise })
+            }
+            lang::Step::Set(fields) => Box::new(step::Set { fields: fields.into() }),
+            lang::Step::Rename(fields) => Box::new(step::Rename { fields: fields.into() }),
+            lang::Step::Remove(fields) => Box::new(step::Remove { fields: fields.into() }),
+            lang::Step::Keep(fields) => Box::new(step::Keep::new(&self.layout, &fields)),
+            lang::Step::Drop { reason, when } => Box::new(step::Drop { reason, when }),
+            lang::Step::Reject { reason, when } => Box::new(step::Reject { reason, when }),
+            lang::Step::When { condition, then, otherwise } => {
+                Box::new(step::When { condition, then: self.block(then)?, otherwise: self.block(otherwise)? })
+            }
+            lang::Step::Match { subject, arms, otherwise } => {
+                let arms = arms
+                    .into_iter()
+                    .map(|(patterns, steps)| Ok((patterns, self.block(steps)?)))
+                    .collect::<Result<_, String>>()?;
+                Box::new(step::Match::new(subject, arms, self.block(otherwise)?))
+            }
+            lang::Step::To(sinks) => Box::new(step::To { sinks: sinks.into() }),
+        })
+    }
+
+    /// A grammar or a format, bound to the layout.
+    fn bind(&mut self, name: &str, options: &Options, into: Slot) -> Result<Box<dyn Format>, String> {
+        let layout = self.layout.clone();
+        let mut bind = Bind {
+            layout: &layout,
+            prefix: layout.path(into),
+            options,
+            constants: &mut self.constants,
+            reference: self.reference.clone(),
+        };
+        if let Some(grammar) = grammar::get(name) {
+            return grammar.bind(&mut bind);
+        }
+        let kind = format::formats().iter().find(|kind| kind.signature.name == name);
+        (kind.ok_or_else(|| format!("unknown format `{name}`"))?.bind)(&mut bind)
     }
 }

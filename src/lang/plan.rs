@@ -134,3 +134,53 @@ pub enum Step {
     /// `to`
     To(Vec<usize>),
 }
+
+impl Plan {
+    /// Adds another file's plan to this one. Sources and sinks keep their names, which identify cursors, so a name
+    /// may stand in one file only.
+    pub fn append(&mut self, mut other: Plan) -> Result<(), String> {
+        let (sources, sinks) = (self.sources.len(), self.sinks.len());
+        for (what, mine, theirs) in
+            [("source", &self.sources, &other.sources), ("sink", &self.sinks, &other.sinks)]
+        {
+            if let Some(twice) = theirs.iter().find(|their| mine.iter().any(|my| my.name == their.name)) {
+                return Err(format!(
+                    "two files name a {what} `{}`; its name identifies its cursors",
+                    twice.name
+                ));
+            }
+        }
+        if let Some(twice) =
+            other.pipelines.iter().find(|their| self.pipelines.iter().any(|my| my.name == their.name))
+        {
+            return Err(format!("two files name a pipeline `{}`; its name is part of event ids", twice.name));
+        }
+        for pipeline in &mut other.pipelines {
+            pipeline.sources.iter_mut().for_each(|source| *source += sources);
+            pipeline.sinks.iter_mut().for_each(|sink| *sink += sinks);
+            shift(&mut pipeline.steps, sinks);
+        }
+        self.sources.append(&mut other.sources);
+        self.sinks.append(&mut other.sinks);
+        self.pipelines.append(&mut other.pipelines);
+        Ok(())
+    }
+}
+
+/// Adds to the number of every sink below these steps.
+fn shift(steps: &mut [Step], by: usize) {
+    for step in steps {
+        match step {
+            Step::To(sinks) => sinks.iter_mut().for_each(|sink| *sink += by),
+            Step::When { then, otherwise, .. } => {
+                shift(then, by);
+                shift(otherwise, by);
+            }
+            Step::Match { arms, otherwise, .. } => {
+                arms.iter_mut().for_each(|(_, steps)| shift(steps, by));
+                shift(otherwise, by);
+            }
+            _ => {}
+        }
+    }
+}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::event::{
     Batch, Facts as TextFacts, Layout, Message, Origin, Row, Run, Segment, Slot, Span, Value,
 };
+use crate::format::{Calendar, time};
 use crate::lang::builtin;
 use crate::source::container::Container;
 
@@ -62,6 +63,8 @@ impl Facts {
             message: layout.slot(builtin::MESSAGE),
             offset: layout.slot(builtin::OFFSET),
             lane: layout.slot(builtin::IOSTREAM),
+            time: layout.slot(builtin::TIMESTAMP),
+            calendar: Calendar::default(),
         }
     }
 }
@@ -73,6 +76,8 @@ pub(super) struct Bound {
     message: Option<Slot>,
     offset: Option<Slot>,
     lane: Option<Slot>,
+    time: Option<Slot>,
+    calendar: Calendar,
 }
 
 impl Bound {
@@ -93,6 +98,12 @@ impl Bound {
         }
         if let Some(slot) = self.lane {
             row.set(slot, Value::Text(self.names[usize::from(message.lane).min(1)]));
+        }
+        if let Some(slot) = self.time
+            && let Some((parts, _)) = time::rfc3339(row.texts.bytes(message.time))
+            && let Some(ns) = self.calendar.unix_ns(&parts)
+        {
+            row.set(slot, Value::Timestamp(ns));
         }
     }
 }

@@ -59,6 +59,7 @@ impl Worker {
     /// Takes a batch through every pipeline that reads its source.
     pub fn process(&mut self, job: Job) -> Outcome {
         let Job { provenance, source, mut batch } = job;
+        self.plan.reference.set(batch.read_unix_ns);
         let facts = Facts::new(&mut batch);
         let mut outcome =
             Outcome { provenance, source, bodies: Vec::new(), letters: Vec::new(), input_bytes: batch.bytes };
