@@ -4,6 +4,7 @@
 //! A format never touches the row's fields itself, so that a failed one leaves the event as it was.
 
 mod bind;
+pub mod json;
 pub mod scan;
 pub mod time;
 pub mod url;
@@ -56,7 +57,7 @@ pub struct FormatKind {
 
 /// Every format that is code; those that are data are grammars.
 pub fn formats() -> &'static [FormatKind] {
-    &[]
+    &[json::KIND]
 }
 
 /// Why a text is not of a format: static, since failures are counted by reason.

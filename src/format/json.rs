@@ -1,0 +1,290 @@
+//! JSON objects (RFC 8259), checked while they are read, in one pass.
+//!
+//! Members that the pipeline names go to their slots, through named objects as deep as those go; all others keep
+//! their text as it is. A string is copied only if it holds an escape, an object only if it holds a line feed or
+//! a key twice. What `serde_json` refuses is refused.
+
+mod compact;
+mod keys;
+mod scan;
+
+use keys::{Keys, fingerprint};
+use scan::Scanner;
+
+use super::{Bind, Fields, Format, FormatKind, Gives, Mismatch, Target};
+use crate::event::{Facts, Layout, Slot, Span, Texts, Value};
+use crate::limits::REST_KEYS_MAX;
+use crate::signature::{Example, Signature};
+
+/// The format as the list has it.
+pub const KIND: FormatKind = FormatKind {
+    signature: &Signature {
+        name: "json",
+        summary: "a JSON object; its members become fields",
+        doc: "Members that the pipeline names keep their types; others are carried along as they stand. A key with \
+              dots is a path. The last of equal keys counts.",
+        form: "json",
+        options: &[],
+        examples: EXAMPLES,
+    },
+    gives: |_| Ok(Gives { fields: Vec::new(), open: true }),
+    bind: |bind| Ok(Box::new(Json::new(bind)?)),
+};
+
+const EXAMPLES: &[Example] = &[Example {
+    title: "members become fields",
+    source: "parse .message as json",
+    input: r#"{"message": "{\"level\":\"info\",\"http.status\":200}"}"#,
+    result: r#"{"message": "{\"level\":\"info\",\"http.status\":200}", "level": "info", "http": {"status": 200}}"#,
+}];
+
+/// The format, bound.
+pub struct Json {
+    /// Named objects; 0 is the one that the format writes to.
+    nodes: Vec<Node>,
+}
+
+struct Node {
+    slot: Slot,
+    children: Vec<Child>,
+}
+
+struct Child {
+    fingerprint: u64,
+    key: Box<[u8]>,
+    slot: Slot,
+    /// One past the last slot below it.
+    end: Slot,
+    /// Its node, where paths below it are named.
+    node: Option<usize>,
+}
+
+impl Json {
+    /// Binds to everything that the layout names below the prefix.
+    pub fn new(bind: &Bind<'_>) -> Result<Self, String> {
+        let mut nodes = Vec::new();
+        add(bind.layout, bind.root()?, &mut nodes);
+        Ok(Self { nodes })
+    }
+}
+
+fn add(layout: &Layout, slot: Slot, nodes: &mut Vec<Node>) -> usize {
+    let at = nodes.len();
+    nodes.push(Node { slot, children: Vec::new() });
+    let mut children = Vec::new();
+    let mut next = slot + 1;
+    while next < layout.end(slot) {
+        let key: Box<[u8]> = layout.key(next).as_bytes().into();
+        let end = layout.end(next);
+        let node = layout.has_children(next).then(|| add(layout, next, nodes));
+        children.push(Child { fingerprint: fingerprint(&key), key, slot: next, end, node });
+        next = end;
+    }
+    nodes[at].children = children;
+    at
+}
+
+impl Format for Json {
+    fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
+        if texts.text(input).is_none() {
+            return Err(Mismatch::at(0, "not utf-8"));
+        }
+        let derived = texts.derived_bytes();
+        let mut scratch = texts.scratch();
+        let mut reader = Reader {
+            nodes: &self.nodes,
+            scanner: Scanner::new(texts.bytes(input)),
+            span: input.with(Facts::UNKNOWN),
+            mark: fields.len(),
+            fields,
+            scratch: &mut scratch,
+            derived,
+        };
+        let done = reader.whole();
+        texts.keep(scratch);
+        done
+    }
+}
+
+struct Reader<'a> {
+    nodes: &'a [Node],
+    scanner: Scanner<'a>,
+    span: Span,
+    mark: usize,
+    fields: &'a mut Fields,
+    /// Derived text; it will stand in the arena from `derived` on.
+    scratch: &'a mut Vec<u8>,
+    derived: usize,
+}
+
+impl Reader<'_> {
+    fn whole(&mut self) -> Result<(), Mismatch> {
+        self.scanner.blanks();
+        if self.scanner.peek() != Some(b'{') {
+            return Err(self.scanner.wrong("not a json object"));
+        }
+        self.object(0)?;
+        self.scanner.blanks();
+        match self.scanner.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.scanner.wrong("text behind the json object")),
+        }
+    }
+
+    /// An object whose members the layout may name.
+    fn object(&mut self, node: usize) -> Result<(), Mismatch> {
+        let node = &self.nodes[node];
+        self.scanner.at += 1;
+        self.scanner.blanks();
+        if self.scanner.peek() == Some(b'}') {
+            self.scanner.at += 1;
+            return Ok(());
+        }
+        let mut keys = Keys::default();
+        let first = self.fields.len();
+        loop {
+            let (start, end, escaped) = self.scanner.key()?;
+            self.scanner.colon()?;
+            if escaped {
+                let key = self.unescape(start, end);
+                let print = fingerprint(self.derived_bytes(key));
+                self.member(node, key, print, &mut keys, first)?;
+            } else {
+                let key = self.span.part(start, end - start).with(Facts::PLAIN);
+                let print = fingerprint(self.scanner.slice(start, end));
+                self.member(node, key, print, &mut keys, first)?;
+            }
+            if !self.scanner.another(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    #[inline]
+    fn member(
+        &mut self,
+        node: &Node,
+        key: Span,
+        print: u64,
+        keys: &mut Keys,
+        first: usize,
+    ) -> Result<(), Mismatch> {
+        let bytes = if key.buffer == Span::ARENA && key.facts == Facts::UNKNOWN && self.is_derived(key) {
+            self.derived_bytes(key)
+        } else {
+            let from = (key.start - self.span.start) as usize;
+            self.scanner.slice(from, from + key.len as usize)
+        };
+        let child = node.children.iter().find(|child| child.fingerprint == print && *child.key == *bytes);
+        if keys.seen(print) {
+            self.forget(node, child, key, first);
+        }
+        match child {
+            Some(Child { node: Some(below), .. }) if self.scanner.peek() == Some(b'{') => self.object(*below),
+            Some(child) => {
+                let value = self.value()?;
+                self.fields.push((Target::Slot(child.slot), value));
+                Ok(())
+            }
+            None => {
+                if keys.len() > REST_KEYS_MAX {
+                    return Err(self.scanner.wrong("more keys than an event may have"));
+                }
+                let value = self.value()?;
+                self.fields.push((Target::Key(node.slot, key), value));
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes back what an equal key gave before: the last one counts.
+    #[cold]
+    fn forget(&mut self, node: &Node, child: Option<&Child>, key: Span, first: usize) {
+        let mut at = first.max(self.mark);
+        while let Some((target, _)) = self.fields.get(at) {
+            let same = match (*target, child) {
+                (Target::Slot(slot), Some(child)) => (child.slot..child.end).contains(&slot),
+                (Target::Key(parent, _), Some(child)) => (child.slot..child.end).contains(&parent),
+                (Target::Key(parent, other), None) => {
+                    parent == node.slot && self.bytes(other) == self.bytes(key)
+                }
+                _ => false,
+            };
+            if same {
+                self.fields.remove(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    #[inline]
+    fn value(&mut self) -> Result<Value, Mismatch> {
+        let start = self.scanner.at;
+        match self.scanner.peek() {
+            Some(b'"') => {
+                let (start, end, escaped) = self.scanner.string()?;
+                Ok(Value::Text(if escaped {
+                    self.unescape(start, end)
+                } else {
+                    self.span.part(start, end - start).with(Facts::PLAIN)
+                }))
+            }
+            Some(open @ (b'{' | b'[')) => {
+                let untidy = self.scanner.nested()?;
+                let end = self.scanner.at;
+                let span = if untidy { self.rewrite(start, end) } else { self.span.part(start, end - start) };
+                Ok(if open == b'{' { Value::Object(span) } else { Value::List(span) })
+            }
+            Some(b't') => self.scanner.word(b"true").map(|()| Value::Bool(true)),
+            Some(b'f') => self.scanner.word(b"false").map(|()| Value::Bool(false)),
+            Some(b'n') => self.scanner.word(b"null").map(|()| Value::Null),
+            _ => {
+                let number = self.scanner.number()?;
+                let end = self.scanner.at;
+                Ok(number.unwrap_or_else(|| Value::Number(self.span.part(start, end - start))))
+            }
+        }
+    }
+
+    fn unescape(&mut self, start: usize, end: usize) -> Span {
+        let from = self.scratch.len();
+        scan::unescape(self.scanner.slice(start, end), self.scratch);
+        self.derived_span(from)
+    }
+
+    fn rewrite(&mut self, start: usize, end: usize) -> Span {
+        let from = self.scratch.len();
+        compact::write(self.scanner.slice(start, end), self.scratch);
+        self.derived_span(from)
+    }
+
+    fn derived_span(&self, from: usize) -> Span {
+        Span {
+            start: (self.derived + from) as u32,
+            len: (self.scratch.len() - from) as u32,
+            buffer: Span::ARENA,
+            facts: Facts::UNKNOWN,
+        }
+    }
+
+    fn is_derived(&self, span: Span) -> bool {
+        span.buffer == Span::ARENA && span.start as usize >= self.derived
+    }
+
+    fn derived_bytes(&self, span: Span) -> &[u8] {
+        let from = span.start as usize - self.derived;
+        self.scratch.get(from..from + span.len as usize).unwrap_or_default()
+    }
+
+    fn bytes(&self, span: Span) -> &[u8] {
+        if self.is_derived(span) {
+            return self.derived_bytes(span);
+        }
+        let from = (span.start - self.span.start) as usize;
+        self.scanner.slice(from, from + span.len as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests;
