@@ -144,7 +144,7 @@ fn list_of(items: &[Expr], row: &mut Row) -> Option<Value> {
         }
     }
     close(&mut out, b']');
-    function::keep(&mut row.texts, out).map(Value::List)
+    function::keep_json(&mut row.texts, out).map(Value::List)
 }
 
 fn object_of(members: &[(Box<[u8]>, Expr)], row: &mut Row) -> Option<Value> {
@@ -158,7 +158,7 @@ fn object_of(members: &[(Box<[u8]>, Expr)], row: &mut Row) -> Option<Value> {
         }
     }
     close(&mut out, b'}');
-    function::keep(&mut row.texts, out).map(Value::Object)
+    function::keep_json(&mut row.texts, out).map(Value::Object)
 }
 
 /// Ends a JSON list or object whose every part was followed by a comma.
@@ -168,3 +168,8 @@ fn close(out: &mut Vec<u8>, bracket: u8) {
         _ => out.push(bracket),
     }
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

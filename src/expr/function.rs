@@ -3,14 +3,31 @@
 //! A function sees the values of its arguments and the row's texts, nothing else. What has to be known when the
 //! pipeline is compiled (a pattern, a zone, a table) is prepared once, in [`Body::Prepared`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{Constant, Expr};
-use crate::event::{Facts, Row, Span, Texts, Value};
-use crate::limits::ROW_ARENA_BYTES_MAX;
-use crate::signature::{Param, Signature, Type};
+use crate::event::{Facts, Row, Span, Texts, Value, raw};
+use crate::limits::{JSON_DEPTH_MAX, ROW_ARENA_BYTES_MAX};
+use crate::signature::{Example, Param, Signature, Type};
 
 mod convert;
+mod cut;
+mod encode;
+mod instant;
+mod json;
+mod letters;
+mod list;
+mod lookup;
+mod network;
+mod number;
+mod object;
+mod pattern;
+mod pieces;
+mod scan;
+mod special;
+mod time;
+mod url;
 
 /// All functions, in the order of the documentation.
 pub fn functions() -> &'static [&'static Function] {
@@ -22,7 +39,87 @@ pub fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().copied().find(|function| function.signature.name == name)
 }
 
-static FUNCTIONS: &[&Function] = &[&convert::TEXT];
+static FUNCTIONS: &[&Function] = &[
+    &special::HAS,
+    &special::COALESCE,
+    &special::TYPE_OF,
+    &convert::INT,
+    &convert::FLOAT,
+    &convert::BOOL,
+    &convert::TEXT,
+    &convert::IP,
+    &convert::DURATION,
+    &convert::SIZE,
+    &time::TIMESTAMP,
+    &time::FORMAT_TIMESTAMP,
+    &time::TRUNCATE_TIMESTAMP,
+    &time::YEAR,
+    &time::MONTH,
+    &time::DAY,
+    &time::WEEKDAY,
+    &time::HOUR,
+    &time::MINUTE,
+    &time::SECOND,
+    &number::ABS,
+    &number::CEIL,
+    &number::FLOOR,
+    &number::ROUND,
+    &number::MIN,
+    &number::MAX,
+    &letters::LOWER,
+    &letters::UPPER,
+    &letters::LENGTH,
+    &letters::REVERSE,
+    &letters::PAD_START,
+    &cut::TRIM,
+    &cut::TRIM_START,
+    &cut::TRIM_END,
+    &cut::STRIP_PREFIX,
+    &cut::STRIP_SUFFIX,
+    &cut::SUBSTRING,
+    &cut::TRUNCATE,
+    &cut::INDEX_OF,
+    &pieces::SPLIT,
+    &pieces::LINES,
+    &pieces::WORDS,
+    &pieces::JOIN,
+    &pieces::REPLACE,
+    &pieces::REPLACE_FIRST,
+    &pattern::CAPTURE,
+    &pattern::CAPTURES,
+    &pattern::FIND_ALL,
+    &pattern::REGEX_REPLACE,
+    &network::IN_CIDR,
+    &network::IS_PRIVATE,
+    &network::IP_VERSION,
+    &url::PARSE_URL,
+    &url::PARSE_QUERY,
+    &url::URL_DECODE,
+    &url::URL_ENCODE,
+    &encode::MD5,
+    &encode::SHA256,
+    &encode::SHA512,
+    &encode::CRC32,
+    &encode::BASE64_ENCODE,
+    &encode::BASE64_DECODE,
+    &encode::HEX_ENCODE,
+    &encode::HEX_DECODE,
+    &list::FIRST,
+    &list::LAST,
+    &list::NTH,
+    &list::SLICE,
+    &list::APPEND,
+    &list::UNIQUE,
+    &list::SORT,
+    &object::KEYS,
+    &object::VALUES,
+    &object::GET,
+    &object::MERGE,
+    &object::FLATTEN,
+    &json::PARSE_JSON,
+    &json::TO_JSON,
+    &lookup::LOOKUP,
+];
 
 /// Most parameters that a function has.
 pub const PARAMS_MAX: usize = 8;
@@ -182,6 +279,31 @@ impl Expr {
     }
 }
 
+/// A parameter that a call must give.
+const fn needs(name: &'static str, types: &'static [Type]) -> Param {
+    Param { name, types, optional: false, constant: false }
+}
+
+/// A parameter that a call may leave out.
+const fn may(name: &'static str, types: &'static [Type]) -> Param {
+    Param { name, types, optional: true, constant: false }
+}
+
+/// A parameter that a call must give as a constant.
+const fn fixed(name: &'static str, types: &'static [Type]) -> Param {
+    Param { name, types, optional: false, constant: true }
+}
+
+/// A parameter that a call may leave out, else a constant.
+const fn may_fixed(name: &'static str, types: &'static [Type]) -> Param {
+    Param { name, types, optional: true, constant: true }
+}
+
+/// An example: an expression and its value as JSON.
+const fn example(title: &'static str, source: &'static str, result: &'static str) -> Example {
+    Example { title, source, input: "", result }
+}
+
 /// Whether the JSON form of a text is the text between quotes.
 pub(super) fn is_plain(bytes: &[u8]) -> bool {
     let escaped = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\' || *byte == 0x7f;
@@ -215,4 +337,54 @@ pub(super) fn span(args: &[Value], at: usize) -> Option<Span> {
         Value::Text(span) | Value::Ip(span) => Some(*span),
         _ => None,
     }
+}
+
+/// The text of a span; what is no UTF-8 is repaired with U+FFFD.
+fn lossy(texts: &Texts, span: Span) -> Cow<'_, str> {
+    match texts.text(span) {
+        Some(text) => Cow::Borrowed(text),
+        None => String::from_utf8_lossy(texts.bytes(span)),
+    }
+}
+
+/// The items of a list argument.
+fn items(args: &[Value], at: usize, texts: &mut Texts) -> Option<Vec<Value>> {
+    let Some(Value::List(list)) = args.get(at) else { return None };
+    let ranges = raw::items(texts.bytes(*list));
+    Some(ranges.into_iter().map(|range| raw::value(texts, list.part(range.start, range.len()))).collect())
+}
+
+/// How deep lists and objects are nested in a JSON text; no more than counted where the text is none.
+pub(super) fn json_depth(text: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut at) = (0usize, 0, 0);
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                at += 1;
+                while let Some(byte) = text.get(at) {
+                    match byte {
+                        b'"' => break,
+                        b'\\' => at += 2,
+                        _ => at += 1,
+                    }
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    deepest
+}
+
+/// Moves the JSON text of a new list or object into the arena, unless it is nested too deep.
+pub(super) fn keep_json(texts: &mut Texts, out: Vec<u8>) -> Option<Span> {
+    if json_depth(&out) > JSON_DEPTH_MAX {
+        return None;
+    }
+    keep(texts, out)
 }

@@ -1,8 +1,11 @@
-//! Conversions between types.
+//! Conversions between types. What a text does not say exactly is no value: `int("12 ms")` fails.
 
-use super::{Body, Function, keep_with};
+use super::scan::{duration_text, size_text};
+use super::{Body, Function, example, keep_with, may_fixed, needs, span};
 use crate::event::{Facts, Texts, Value, write_plain};
-use crate::signature::{Example, Param, Signature, Type};
+use crate::expr::Constant;
+use crate::expr::arithmetic::whole;
+use crate::signature::{Signature, Type};
 
 /// `text(value)`
 pub(super) static TEXT: Function = Function {
@@ -13,11 +16,11 @@ pub(super) static TEXT: Function = Function {
         form: "text(value: any) -> text",
         options: &[],
         examples: &[
-            Example { title: "a number", source: "text(404)", input: "", result: "\"404\"" },
-            Example { title: "a list", source: "text([1, \"a\"])", input: "", result: "\"[1,\\\"a\\\"]\"" },
+            example("a number", "text(404)", "\"404\""),
+            example("a list", "text([1, \"a\"])", "\"[1,\\\"a\\\"]\""),
         ],
     },
-    params: &[Param { name: "value", types: &[Type::Any], optional: false, constant: false }],
+    params: &[needs("value", &[Type::Any])],
     returns: |_| Type::Text,
     fallible: false,
     accepts_missing: false,
@@ -34,3 +37,193 @@ fn text(args: &[Value], texts: &mut Texts) -> Option<Value> {
     let plain = !matches!(value, Value::Object(_) | Value::List(_));
     keep_with(texts, out, if plain { Facts::PLAIN } else { Facts::UNKNOWN }).map(Value::Text)
 }
+
+/// `int(value, base)`
+pub(super) static INT: Function = Function {
+    signature: &Signature {
+        name: "int",
+        summary: "a whole number",
+        doc: "A text must be a decimal number and nothing else, or a number of the base that is given (2 to 36). A \
+              float loses its fraction, a bool is 1 or 0.",
+        form: "int(value: text | int | float | bool, base?: int) -> int",
+        options: &[],
+        examples: &[
+            example("a text", "int(\"-42\")", "-42"),
+            example("hexadecimal", "int(\"ff\", 16)", "255"),
+            example("a float", "int(2.9)", "2"),
+            example("more than a number", "int(\"12 ms\")", "missing"),
+        ],
+    },
+    params: &[
+        needs("value", &[Type::Text, Type::Int, Type::Float, Type::Bool]),
+        may_fixed("base", &[Type::Int]),
+    ],
+    returns: |_| Type::Int,
+    fallible: true,
+    accepts_missing: false,
+    body: Body::Prepared(|constants, _| {
+        let base = match constants.get(1).and_then(Option::as_ref) {
+            Some(Constant::Int(base @ 2..=36)) => *base as u32,
+            Some(_) => return Err("`base` must be from 2 to 36".into()),
+            None => 10,
+        };
+        Ok(Box::new(move |args, texts| int(args, texts, base).map(Value::Int)))
+    }),
+};
+
+fn int(args: &[Value], texts: &Texts, base: u32) -> Option<i64> {
+    match *args.first()? {
+        Value::Int(int) => Some(int),
+        Value::Bool(bool) => Some(i64::from(bool)),
+        Value::Float(float) => whole(float.trunc()),
+        Value::Text(span) => i64::from_str_radix(std::str::from_utf8(texts.bytes(span)).ok()?, base).ok(),
+        _ => None,
+    }
+}
+
+/// `float(value)`
+pub(super) static FLOAT: Function = Function {
+    signature: &Signature {
+        name: "float",
+        summary: "a number with a fraction",
+        doc: "A text must be a decimal number and nothing else; infinity and NaN are no numbers.",
+        form: "float(value: text | int | float) -> float",
+        options: &[],
+        examples: &[
+            example("a text", "float(\"0.125\")", "0.125"),
+            example("an exponent", "float(\"1e3\")", "1000.0"),
+            example("no number", "float(\"NaN\")", "missing"),
+        ],
+    },
+    params: &[needs("value", &[Type::Text, Type::Int, Type::Float])],
+    returns: |_| Type::Float,
+    fallible: true,
+    accepts_missing: false,
+    body: Body::Pure(|args, texts| {
+        let float = match *args.first()? {
+            Value::Int(int) => int as f64,
+            Value::Float(float) => float,
+            Value::Text(span) | Value::Number(span) => {
+                std::str::from_utf8(texts.bytes(span)).ok()?.parse().ok()?
+            }
+            _ => return None,
+        };
+        float.is_finite().then_some(Value::Float(float))
+    }),
+};
+
+/// `bool(value)`
+pub(super) static BOOL: Function = Function {
+    signature: &Signature {
+        name: "bool",
+        summary: "a truth value",
+        doc: "`true`, `yes`, `on` and 1 are true, `false`, `no`, `off` and 0 are false, in any case of letters.",
+        form: "bool(value: text | int | bool) -> bool",
+        options: &[],
+        examples: &[
+            example("a word", "bool(\"Yes\")", "true"),
+            example("a number", "bool(0)", "false"),
+            example("neither", "bool(\"maybe\")", "missing"),
+        ],
+    },
+    params: &[needs("value", &[Type::Text, Type::Int, Type::Bool])],
+    returns: |_| Type::Bool,
+    fallible: true,
+    accepts_missing: false,
+    body: Body::Pure(|args, texts| {
+        let bool = match *args.first()? {
+            Value::Bool(bool) => bool,
+            Value::Int(int @ 0..=1) => int == 1,
+            Value::Text(span) => {
+                let word = texts.bytes(span);
+                let is =
+                    |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()));
+                if is(&["true", "yes", "on", "1"]) {
+                    true
+                } else if is(&["false", "no", "off", "0"]) {
+                    false
+                } else {
+                    return None;
+                }
+            }
+            _ => return None,
+        };
+        Some(Value::Bool(bool))
+    }),
+};
+
+/// `ip(text)`
+pub(super) static IP: Function = Function {
+    signature: &Signature {
+        name: "ip",
+        summary: "an IP address",
+        doc: "Version 4 (RFC 791) or 6 (RFC 4291), without port, brackets or zone.",
+        form: "ip(value: text | ip) -> ip",
+        options: &[],
+        examples: &[
+            example("version 6", "ip(\"2001:db8::1\")", "\"2001:db8::1\""),
+            example("with a port", "ip(\"10.0.0.1:80\")", "missing"),
+        ],
+    },
+    params: &[needs("value", &[Type::Text, Type::Ip])],
+    returns: |_| Type::Ip,
+    fallible: true,
+    accepts_missing: false,
+    body: Body::Pure(|args, texts| {
+        let span = span(args, 0)?;
+        crate::expr::compare::address(texts.bytes(span)).map(|_| Value::Ip(span.with(Facts::PLAIN)))
+    }),
+};
+
+/// `duration(text)`
+pub(super) static DURATION: Function = Function {
+    signature: &Signature {
+        name: "duration",
+        summary: "a length of time",
+        doc: "Numbers with units (`1.5s`, `12 ms`, `1h30m`; ns, us, ms, s, m, h, d, w), clock form (`00:00:01.5`), or \
+              ISO 8601 (`PT1.5S`). A number alone has no unit: multiply it, as in `.took * 1ms`.",
+        form: "duration(value: text) -> duration",
+        options: &[],
+        examples: &[
+            example("with a unit, in nanoseconds", "duration(\"12ms\")", "12000000"),
+            example("two units", "duration(\"1m 30s\")", "90000000000"),
+            example("clock form", "duration(\"00:00:01.5\")", "1500000000"),
+            example("without a unit", "duration(\"12\")", "missing"),
+        ],
+    },
+    params: &[needs("value", &[Type::Text, Type::Duration])],
+    returns: |_| Type::Duration,
+    fallible: true,
+    accepts_missing: false,
+    body: Body::Pure(|args, texts| match *args.first()? {
+        Value::Duration(ns) => Some(Value::Duration(ns)),
+        Value::Text(span) => duration_text(texts.text(span)?).map(Value::Duration),
+        _ => None,
+    }),
+};
+
+/// `size(text)`
+pub(super) static SIZE: Function = Function {
+    signature: &Signature {
+        name: "size",
+        summary: "a number of bytes",
+        doc: "`KiB`, `MiB` … count by 1024, `kB`, `MB` … by 1000; the bare letters `K`, `M`, `G`, `T` by 1024, as \
+              programs print them. A number alone is bytes.",
+        form: "size(value: text | int) -> int",
+        options: &[],
+        examples: &[
+            example("binary", "size(\"10KiB\")", "10240"),
+            example("decimal, with a fraction", "size(\"1.5 MB\")", "1500000"),
+            example("no size", "size(\"big\")", "missing"),
+        ],
+    },
+    params: &[needs("value", &[Type::Text, Type::Int])],
+    returns: |_| Type::Int,
+    fallible: true,
+    accepts_missing: false,
+    body: Body::Pure(|args, texts| match *args.first()? {
+        Value::Int(int) => Some(Value::Int(int)),
+        Value::Text(span) => size_text(texts.text(span)?).map(Value::Int),
+        _ => None,
+    }),
+};
