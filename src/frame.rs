@@ -2,12 +2,34 @@
 //!
 //! In: blocks of one stream with their position. Out: messages, and the ranges of the stream they account for.
 //! Sees no file and no clock: the caller passes `now`, and a way to read bytes again.
+//!
+//! The way of one line: [`cri`] or [`docker`] takes the envelope off, [`class`] says what kind of line it is (a
+//! look at the first byte, mostly), [`machine`] whether a line of that kind continues what is open, [`lane`] holds
+//! what is open as positions, and [`emit`] makes the message. `machine.rs` is the file to read first.
+
+mod class;
+mod config;
+mod cri;
+mod docker;
+mod emit;
+mod framer;
+mod lane;
+mod machine;
+mod options;
 
 use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
 use crate::event::Message;
+
+pub use class::{Language, Languages};
+pub use config::{Attach, Format, FrameConfig, Multiline, Patterns};
+pub use framer::Framer;
+pub use options::OPTIONS;
+
+/// Reads bytes of a stream again: appends exactly the given range.
+pub type Fetch<'a> = &'a mut dyn FnMut(Range<u64>, &mut Vec<u8>) -> io::Result<()>;
 
 /// Bytes of a stream, ready to be cut. What was not consumed is offered again, with more behind it.
 pub struct Block<'a> {
@@ -23,7 +45,7 @@ pub struct Block<'a> {
     /// Monotonic time.
     pub now: Duration,
     /// Reads bytes of the stream that came before this block: appends exactly the given range.
-    pub fetch: &'a mut dyn FnMut(Range<u64>, &mut Vec<u8>) -> io::Result<()>,
+    pub fetch: Fetch<'a>,
 }
 
 /// What comes of a block.

@@ -1,5 +1,7 @@
 //! The one integration test binary: one module per area, so that the crate is linked once.
 
+#[path = "all/corpora_multiline.rs"]
+mod corpora_multiline;
 #[path = "all/cursor_log.rs"]
 mod cursor_log;
 #[path = "all/disk.rs"]
@@ -8,6 +10,10 @@ mod disk;
 mod elasticsearch;
 #[path = "all/fixtures.rs"]
 mod fixtures;
+#[path = "all/frame.rs"]
+mod frame;
+#[path = "all/framing.rs"]
+mod framing;
 #[path = "all/grammar.rs"]
 mod grammar;
 #[path = "all/layers.rs"]

@@ -1,0 +1,253 @@
+//! The envelope of a docker json-file line: `{"log":"…\n","stream":"stdout","time":"…"}`, keys in any order.
+//!
+//! Docker splits lines at 16 KiB; all but the last piece lack the final `\n`.
+
+use memchr::memchr2;
+
+/// A line without its envelope. Offsets count from the start of the line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Where the time stamp is, without quotes; length 0 where there is none.
+    pub time: (u32, u8),
+    /// 0 for `stdout`, 1 for `stderr`, 2 for another name.
+    pub lane: u8,
+    /// The text goes on in the lane's next line.
+    pub partial: bool,
+    /// Where the text is, as it stands in the JSON string, without the final `\n` or `\r\n`.
+    pub text: (u32, u32),
+    /// The text has escapes.
+    pub escaped: bool,
+    /// There is no key but docker's own.
+    pub pure: bool,
+}
+
+/// Nesting that is followed in values of other keys.
+const DEPTH_MAX: usize = 16;
+
+/// Reads the envelope of a line (without separator); `None` where it is not one.
+pub(super) fn parse(line: &[u8]) -> Option<Line> {
+    let mut found = Line { pure: true, ..Line::default() };
+    let mut log = None;
+    let mut at = spaces(line, 0);
+    if line.get(at) != Some(&b'{') {
+        return None;
+    }
+    loop {
+        at = spaces(line, at + 1);
+        let (key, next) = string(line, at)?;
+        at = spaces(line, next);
+        if line.get(at) != Some(&b':') {
+            return None;
+        }
+        at = spaces(line, at + 1);
+        let key = line.get(key.0..key.1)?;
+        at = match key {
+            b"log" | b"stream" | b"time" => {
+                let (value, next) = string(line, at)?;
+                match key {
+                    b"log" => log = Some(value),
+                    b"stream" => found.lane = lane(line.get(value.0..value.1)?),
+                    _ => {
+                        found.time = (value.0 as u32, u8::try_from(value.1 - value.0).ok()?);
+                    }
+                }
+                next
+            }
+            _ => {
+                found.pure &= key == b"attrs";
+                skip(line, at)?
+            }
+        };
+        at = spaces(line, at);
+        match line.get(at)? {
+            b',' => {}
+            b'}' => break,
+            _ => return None,
+        }
+    }
+    if spaces(line, at + 1) != line.len() {
+        return None;
+    }
+    let (start, end) = log?;
+    let raw = line.get(start..end)?;
+    let whole = strip_escape(raw, b'n');
+    let text = whole.map_or(raw, |text| strip_escape(text, b'r').unwrap_or(text));
+    found.partial = whole.is_none();
+    found.text = (start as u32, text.len() as u32);
+    found.escaped = memchr::memchr(b'\\', text).is_some();
+    Some(found)
+}
+
+fn lane(stream: &[u8]) -> u8 {
+    match stream {
+        b"stdout" => 0,
+        b"stderr" => 1,
+        _ => 2,
+    }
+}
+
+/// Takes a final escape such as `\n` off, unless its backslash is itself escaped.
+fn strip_escape(raw: &[u8], letter: u8) -> Option<&[u8]> {
+    let text = raw.strip_suffix(&[letter])?.strip_suffix(b"\\")?;
+    let backslashes = text.iter().rev().take_while(|&&byte| byte == b'\\').count();
+    (backslashes % 2 == 0).then_some(text)
+}
+
+fn spaces(line: &[u8], mut at: usize) -> usize {
+    while matches!(line.get(at), Some(b' ' | b'\t' | b'\r')) {
+        at += 1;
+    }
+    at
+}
+
+/// The inside of a string that begins at `at`, and where it ends.
+fn string(line: &[u8], at: usize) -> Option<((usize, usize), usize)> {
+    if line.get(at) != Some(&b'"') {
+        return None;
+    }
+    let mut end = at + 1;
+    loop {
+        end += memchr2(b'"', b'\\', line.get(end..)?)?;
+        if line.get(end) == Some(&b'"') {
+            return Some(((at + 1, end), end + 1));
+        }
+        end += 2;
+    }
+}
+
+/// Where the value at `at` ends. It is not checked beyond its strings and brackets.
+fn skip(line: &[u8], mut at: usize) -> Option<usize> {
+    let mut depth = 0;
+    loop {
+        match line.get(at)? {
+            b'"' => at = string(line, at)?.1,
+            b'{' | b'[' => {
+                depth += 1;
+                at += 1;
+            }
+            b'}' | b']' => {
+                depth -= 1;
+                at += 1;
+            }
+            b',' | b':' | b' ' if depth > 0 => {
+                at += 1;
+                continue;
+            }
+            b'0'..=b'9' | b'a'..=b'z' | b'-' | b'+' | b'.' | b'E' => {
+                while matches!(line.get(at), Some(b'0'..=b'9' | b'a'..=b'z' | b'-' | b'+' | b'.' | b'E')) {
+                    at += 1;
+                }
+            }
+            _ => return None,
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+        if depth > DEPTH_MAX {
+            return None;
+        }
+    }
+}
+
+/// Appends the text of the inside of a JSON string (RFC 8259 §7). A half of a surrogate pair becomes U+FFFD; an
+/// escape that JSON does not know stays as it is.
+pub(super) fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
+    while let Some(at) = memchr::memchr(b'\\', raw) {
+        let (before, rest) = raw.split_at(at);
+        out.extend_from_slice(before);
+        let plain = match rest.get(1) {
+            Some(b'n') => b'\n',
+            Some(b't') => b'\t',
+            Some(b'r') => b'\r',
+            Some(b'b') => 8,
+            Some(b'f') => 12,
+            Some(&byte @ (b'"' | b'\\' | b'/')) => byte,
+            Some(b'u') if let Some((scalar, len)) = unicode(rest) => {
+                let mut utf8 = [0; 4];
+                out.extend_from_slice(scalar.encode_utf8(&mut utf8).as_bytes());
+                raw = rest.get(len..).unwrap_or_default();
+                continue;
+            }
+            _ => {
+                out.push(b'\\');
+                raw = rest.get(1..).unwrap_or_default();
+                continue;
+            }
+        };
+        out.push(plain);
+        raw = rest.get(2..).unwrap_or_default();
+    }
+    out.extend_from_slice(raw);
+}
+
+/// The scalar of `\uXXXX`, or of two that are a surrogate pair, and the length of the escape.
+fn unicode(escape: &[u8]) -> Option<(char, usize)> {
+    let unit = |from: usize| -> Option<u32> {
+        let digits = escape.get(from..from + 4)?;
+        digits.iter().try_fold(0, |sum, &digit| Some(sum * 16 + char::from(digit).to_digit(16)?))
+    };
+    let first = unit(2)?;
+    if (0xd800..0xdc00).contains(&first)
+        && escape.get(6..8) == Some(b"\\u")
+        && let Some(second) = unit(8)
+        && (0xdc00..0xe000).contains(&second)
+    {
+        let scalar = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        return Some((char::from_u32(scalar).unwrap_or('\u{fffd}'), 12));
+    }
+    Some((char::from_u32(first).unwrap_or('\u{fffd}'), 6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(line: &str) -> Option<(String, bool, u8)> {
+        let found = parse(line.as_bytes())?;
+        let mut out = Vec::new();
+        let start = found.text.0 as usize;
+        unescape(&line.as_bytes()[start..start + found.text.1 as usize], &mut out);
+        Some((String::from_utf8_lossy(&out).into_owned(), found.partial, found.lane))
+    }
+
+    #[test]
+    fn any_order_of_keys() {
+        for line in [
+            r#"{"log":"a \"b\"\n","stream":"stderr","time":"2021-02-01T16:45:03.01231Z"}"#,
+            r#"{ "time": "2021-02-01T16:45:03.01231Z", "attrs": {"tag":"x","n":[1,{"a":null}]}, "stream": "stderr", "log": "a \"b\"\r\n" }"#,
+        ] {
+            assert_eq!(text(line), Some(("a \"b\"".into(), false, 1)), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_piece_without_line_feed_is_partial() {
+        assert_eq!(text(r#"{"log":"half"}"#), Some(("half".into(), true, 0)));
+        assert_eq!(text(r#"{"log":"back\\n"}"#), Some(("back\\n".into(), true, 0)));
+        assert_eq!(text(r#"{"log":"back\\\n"}"#), Some(("back\\".into(), false, 0)));
+    }
+
+    #[test]
+    fn escapes() {
+        assert_eq!(
+            text(r#"{"log":"\u003ca\u003e \ud83d\ude00 \ud83d x\q\n"}"#),
+            Some(("<a> \u{1f600} \u{fffd} x\\q".into(), false, 0))
+        );
+    }
+
+    #[test]
+    fn others_are_refused() {
+        for line in [
+            "",
+            "{",
+            "{}",
+            r#"{"log":1}"#,
+            r#"{"log":"a"} x"#,
+            r#"{"log":"a""#,
+            r#"{"log":"a\"#,
+            r#"["log"]"#,
+        ] {
+            assert_eq!(parse(line.as_bytes()), None, "{line}");
+        }
+    }
+}

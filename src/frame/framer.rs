@@ -1,0 +1,317 @@
+//! The framer of one stream: finds physical lines, takes their envelope off, hands them to their lane.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use memchr::memchr_iter;
+
+use super::config::{Format, FrameConfig};
+use super::emit::{Env, Piece};
+use super::lane::Lane;
+use super::{Block, Fetch, Framed, cri, docker};
+use crate::event::Origin;
+use crate::limits::{LANES_MAX, READ_BLOCK_BYTES};
+
+/// Lines that are looked at before a stream counts as plain.
+const LOOK_LINES: u8 = 8;
+
+/// The lane of lines that have no envelope in a stream whose lines have one.
+const ODD: usize = LANES_MAX - 1;
+
+/// How lines are taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Not known yet; so many plain lines were seen.
+    Unknown(u8),
+    /// As this origin says.
+    Known(Origin),
+}
+
+/// Cuts one stream into messages. Its answers depend on the bytes alone, however they come in blocks; only
+/// [`Framer::expire`] cuts by time.
+///
+/// A physical line of [`READ_BLOCK_BYTES`] or more is taken in steps of that size, so a caller never needs to
+/// offer more than that (and a line) at once.
+#[derive(Debug)]
+pub struct Framer {
+    config: Arc<FrameConfig>,
+    mode: Mode,
+    /// The middle of a line longer than a block.
+    long: bool,
+    lanes: Vec<Lane>,
+    scratch: Vec<u8>,
+    unreadable: Vec<Range<u64>>,
+}
+
+impl Framer {
+    /// A framer at the start of a stream, or at the start of a message in it.
+    pub fn new(config: Arc<FrameConfig>) -> Self {
+        let mode = match config.format {
+            Format::Auto => Mode::Unknown(0),
+            Format::Lines => Mode::Known(Origin::Lines),
+            Format::Cri => Mode::Known(Origin::Cri),
+            Format::Docker => Mode::Known(Origin::Docker),
+        };
+        Self { config, mode, long: false, lanes: Vec::new(), scratch: Vec::new(), unreadable: Vec::new() }
+    }
+
+    /// How the stream's lines are wrapped, as far as is known.
+    pub fn origin(&self) -> Origin {
+        match self.mode {
+            Mode::Known(origin) => origin,
+            Mode::Unknown(_) => Origin::Lines,
+        }
+    }
+
+    /// Cuts a block. Returns how many bytes were consumed: up to the end of the last line, nearly always. The
+    /// rest is to be offered again, with more behind it.
+    pub fn frame(&mut self, block: Block<'_>, out: &mut Framed<'_>) -> usize {
+        let (position, bytes, last) = (block.position, block.bytes, block.last);
+        let mut unreadable = std::mem::take(&mut self.unreadable);
+        let mut env = Env::new(block, out, &mut unreadable);
+        let mut at = 0;
+        for end in memchr_iter(b'\n', bytes) {
+            at = self.long_steps(bytes.get(..end).unwrap_or_default(), at, position, &mut env);
+            let line = bytes.get(at..end).unwrap_or_default();
+            self.physical(position + at as u64, line, 1, &mut env);
+            at = end + 1;
+        }
+        at = self.long_steps(bytes, at, position, &mut env);
+        if last && (at < bytes.len() || self.long) {
+            let line = bytes.get(at..).unwrap_or_default();
+            self.physical(position + at as u64, line, 0, &mut env);
+            at = bytes.len();
+        }
+        env.close();
+        self.unreadable = unreadable;
+        at
+    }
+
+    /// Takes what is too long for a block off the front of a line.
+    #[inline]
+    fn long_steps(&mut self, bytes: &[u8], mut at: usize, position: u64, env: &mut Env<'_, '_, '_>) -> usize {
+        while bytes.len() - at >= READ_BLOCK_BYTES {
+            let start = position + at as u64;
+            let len = READ_BLOCK_BYTES as u32;
+            let piece = Piece { start, line: len, len, first: true, ..Piece::default() };
+            self.long = true;
+            let index = self.bare();
+            let (lane, config, scratch) = self.lane(index);
+            lane.partial_line(piece, true, config, env, scratch);
+            at += READ_BLOCK_BYTES;
+        }
+        at
+    }
+
+    /// Takes a line without its separator, which is `separator` bytes long.
+    #[inline]
+    fn physical(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
+        match self.mode {
+            _ if self.long => self.end_long(start, line, separator, env),
+            Mode::Known(Origin::Lines) => self.plain(start, line, separator, env),
+            Mode::Known(Origin::Cri) => {
+                if !self.cri(start, line, separator, env) {
+                    self.odd(start, line, separator, env);
+                }
+            }
+            Mode::Known(Origin::Docker) => {
+                if !self.docker(start, line, separator, env) {
+                    self.odd(start, line, separator, env);
+                }
+            }
+            Mode::Unknown(seen) => self.tell(seen, start, line, separator, env),
+        }
+    }
+
+    /// The lane at an index, with what it needs.
+    #[inline]
+    fn lane(&mut self, index: usize) -> (&mut Lane, &FrameConfig, &mut Vec<u8>) {
+        let index = index.min(ODD);
+        while self.lanes.len() <= index {
+            let number = self.lanes.len();
+            self.lanes.push(Lane::new(if number == ODD { 0 } else { number as u8 }));
+        }
+        (&mut self.lanes[index], &self.config, &mut self.scratch)
+    }
+
+    /// Where lines that are not wrapped go.
+    fn bare(&self) -> usize {
+        match self.mode {
+            Mode::Known(Origin::Cri | Origin::Docker) => ODD,
+            _ => 0,
+        }
+    }
+
+    fn end_long(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
+        self.long = false;
+        let index = self.bare();
+        let piece = whole(start, line, separator);
+        let (lane, config, scratch) = self.lane(index);
+        lane.partial_line(piece, false, config, env, scratch);
+        if index == ODD {
+            lane.flush(config, env, scratch);
+        }
+    }
+
+    #[inline]
+    fn plain(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
+        let (lane, config, scratch) = self.lane(0);
+        lane.line(whole(start, line, separator), config, env, scratch);
+    }
+
+    /// A line without envelope in a stream that has them: a message of its own.
+    fn odd(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
+        if self.config.format == Format::Auto
+            && (self.cri(start, line, separator, env) || self.docker(start, line, separator, env))
+        {
+            return;
+        }
+        let (lane, config, scratch) = self.lane(ODD);
+        lane.line(whole(start, line, separator), config, env, scratch);
+        lane.flush(config, env, scratch);
+    }
+
+    #[inline]
+    fn cri(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) -> bool {
+        let Some(found) = cri::parse(line) else { return false };
+        let end = if found.partial { line.len() } else { without_return(line) }.max(found.text as usize);
+        let piece = Piece {
+            start,
+            line: line.len() as u32 + separator,
+            text: found.text,
+            len: end as u32 - found.text,
+            time: 0,
+            time_len: found.time,
+            escaped: false,
+            first: true,
+        };
+        self.wrapped(piece, found.lane, found.partial, env);
+        true
+    }
+
+    fn docker(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) -> bool {
+        let Some(found) = docker::parse(line) else { return false };
+        if !found.pure && self.config.format == Format::Auto {
+            return false;
+        }
+        let piece = Piece {
+            start,
+            line: line.len() as u32 + separator,
+            text: found.text.0,
+            len: found.text.1,
+            time: found.time.0,
+            time_len: found.time.1,
+            escaped: found.escaped,
+            first: true,
+        };
+        self.wrapped(piece, found.lane, found.partial, env);
+        true
+    }
+
+    #[inline]
+    fn wrapped(&mut self, piece: Piece, lane: u8, partial: bool, env: &mut Env<'_, '_, '_>) {
+        let (lane, config, scratch) = self.lane(usize::from(lane));
+        if partial {
+            lane.partial_line(piece, true, config, env, scratch);
+        } else {
+            lane.line(piece, config, env, scratch);
+        }
+    }
+
+    /// Tells from a line how the stream is wrapped, if it can, and takes it.
+    fn tell(&mut self, seen: u8, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
+        let origin = if cri::parse(line).is_some() {
+            Some(Origin::Cri)
+        } else if docker::parse(line).is_some_and(|found| found.pure) {
+            Some(Origin::Docker)
+        } else if seen + 1 >= LOOK_LINES {
+            Some(Origin::Lines)
+        } else {
+            None
+        };
+        match origin {
+            Some(origin) => {
+                self.mode = Mode::Known(origin);
+                if origin != Origin::Lines {
+                    self.flush(env, |_| true);
+                }
+                self.physical(start, line, separator, env);
+            }
+            None => {
+                self.mode = Mode::Unknown(seen + u8::from(!line.is_empty()));
+                self.plain(start, line, separator, env);
+            }
+        }
+    }
+
+    fn flush(&mut self, env: &mut Env<'_, '_, '_>, due: impl Fn(Duration) -> bool) {
+        for lane in &mut self.lanes {
+            if lane.deadline(&self.config).is_some_and(&due) {
+                lane.flush(&self.config, env, &mut self.scratch);
+                // What comes of a long line after this is a line of its own.
+                self.long = self.long && lane.deadline(&self.config).is_some();
+            }
+        }
+    }
+
+    /// The monotonic time at which something open is due, to be let go by [`Framer::expire`].
+    pub fn deadline(&self) -> Option<Duration> {
+        self.lanes.iter().filter_map(|lane| lane.deadline(&self.config)).min()
+    }
+
+    /// Lets go what is due at `now`.
+    pub fn expire(&mut self, now: Duration, fetch: Fetch<'_>, out: &mut Framed<'_>) {
+        self.let_go(now, fetch, out, |due| due <= now);
+    }
+
+    /// Lets everything go: the stream has ended, and its last block was offered as [`Block::last`].
+    pub fn finish(&mut self, fetch: Fetch<'_>, out: &mut Framed<'_>) {
+        self.let_go(Duration::ZERO, fetch, out, |_| true);
+    }
+
+    fn let_go(
+        &mut self,
+        now: Duration,
+        fetch: Fetch<'_>,
+        out: &mut Framed<'_>,
+        due: impl Fn(Duration) -> bool,
+    ) {
+        let mut unreadable = std::mem::take(&mut self.unreadable);
+        let block = Block { position: 0, bytes: &[], buffer: 0, last: false, now, fetch };
+        let mut env = Env::new(block, out, &mut unreadable);
+        self.flush(&mut env, due);
+        env.close();
+        self.unreadable = unreadable;
+    }
+
+    /// Position of the first byte of anything open, parts that have left included: a cursor must not pass it,
+    /// for a framer that begins there, and only there or before, gives the same messages.
+    pub fn open_start(&self) -> Option<u64> {
+        self.lanes.iter().filter_map(Lane::open_start).min()
+    }
+
+    /// Position of the first byte that may be asked of `fetch`: a source that cannot read again keeps from here.
+    pub fn held_start(&self) -> Option<u64> {
+        self.lanes.iter().filter_map(Lane::held_start).min()
+    }
+
+    /// Ranges that messages were to be made of and that could not be read again. They are in no
+    /// [`Framed::ranges`]; the caller reports them as a gap.
+    pub fn take_unreadable(&mut self) -> Vec<Range<u64>> {
+        std::mem::take(&mut self.unreadable)
+    }
+}
+
+/// The length of a line without its carriage return.
+#[inline]
+fn without_return(line: &[u8]) -> usize {
+    line.len() - usize::from(line.last() == Some(&b'\r'))
+}
+
+/// A line without envelope, all of it.
+#[inline]
+fn whole(start: u64, line: &[u8], separator: u32) -> Piece {
+    let len = without_return(line) as u32;
+    Piece { start, line: line.len() as u32 + separator, len, first: true, ..Piece::default() }
+}

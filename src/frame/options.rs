@@ -1,0 +1,73 @@
+//! The options of framing, for the signatures of sources that read lines.
+
+use crate::signature::{OptionSpec, OptionType};
+
+const FORMATS: &[&str] = &["auto", "lines", "cri", "docker"];
+const ATTACH: &[&str] = &["previous", "none"];
+
+/// Options that every source of lines takes, read by [`super::FrameConfig::from_options`].
+pub const OPTIONS: &[OptionSpec] = &[
+    OptionSpec {
+        name: "format",
+        ty: OptionType::Word(FORMATS),
+        default: Some("auto"),
+        doc: "How lines are wrapped. `auto` tells CRI and docker json-file lines from plain ones, for each stream by itself.",
+    },
+    OptionSpec {
+        name: "multiline",
+        ty: OptionType::Multiline,
+        default: Some("auto"),
+        doc: "Joins stack traces into one message: `none`, `auto` (all presets), or one or several of `java`, `python`, `go`, `ruby`, `node`, `dotnet`, `rust`, `php`, `dart`. Container stdout and stderr are joined apart.",
+    },
+    OptionSpec {
+        name: "start_pattern",
+        ty: OptionType::Text,
+        default: Some(""),
+        doc: "A regular expression for the first line of a message; used instead of `multiline`. Lines that do not match continue the message, unless `continue_pattern` is given as well.",
+    },
+    OptionSpec {
+        name: "continue_pattern",
+        ty: OptionType::Text,
+        default: Some(""),
+        doc: "A regular expression for lines that continue the message before them; used instead of `multiline`.",
+    },
+    OptionSpec {
+        name: "attach",
+        ty: OptionType::Word(ATTACH),
+        default: Some("previous"),
+        doc: "Whether a trace joins the log line it directly follows, where that line looks like its report (a time stamp or level in front, and not of level info or below without a word of failure), or is a message of its own.",
+    },
+    OptionSpec {
+        name: "message_bytes",
+        ty: OptionType::Size,
+        default: Some("1MiB"),
+        doc: "Longest message. A longer one leaves in linked parts; nothing is discarded.",
+    },
+    OptionSpec {
+        name: "message_lines",
+        ty: OptionType::Int,
+        default: Some("4096"),
+        doc: "Most lines of one message. A longer one leaves in linked parts; nothing is discarded.",
+    },
+    OptionSpec {
+        name: "wait",
+        ty: OptionType::Duration,
+        default: Some("2s"),
+        doc: "How long an open message waits for its next line.",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits;
+
+    #[test]
+    fn the_defaults_are_the_limits() {
+        let default = |name| OPTIONS.iter().find(|spec| spec.name == name).and_then(|spec| spec.default);
+        assert_eq!(limits::MESSAGE_BYTES_MAX, 1 << 20);
+        assert_eq!(default("message_bytes"), Some("1MiB"));
+        assert_eq!(default("message_lines"), Some(limits::MESSAGE_LINES_MAX.to_string().as_str()));
+        assert_eq!(default("wait"), Some(format!("{}s", limits::MESSAGE_WAIT.as_secs()).as_str()));
+    }
+}

@@ -1,0 +1,144 @@
+//! Scores on collected multi-line logs, read in place from `$ALUDEL_CORPORA` (default `../shared/corpora`).
+//! Where they are absent, this says so and passes.
+
+// Scores are the point of these tests.
+#![allow(clippy::print_stdout)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aludel::event::{OptionValue, Options};
+use aludel::frame::FrameConfig;
+use serde_json::Value;
+
+use super::framing::texts;
+
+fn folder() -> Option<PathBuf> {
+    let folder = match std::env::var_os("ALUDEL_CORPORA") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"),
+    }
+    .join("multiline");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("SKIPPED: no corpora at {}", folder.display());
+    None
+}
+
+fn config(values: &[(&'static str, &str)]) -> Arc<FrameConfig> {
+    let text = |(name, text): &(&'static str, &str)| (*name, OptionValue::Text((*text).to_owned()));
+    let options = Options::new(Vec::new(), values.iter().map(text).collect());
+    Arc::new(FrameConfig::from_options(&options).expect("options of the test"))
+}
+
+fn json_lines(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.lines().map(|line| serde_json::from_str(line).expect("a corpus line is JSON")).collect()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Texts without trailing line feeds; blank ones are no events.
+fn tidy(texts: impl IntoIterator<Item = String>) -> Vec<String> {
+    texts
+        .into_iter()
+        .map(|text| text.trim_end_matches('\n').to_owned())
+        .filter(|text| !text.is_empty())
+        .collect()
+}
+
+fn strings(value: &Value, key: &str) -> Vec<String> {
+    let list = value.get(key).and_then(Value::as_array).expect("a list of texts");
+    list.iter().map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// How many of the expected messages came, whole, and how many messages came in all.
+fn score(got: &[String], expected: &[String]) -> (usize, usize, usize) {
+    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
+    for text in got {
+        *left.entry(text).or_default() += 1;
+    }
+    let hit = |text: &&String| match left.get_mut(text.as_str()) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => {
+            if std::env::var_os("ALUDEL_SHOW").is_some() {
+                println!("MISSED {text:?}");
+            }
+            false
+        }
+    };
+    (expected.iter().filter(hit).count(), expected.len(), got.len())
+}
+
+/// Every trace is one message.
+#[test]
+fn traces() {
+    let Some(folder) = folder() else { return };
+    let traces = json_lines(&folder.join("traces.jsonl"));
+    for preset in ["auto", "own"] {
+        let mut whole = 0;
+        for trace in &traces {
+            let language = match (preset, text(trace, "lang")) {
+                ("auto", _) => "auto",
+                (_, "js") => "node",
+                (_, "csharp") => "dotnet",
+                (_, language) => language,
+            };
+            let body =
+                trace.get("text").or_else(|| trace.get("trace")).and_then(Value::as_str).expect("a trace");
+            let got = texts(body.as_bytes(), &config(&[("multiline", language)]));
+            if got.len() == 1 && got[0] == body.trim_end_matches('\n') {
+                whole += 1;
+            } else {
+                println!("{preset} {}: {} messages", text(trace, "id"), got.len());
+            }
+        }
+        println!("traces, {preset}: {whole} of {}", traces.len());
+        assert_eq!(whole, traces.len());
+    }
+}
+
+/// Traces among log lines, plain and wrapped. With `attach = none` the messages are those expected; with
+/// `previous` a trace may have joined an error line before it.
+#[test]
+fn composed() {
+    let Some(folder) = folder() else { return };
+    let folder = folder.join("composed");
+    for (attach, floor) in [("none", 1.0), ("previous", 0.9)] {
+        let (mut hits, mut wanted, mut given) = (0, 0, 0);
+        for entry in json_lines(&folder.join("index.jsonl")) {
+            let file = text(&entry, "file");
+            let log = fs::read(folder.join(file)).expect("a composed log");
+            let expected = json_lines(&folder.join(file.replace(".log", ".expected.jsonl")));
+            let expected: Vec<_> = expected.iter().map(|line| text(line, "text").to_owned()).collect();
+            let got = texts(&log, &config(&[("attach", attach)]));
+            let (hit, want, give) = score(&got, &expected);
+            if hit < want {
+                println!("attach = {attach}, {file}: {hit} of {want}, {give} came");
+            }
+            (hits, wanted, given) = (hits + hit, wanted + want, given + give);
+        }
+        println!("composed, attach = {attach}: {hits} of {wanted} expected, {given} came");
+        assert!(hits as f64 >= floor * wanted as f64 && (floor < 1.0 || given == wanted));
+    }
+}
+
+#[test]
+fn scenarios() {
+    let Some(folder) = folder() else { return };
+    for scenario in json_lines(&folder.join("gcp_scenarios.jsonl")) {
+        let config = config(&[("multiline", text(&scenario, "languages").replace("all", "auto").as_str())]);
+        let got = tidy(texts(text(&scenario, "input").as_bytes(), &config));
+        let expected = tidy(strings(&scenario, "expected"));
+        println!("{}: {:?}", text(&scenario, "id"), score(&got, &expected));
+        assert_eq!(got, expected);
+    }
+}

@@ -1,0 +1,269 @@
+//! Framing: cases in `fixtures/frame/*.case`, and properties.
+//!
+//! A case is `--- options` (one `name = value` a line), `--- input`, and `--- messages`. In the input `⏎` at the
+//! end of a line joins it with the next (for long lines), `␍` stands for a carriage return. Every message is
+//! shown as `[lane.part start..end time]` and its lines, indented. `UPDATE_EXPECT=1` rewrites the messages.
+
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aludel::event::{OptionValue, Options};
+use aludel::frame::{Block, Format, FrameConfig, Framed, Framer, OPTIONS};
+use proptest::prelude::*;
+
+use super::framing::{Cut, cuts, texts};
+
+fn config(values: &[(&str, &str)]) -> Arc<FrameConfig> {
+    let option = |(name, text): &(&str, &str)| {
+        let spec = OPTIONS.iter().find(|spec| spec.name == *name).expect("an option of framing");
+        let value = match text.parse() {
+            Ok(number) => OptionValue::Int(number),
+            Err(_) if text.contains(", ") => {
+                OptionValue::Texts(text.split(", ").map(str::to_owned).collect())
+            }
+            Err(_) => OptionValue::Text((*text).to_owned()),
+        };
+        (spec.name, value)
+    };
+    let options = Options::new(Vec::new(), values.iter().map(option).collect());
+    Arc::new(FrameConfig::from_options(&options).expect("options of a case"))
+}
+
+fn show(cuts: &[Cut]) -> String {
+    let mut out = String::new();
+    for cut in cuts {
+        let time = if cut.time.is_empty() { String::new() } else { format!(" {}", cut.time) };
+        let _ = writeln!(out, "[{}.{} {}..{}{time}]", cut.lane, cut.part, cut.start, cut.end);
+        for line in cut.text().replace('\r', "␍").split('\n') {
+            let _ = writeln!(out, "{}", format!("  {line}").trim_end());
+        }
+    }
+    out
+}
+
+/// Options, input, expected messages.
+struct Case<'a>(Vec<(&'a str, &'a str)>, String, &'a str);
+
+fn sections(text: &str) -> Option<Case<'_>> {
+    let (_, rest) = text.split_once("--- options\n")?;
+    let (options, rest) = rest.split_once("--- input\n")?;
+    let (input, messages) = rest.split_once("--- messages\n")?;
+    let options = options.lines().filter_map(|line| line.split_once(" = ")).collect();
+    Some(Case(options, input.replace("⏎\n", "").replace('␍', "\r"), messages))
+}
+
+#[test]
+fn cases() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/frame");
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).expect("fixtures/frame").flatten().map(|e| e.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "case"));
+    paths.sort();
+    assert!(!paths.is_empty());
+    let mut wrong = String::new();
+    for path in paths {
+        let text = fs::read_to_string(&path).expect("a case");
+        let Case(options, input, expected) =
+            sections(&text).unwrap_or_else(|| panic!("{}: sections", path.display()));
+        let config = config(&options);
+        let got = show(&cuts(input.as_bytes(), &config, []));
+        for step in [1, 7, 64] {
+            let stepped =
+                show(&cuts(input.as_bytes(), &config, (step..).step_by(step).take(input.len() / step)));
+            assert_eq!(got, stepped, "{}: in blocks of {step} bytes", path.display());
+        }
+        if got != expected {
+            if std::env::var_os("UPDATE_EXPECT").is_some() {
+                let head = text.strip_suffix(expected).expect("the messages are last");
+                fs::write(&path, format!("{head}{got}")).expect("a case is written");
+            } else {
+                let _ = writeln!(wrong, "{}: expected\n{expected}but got\n{got}", path.display());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// Lines that mean something to the framer, and some that do not.
+const LINES: &[&str] = &[
+    "",
+    "plain words",
+    "  indented",
+    "2024-05-01 12:00:00 ERROR it failed",
+    "2024-05-01 12:00:00 INFO fine",
+    "java.io.IOException: broken",
+    "\tat a.b.C.d(E.java:1)",
+    "Caused by: x.YException",
+    "\t... 3 more",
+    "Traceback (most recent call last):",
+    "  File \"x.py\", line 1, in f",
+    "    f()",
+    "KeyError: 'x'",
+    "During handling of the above exception, another exception occurred:",
+    "panic: boom",
+    "goroutine 1 [running]:",
+    "main.main()",
+    "\t/x.go:3 +0x1",
+    "exit status 2",
+    "thread 'main' panicked at src/main.rs:2:5:",
+    "note: run with `RUST_BACKTRACE=1`",
+    "stack backtrace:",
+    "/x.rb:3:in 'f': bad (E)",
+    "\tfrom /x.rb:9:in 'g'",
+    "PHP Fatal error:  Uncaught Exception: x in /y.php:3",
+    "Stack trace:",
+    "#0 {main}",
+    "  thrown in /y.php on line 3",
+    "/app/x.js:3",
+    "Error: x",
+    "    at f (/app/x.js:3:1)",
+    "Node.js v20",
+    "Unhandled exception:",
+    "<asynchronous suspension>",
+    "{\"a\": 1}",
+    "}",
+    "caf\u{e9} \u{1f600}",
+    "nul \0 byte",
+    "quote \" and \\ slash",
+];
+
+#[derive(Clone, Copy, Debug)]
+enum Wrap {
+    Plain,
+    Cri,
+    Docker,
+    Mixed,
+}
+
+fn wrap(how: Wrap, at: usize, line: &str, stderr: bool, split: usize) -> Vec<u8> {
+    let stream = if stderr { "stderr" } else { "stdout" };
+    let cut = (0..=split.min(line.len())).rev().find(|&at| line.is_char_boundary(at)).unwrap_or(0);
+    let (front, back) = line.split_at(cut);
+    match how {
+        Wrap::Plain => format!("{line}{}\n", if split == 3 { "\r" } else { "" }).into_bytes(),
+        Wrap::Cri => {
+            let time = format!("2024-05-01T12:00:00.{at:09}Z");
+            let front =
+                if split.is_multiple_of(3) { format!("{time} {stream} P {front}\n") } else { String::new() };
+            let back = if split.is_multiple_of(3) { back } else { line };
+            format!("{front}{time} {stream} F {back}\n").into_bytes()
+        }
+        Wrap::Docker => {
+            let json = |text: &str| serde_json::to_string(text).expect("JSON");
+            let tail = format!("\"stream\":\"{stream}\",\"time\":\"2024-05-01T12:00:00Z\"}}\n");
+            let front = if split.is_multiple_of(3) {
+                format!("{{\"log\":{},{tail}", json(front))
+            } else {
+                String::new()
+            };
+            let back = if split.is_multiple_of(3) { back } else { line };
+            format!("{front}{{\"log\":{},{tail}", json(&format!("{back}\n"))).into_bytes()
+        }
+        Wrap::Mixed => wrap([Wrap::Plain, Wrap::Cri, Wrap::Docker][at % 3], at, line, stderr, split),
+    }
+}
+
+fn input() -> impl Strategy<Value = Vec<u8>> {
+    let how = prop::sample::select(vec![Wrap::Plain, Wrap::Cri, Wrap::Docker, Wrap::Mixed]);
+    let line = (prop::sample::select(LINES), any::<bool>(), 0usize..12);
+    (how, prop::collection::vec(line, 0..40), any::<bool>()).prop_map(|(how, lines, ended)| {
+        let wrapped = lines.iter().enumerate();
+        let mut bytes: Vec<u8> =
+            wrapped.flat_map(|(at, (line, stderr, split))| wrap(how, at, line, *stderr, *split)).collect();
+        if !ended {
+            bytes.pop();
+        }
+        bytes
+    })
+}
+
+fn any_config() -> impl Strategy<Value = Arc<FrameConfig>> {
+    let multiline = prop::sample::select(vec![
+        ("multiline", "auto"),
+        ("multiline", "none"),
+        ("multiline", "go, java"),
+        ("start_pattern", "^[a-z2]"),
+        ("continue_pattern", "^\\s"),
+    ]);
+    let attach = prop::sample::select(vec!["previous", "none"]);
+    let bytes = prop::sample::select(vec!["1048576", "60", "7"]);
+    let lines = prop::sample::select(vec!["4096", "3"]);
+    (multiline, attach, bytes, lines).prop_map(|(multiline, attach, bytes, lines)| {
+        config(&[multiline, ("attach", attach), ("message_bytes", bytes), ("message_lines", lines)])
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// However the bytes are cut into blocks, the messages are the same, and every byte is in one range.
+    #[test]
+    fn blocks_do_not_matter(input in input(), config in any_config(), ends in prop::collection::vec(0usize..4000, 0..30)) {
+        let mut ends = ends;
+        ends.sort_unstable();
+        let whole = cuts(&input, &config, []);
+        let parted = cuts(&input, &config, ends);
+        prop_assert_eq!(show(&whole), show(&parted));
+    }
+
+    /// No bytes make it panic, and none are lost.
+    #[test]
+    fn any_bytes(input in prop::collection::vec(prop::sample::select(b"\n\n\r \t{}\"\\:#[at2FP\0\xff".to_vec()), 0..300), config in any_config(), step in 1usize..50) {
+        let whole = cuts(&input, &config, []);
+        prop_assert_eq!(whole, cuts(&input, &config, (step..300).step_by(step)));
+    }
+
+    /// Without joining, the messages are the lines.
+    #[test]
+    fn plain_lines_are_themselves(lines in prop::collection::vec("[a-z \\t#]{0,20}", 0..30)) {
+        let config = config(&[("format", "lines"), ("multiline", "none")]);
+        let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let expected: Vec<_> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+        prop_assert_eq!(texts(text.as_bytes(), &config), expected);
+    }
+
+    /// Whatever the bounds, the text of the parts is the text of the whole, but for the line feeds between them.
+    #[test]
+    fn parts_hold_everything(input in input(), bytes in 5i64..200) {
+        let bytes = bytes.to_string();
+        let whole: String = texts(&input, &config(&[("multiline", "none")])).concat();
+        let parts: String = texts(&input, &config(&[("multiline", "none"), ("message_bytes", &bytes)])).concat();
+        prop_assert_eq!(whole, parts);
+    }
+
+    /// A framer that begins anew where the last one had something open gives the same messages from there on.
+    #[test]
+    fn a_restart_gives_the_same(lines in prop::collection::vec(prop::sample::select(LINES), 0..40), config in any_config(), stop in 0usize..2000) {
+        let input = lines.iter().map(|line| format!("{line}\n")).collect::<String>().into_bytes();
+        let config = Arc::new(FrameConfig { format: Format::Lines, ..(*config).clone() });
+        let start = begin(&config, &input, stop.min(input.len()));
+        let whole = cuts(&input, &config, []);
+        let rest = cuts(&input[start as usize..], &config, []);
+        let expected: Vec<_> = whole.iter().filter(|cut| cut.start >= start).map(|cut| (cut.start, cut.end, cut.part)).collect();
+        let got: Vec<_> = rest.iter().map(|cut| (cut.start + start, cut.end + start, cut.part)).collect();
+        prop_assert_eq!(expected, got);
+    }
+}
+
+/// Frames up to `stop` and says where a restart would begin.
+fn begin(config: &Arc<FrameConfig>, input: &[u8], stop: usize) -> u64 {
+    let mut framer = Framer::new(config.clone());
+    let (mut messages, mut joined, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
+    let mut fetch = |_: Range<u64>, _: &mut Vec<u8>| -> io::Result<()> { panic!("all is in the block") };
+    let block = Block {
+        position: 0,
+        bytes: &input[..stop],
+        buffer: 3,
+        last: false,
+        now: Duration::ZERO,
+        fetch: &mut fetch,
+    };
+    let mut out = Framed { messages: &mut messages, joined: &mut joined, ranges: &mut ranges };
+    let consumed = framer.frame(block, &mut out) as u64;
+    framer.open_start().unwrap_or(consumed)
+}
