@@ -96,3 +96,5 @@ pub struct Work {
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;

@@ -200,6 +200,20 @@ impl Row {
         super::raw::put(self, parent, key, value);
     }
 
+    /// Removes a key that is not named by the layout from the object `parent`, with what is below it. For a
+    /// second parser, whose keys replace those of the first.
+    pub fn forget(&mut self, parent: Slot, key: Span) {
+        let (rest, texts) = (&mut self.rest, &self.texts);
+        let key = texts.bytes(key);
+        rest.retain(|entry| {
+            let below = texts.bytes(entry.key).strip_prefix(key);
+            entry.parent != parent || !matches!(below, Some([] | [b'.', ..]))
+        });
+        if !rest.iter().any(|entry| entry.parent == parent) {
+            self.rest_at.remove(parent);
+        }
+    }
+
     /// Replaces a field: what was below it is gone. An object written over named fields is taken apart.
     pub fn write(&mut self, slot: Slot, value: Value) {
         self.remove(slot);

@@ -2,7 +2,7 @@
 
 use super::{Context, Flow, Step};
 use crate::event::{Row, Slot, Value};
-use crate::format::{Format, commit};
+use crate::format::{Fields, Format, Target, commit};
 use crate::limits::{PARSE_REASONS_MAX, ROW_ARENA_BYTES_MAX};
 use crate::signature::{Example, Signature};
 
@@ -106,6 +106,7 @@ impl Step for Parse {
             work.reasons.push(match format.parse(input, &mut row.texts, &mut work.fields) {
                 Ok(()) if row.texts.derived_bytes() <= ROW_ARENA_BYTES_MAX => {
                     work.counts.of(self.first_count + at).taken += 1;
+                    replace(row, &work.fields);
                     commit(row, &mut work.fields);
                     return Flow::Next;
                 }
@@ -120,13 +121,25 @@ impl Step for Parse {
     }
 }
 
+/// Keys of an earlier parse go where this one has the same, so that no key is there twice.
+fn replace(row: &mut Row, fields: &Fields) {
+    if row.rest().is_empty() {
+        return;
+    }
+    for (target, _) in fields {
+        if let Target::Key(parent, key) = target {
+            row.forget(*parent, *key);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Work;
     use super::super::testing::{json, row, run};
     use super::*;
     use crate::event::{Span, Texts};
-    use crate::format::{Fields, Mismatch, Target};
+    use crate::format::Mismatch;
 
     /// Takes texts of one letter.
     struct Letter(u8, Slot);
@@ -162,5 +175,31 @@ mod tests {
         assert_eq!(work.counts.formats[4].taken, 1);
         let reasons = [("another letter", 1), ("the field is no text", 1), ("the field is missing", 1)];
         assert_eq!(work.counts.formats[3].refused, reasons);
+    }
+
+    /// Gives its input under a key that the layout does not name.
+    struct Open;
+
+    impl Format for Open {
+        fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
+            let key = texts.push(b"x");
+            fields.push((Target::Key(0, key), Value::Text(input)));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_second_parse_replaces_keys_of_the_first() {
+        let mut event = row(&["message"], r#"{"message":"m","x.y":1,"xy":2}"#);
+        let parse = Parse {
+            input: event.layout().slot("message").expect("named"),
+            formats: Box::new([Box::new(Open) as _]),
+            first_count: 0,
+            otherwise: Flow::Next,
+        };
+        for _ in 0..2 {
+            assert_eq!(run(&parse, &mut event, &mut Work::default()).0, Flow::Next);
+            assert_eq!(json(&event), r#"{"message":"m","xy":2,"x":"m"}"#);
+        }
     }
 }

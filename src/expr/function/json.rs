@@ -1,6 +1,7 @@
 //! JSON text read and written.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::ops::Range;
 
 use super::{Body, Function, example, json_depth, keep, needs, span};
 use crate::event::{Span, Value, raw};
@@ -12,7 +13,7 @@ pub(super) static PARSE_JSON: Function = Function {
     signature: &Signature {
         name: "parse_json",
         summary: "the value that a JSON text stands for",
-        doc: "RFC 8259. Where an object has a key twice the first stays. Missing where the text is no JSON, or is \
+        doc: "RFC 8259. Of equal keys of an object the last counts. Missing where the text is no JSON, or is \
               nested too deep. To spread a whole message over the event, `parse … as json` is faster.",
         form: "parse_json(text: text) -> any",
         options: &[],
@@ -133,10 +134,14 @@ impl Copy<'_> {
         Some(())
     }
 
+    /// Of equal keys the last value stands, in the place of the first, as `parse … as json` has it.
     fn object(&mut self) -> Option<()> {
         self.at += 1;
         self.out.push(b'{');
-        let mut keys = HashSet::new();
+        let start = self.out.len();
+        let mut members: Vec<Range<usize>> = Vec::new();
+        let mut known = HashMap::new();
+        let mut repeated = false;
         while self.next()? != b'}' {
             if self.next()? == b',' {
                 self.at += 1;
@@ -149,9 +154,20 @@ impl Copy<'_> {
             self.out.push(b':');
             self.value()?;
             self.out.push(b',');
-            if !keys.insert(key) {
-                self.out.truncate(before);
+            let first = *known.entry(key).or_insert(members.len());
+            match members.get_mut(first) {
+                Some(member) => {
+                    *member = before..self.out.len();
+                    repeated = true;
+                }
+                None => members.push(before..self.out.len()),
             }
+        }
+        if repeated {
+            let kept: Vec<&[u8]> = members.into_iter().filter_map(|member| self.out.get(member)).collect();
+            let kept = kept.concat();
+            self.out.truncate(start);
+            self.out.extend_from_slice(&kept);
         }
         self.at += 1;
         crate::expr::close(self.out, b'}');
@@ -166,9 +182,9 @@ mod tests {
     #[test]
     fn blanks_and_repeated_keys_go() {
         let table = [
-            (r#" { "a" : 1 , "a" : {"b":2} , "c" : [ ] } "#, Some(r#"{"a":1,"c":[]}"#)),
+            (r#" { "a" : 1 , "a" : {"b":2} , "c" : [ ] } "#, Some(r#"{"a":{"b":2},"c":[]}"#)),
             ("[1 ,\n2,{ }]", Some("[1,2,{}]")),
-            (r#"{"a":1,"\u0061":2}"#, Some(r#"{"a":1}"#)),
+            (r#"{"a":1,"b":3,"\u0061":2}"#, Some(r#"{"\u0061":2,"b":3}"#)),
             (r#""\ud800""#, None),
             ("[1", None),
             ("", None),
