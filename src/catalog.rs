@@ -6,6 +6,7 @@ use crate::event::{Layout, Options, Slot};
 use crate::format::{self, Bind, Format, Reference};
 use crate::grammar;
 use crate::lang::plan as lang;
+use crate::observe::Stats;
 use crate::sink::{Shape, SinkKind, SinkPlan};
 use crate::source::{SourceKind, SourcePlan};
 use crate::step::{self, Block, Flow, Step};
@@ -15,7 +16,7 @@ pub static SOURCES: &[SourceKind] = &[];
 
 /// All kinds of sinks.
 pub static SINKS: &[SinkKind] =
-    &[crate::sink::stdout::KIND, crate::sink::file::KIND, crate::sink::blackhole::KIND];
+    &[crate::sink::stdout::KIND, crate::sink::file::KIND, crate::sink::blackhole::KIND, crate::sink::elasticsearch::KIND];
 
 /// A plan that can run.
 pub struct Runnable {
@@ -57,6 +58,8 @@ pub struct Pipeline {
     pub sources: Vec<usize>,
     /// Numbers of the sinks it writes to.
     pub sinks: Vec<usize>,
+    /// The same as a set of bits.
+    pub sinks_mask: u64,
     /// Fields, types, tag.
     pub shape: Shape,
     /// What constant spans point into.
@@ -64,7 +67,7 @@ pub struct Pipeline {
     /// The steps.
     pub steps: Block,
     /// Reasons for dropping and rejecting, by their number.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<Arc<str>>,
     /// Formats of all its `parse` steps, by their number.
     pub formats: Vec<FormatName>,
 }
@@ -78,6 +81,23 @@ pub struct FormatName {
 }
 
 impl Runnable {
+    /// Fresh counters for its parts.
+    pub fn stats(&self) -> Arc<Stats> {
+        let names = |names: &mut dyn Iterator<Item = &String>| names.cloned().collect::<Vec<_>>();
+        Arc::new(Stats::new(
+            &names(&mut self.sources.iter().map(|source| &source.name)),
+            &names(&mut self.pipelines.iter().map(|pipeline| &pipeline.name)),
+            &names(&mut self.sinks.iter().map(|sink| &sink.name)),
+        ))
+    }
+
+    /// Whether only one pipeline takes events from a source to a sink, so that an event which it does not send
+    /// never gets there.
+    pub fn is_only_way(&self, source: usize, sink: usize) -> bool {
+        let ways = self.pipelines.iter().filter(|line| line.sources.contains(&source));
+        ways.filter(|line| line.sinks.contains(&sink)).count() == 1
+    }
+
     /// Numbers of the required sinks that a source's events can reach.
     pub fn required_sinks(&self, source: usize) -> Vec<usize> {
         let fed = |sink: &usize| {
@@ -87,8 +107,14 @@ impl Runnable {
     }
 }
 
+/// Sinks that can run together: they fit one word of bits.
+const SINKS_MAX: usize = 64;
+
 /// Makes components of a checked plan. The error names the source, sink or format and what is wrong with it.
 pub fn build(plan: lang::Plan) -> Result<Runnable, String> {
+    if plan.sinks.len() > SINKS_MAX {
+        return Err(format!("there are {} sinks; at most {SINKS_MAX} can run together", plan.sinks.len()));
+    }
     let sources = plan.sources.into_iter().map(source).collect::<Result<_, _>>()?;
     let sinks = plan.sinks.into_iter().map(sink).collect::<Result<_, _>>()?;
     let reference = Reference::default();
@@ -121,11 +147,12 @@ fn pipeline(of: lang::Pipeline, reference: &Reference) -> Result<Pipeline, Strin
     Ok(Pipeline {
         name: of.name,
         sources: of.sources,
+        sinks_mask: of.sinks.iter().fold(0, |mask, sink| mask | 1 << (sink % 64)),
         sinks: of.sinks,
         shape,
         constants: builder.constants.into(),
         steps,
-        reasons: of.reasons,
+        reasons: of.reasons.into_iter().map(Arc::from).collect(),
         formats: builder.formats,
     })
 }

@@ -35,6 +35,7 @@ pub mod lang;
 pub mod limits;
 pub mod observe;
 pub mod position;
+pub mod replay;
 pub mod run;
 pub mod seam;
 pub mod signature;

@@ -19,4 +19,4 @@ pub use letters::{Letter, Letters};
 pub use outlet::{Outlet, Stepped};
 pub use reader::{Job, Read, Reader};
 pub use settler::{Ledger, Message, Settler};
-pub use worker::{Outcome, Worker};
+pub use worker::{Outcome, Unsent, Worker};

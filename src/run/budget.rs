@@ -1,5 +1,6 @@
 //! One budget for what waits in queues, given out in bytes by pools; a full pool is the back-pressure.
 
+use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A part of the budget. An item over the limit enters only when the pool is empty.
@@ -13,7 +14,8 @@ pub struct Pool {
 #[derive(Debug, Default)]
 struct State {
     held: usize,
-    closed: bool,
+    /// Batches whose items are on their way in.
+    begun: BTreeSet<u64>,
 }
 
 impl Pool {
@@ -22,15 +24,35 @@ impl Pool {
         Self { limit, state: Mutex::default(), freed: Condvar::new() }
     }
 
-    /// Waits until `bytes` fit, then takes them. False when the pool was closed meanwhile: the bytes are taken
-    /// all the same, since what is in flight at the end must still go through.
-    pub fn acquire(&self, bytes: usize) -> bool {
+    /// Waits until `bytes` fit, then takes them.
+    pub fn acquire(&self, bytes: usize) {
         let mut state = self.lock();
-        while !state.closed && state.held > 0 && state.held + bytes > self.limit {
+        while state.held > 0 && state.held + bytes > self.limit {
             state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.held += bytes;
-        !state.closed
+    }
+
+    /// Says that items of a batch will come, which may overdraw the pool while no older batch has begun: a sink that
+    /// keeps order holds what is newer until it has them, so making them wait would stop everything.
+    pub fn begin(&self, batch: u64) {
+        self.lock().begun.insert(batch);
+    }
+
+    /// The same as [`Pool::acquire`] for an item of a batch that has begun.
+    pub fn acquire_for(&self, batch: u64, bytes: usize) {
+        let mut state = self.lock();
+        let oldest = |state: &State| state.begun.first().is_none_or(|oldest| *oldest >= batch);
+        while state.held > 0 && state.held + bytes > self.limit && !oldest(&state) {
+            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.held += bytes;
+    }
+
+    /// All items of a batch are in.
+    pub fn end(&self, batch: u64) {
+        self.lock().begun.remove(&batch);
+        self.freed.notify_all();
     }
 
     /// Takes `bytes` if they fit now.
@@ -50,12 +72,6 @@ impl Pool {
             state.held = state.held.saturating_sub(bytes);
             self.freed.notify_all();
         }
-    }
-
-    /// Lets everyone in from now on: the process ends and what is in flight goes through.
-    pub fn close(&self) {
-        self.lock().closed = true;
-        self.freed.notify_all();
     }
 
     /// Bytes held now.
@@ -88,12 +104,29 @@ mod tests {
     #[test]
     fn a_waiter_is_let_in_when_bytes_come_back() {
         let pool = Pool::new(10);
-        assert!(pool.acquire(10));
+        pool.acquire(10);
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| pool.acquire(5));
             pool.release(10);
-            assert!(waiter.join().expect("no panic"));
+            waiter.join().expect("no panic");
         });
         assert_eq!(pool.held(), 5);
+    }
+
+    /// A sink that keeps order holds newer batches until it has the oldest, which must therefore never wait.
+    #[test]
+    fn the_oldest_batch_enters_a_full_pool() {
+        let pool = Pool::new(10);
+        pool.begin(5);
+        pool.begin(6);
+        pool.acquire_for(6, 10);
+        pool.acquire_for(5, 7);
+        assert_eq!(pool.held(), 17);
+        std::thread::scope(|scope| {
+            let newer = scope.spawn(|| pool.acquire_for(6, 3));
+            pool.end(5);
+            newer.join().expect("no panic");
+        });
+        assert_eq!(pool.held(), 20);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -65,7 +65,8 @@ struct Shared {
     stop: AtomicBool,
     input: Pool,
     bodies: Pool,
-    readers: AtomicUsize,
+    /// Number of the next batch.
+    batches: Mutex<u64>,
     /// Low marks that the settler found, for each source to pick up.
     lows: Mutex<HashMap<usize, Vec<(Arc<Stream>, u64)>>>,
     warnings: Mutex<Vec<String>>,
@@ -74,12 +75,7 @@ struct Shared {
 impl Engine {
     /// Opens all sinks and sources and starts.
     pub fn start(plan: Arc<Runnable>, settings: &Settings) -> Result<Self, String> {
-        let names = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<_>>();
-        let stats = Arc::new(Stats::new(
-            &names(plan.sources.iter().map(|source| &source.name).collect()),
-            &names(plan.pipelines.iter().map(|pipeline| &pipeline.name).collect()),
-            &names(plan.sinks.iter().map(|sink| &sink.name).collect()),
-        ));
+        let stats = plan.stats();
         let (log, warnings) = CursorLog::open(settings.fs.clone(), &settings.data_dir).map_err(|error| {
             format!("cannot read the cursor log in {}: {error}", settings.data_dir.display())
         })?;
@@ -87,7 +83,7 @@ impl Engine {
             stop: AtomicBool::new(false),
             input: Pool::new(BUDGET_INPUT_BYTES),
             bodies: Pool::new(BUDGET_BODIES_BYTES),
-            readers: AtomicUsize::new(plan.sources.len()),
+            batches: Mutex::new(0),
             lows: Mutex::default(),
             warnings: Mutex::new(warnings),
         });
@@ -155,17 +151,15 @@ impl Engine {
         let settler = Settler::new(plan, settings, log);
 
         let (to_workers, for_workers) = bounded(QUEUE_ITEMS);
-        let numbers = Arc::new(AtomicU64::new(0));
         for (index, source) in sources.into_iter().enumerate() {
             let wake =
                 Arc::new(Wake::new().map_err(|error| format!("cannot make an event descriptor: {error}"))?);
             self.wakes.push(wake.clone());
-            let reader = Reader::new(source, index, numbers.clone(), self.stats.clone());
+            let reader = Reader::new(source, index, self.stats.clone());
             let (shared, stats, clock) = (self.shared.clone(), self.stats.clone(), clock.clone());
             let (to_workers, settler) = (to_workers.clone(), to_settler.clone());
             self.thread(format!("source-{index}"), move || {
                 read(reader, index, &shared, &stats, &*clock, &wake, &to_workers, &settler);
-                shared.readers.fetch_sub(1, Ordering::AcqRel);
             })?;
         }
         drop(to_workers);
@@ -271,14 +265,15 @@ fn read(
             note(notice, index, shared, stats);
         }
         match step {
-            Read::Job(job) => {
-                shared.input.acquire(job.batch.bytes);
+            Read::Batch(batch) => {
+                shared.input.acquire(batch.bytes);
+                // Held while sending, so that jobs are handed on in the order of their numbers.
+                let mut number = shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
+                let job = Job::new(*number, index, batch);
+                *number += 1;
                 let before = before(&job.batch);
                 let message = Message::Handed { provenance: job.provenance.clone(), before };
-                if settler.send(message).is_err() {
-                    return;
-                }
-                if to_workers.send(job).is_err() {
+                if settler.send(message).is_err() || to_workers.send(job).is_err() {
                     return;
                 }
             }
@@ -325,6 +320,8 @@ fn work(
     shared: &Shared,
 ) {
     for job in jobs {
+        let number = job.provenance.batch;
+        shared.bodies.begin(number);
         let outcome = worker.process(job);
         shared.input.release(outcome.input_bytes);
         let bodies = outcome.bodies;
@@ -336,17 +333,19 @@ fn work(
             provenance: outcome.provenance,
             source: outcome.source,
             expected,
+            unsent: outcome.unsent,
             letters: outcome.letters,
         };
         if settler.send(message).is_err() {
             return;
         }
         for (sink, body) in bodies {
-            shared.bodies.acquire(body.bytes);
+            shared.bodies.acquire_for(number, body.bytes);
             if sinks[sink].send(body).is_err() {
                 return;
             }
         }
+        shared.bodies.end(number);
     }
 }
 

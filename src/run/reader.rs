@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::event::{Batch, Run};
@@ -23,11 +22,19 @@ pub struct Job {
     pub batch: Batch,
 }
 
+impl Job {
+    /// Numbers a batch. Numbers are given in the order in which jobs are handed to the workers.
+    pub fn new(number: u64, source: usize, batch: Batch) -> Self {
+        let provenance = Arc::new(Provenance { batch: number, ranges: ranges(&batch.runs) });
+        Self { provenance, source, batch }
+    }
+}
+
 /// What a step of a reader gives.
 #[derive(Debug)]
 pub enum Read {
     /// A batch to hand on; step again at once.
-    Job(Job),
+    Batch(Batch),
     /// Step again at once.
     More,
     /// Nothing to do before this monotonic time, or until the source wakes up by itself.
@@ -43,15 +50,14 @@ pub struct Reader {
     index: usize,
     batch: Batch,
     opened: Option<Duration>,
-    numbers: Arc<AtomicU64>,
     stats: Arc<Stats>,
     ended: bool,
 }
 
 impl Reader {
-    /// A reader for the source with this number in the plan. `numbers` counts the batches of the process.
-    pub fn new(source: Box<dyn Source>, index: usize, numbers: Arc<AtomicU64>, stats: Arc<Stats>) -> Self {
-        Self { source, index, batch: Batch::default(), opened: None, numbers, stats, ended: false }
+    /// A reader for the source with this number in the plan.
+    pub fn new(source: Box<dyn Source>, index: usize, stats: Arc<Stats>) -> Self {
+        Self { source, index, batch: Batch::default(), opened: None, stats, ended: false }
     }
 
     /// Lets the source work once. `unix_ns` is the wall clock, for events without a time of their own.
@@ -71,9 +77,9 @@ impl Reader {
             Progress::More if !full => Read::More,
             Progress::End => {
                 self.ended = true;
-                if holds { Read::Job(self.take(unix_ns)) } else { Read::End }
+                if holds { Read::Batch(self.take(unix_ns)) } else { Read::End }
             }
-            _ if full || due.is_some_and(|due| now >= due) => Read::Job(self.take(unix_ns)),
+            _ if full || due.is_some_and(|due| now >= due) => Read::Batch(self.take(unix_ns)),
             Progress::More => Read::More,
             Progress::Wait(until) => Read::Wait(due.map_or(until, |due| due.min(until))),
         }
@@ -83,10 +89,10 @@ impl Reader {
     pub fn stop(&mut self, unix_ns: i64) -> Read {
         self.ended = true;
         let holds = !self.batch.messages.is_empty() || !self.batch.runs.is_empty();
-        if holds { Read::Job(self.take(unix_ns)) } else { Read::End }
+        if holds { Read::Batch(self.take(unix_ns)) } else { Read::End }
     }
 
-    fn take(&mut self, unix_ns: i64) -> Job {
+    fn take(&mut self, unix_ns: i64) -> Batch {
         self.opened = None;
         let mut batch = std::mem::take(&mut self.batch);
         batch.read_unix_ns = unix_ns;
@@ -99,9 +105,7 @@ impl Reader {
             stats.streams = backlog.streams as u64;
             stats.unread_bytes = backlog.unread_bytes;
         }
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let provenance = Arc::new(Provenance { batch: number, ranges: ranges(&batch.runs) });
-        Job { provenance, source: self.index, batch }
+        batch
     }
 }
 

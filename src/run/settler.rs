@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::engine::Settings;
 use super::letters::{Letter, Letters};
+use super::worker::Unsent;
 use crate::catalog::Runnable;
 use crate::position::{Ranges, Stream};
 use crate::sink::{Provenance, Settled};
@@ -39,6 +40,8 @@ pub enum Message {
         source: usize,
         /// Bodies that each sink gets of it.
         expected: Vec<u32>,
+        /// Source bytes that a sink never gets.
+        unsent: Vec<Unsent>,
         /// What was refused on the way.
         letters: Vec<Letter>,
     },
@@ -70,6 +73,24 @@ struct Open {
     provenance: Arc<Provenance>,
     /// Bodies that each sink still owes.
     owed: Vec<u32>,
+    /// Source bytes that a sink never gets.
+    unsent: Vec<Unsent>,
+}
+
+/// What becomes of the bytes of a batch that a sink does not get: dropped and rejected, by reason.
+#[derive(Clone, Debug, Default)]
+struct Lost {
+    dropped: Vec<(Arc<str>, u64)>,
+    rejected: Vec<(Arc<str>, u64)>,
+}
+
+fn fate(unsent: &[Unsent], sink: usize) -> Lost {
+    let mut lost = Lost::default();
+    for unsent in unsent.iter().filter(|unsent| unsent.sink == sink) {
+        let table = if unsent.rejected { &mut lost.rejected } else { &mut lost.dropped };
+        table.push((unsent.reason.clone(), unsent.bytes));
+    }
+    lost
 }
 
 /// The bookkeeper.
@@ -81,7 +102,7 @@ pub struct Settler {
     open: HashMap<u64, Open>,
     /// Letters of batches, and batches whose ranges settle once those are durable.
     waiting: Vec<Letter>,
-    settled: Vec<(usize, Arc<Provenance>)>,
+    settled: Vec<(usize, Arc<Provenance>, Lost)>,
     streams: HashMap<usize, Vec<Arc<Stream>>>,
 }
 
@@ -117,9 +138,9 @@ impl Settler {
                 }
             }
             Message::Gap { stream, range } => self.tracker.gap(&stream, range),
-            Message::Processed { provenance, source, expected, letters } => {
+            Message::Processed { provenance, source, expected, unsent, letters } => {
                 self.waiting.extend(letters);
-                self.processed(provenance, source, expected);
+                self.processed(provenance, source, expected, unsent);
             }
             Message::Settled { sink, settled } => {
                 for (rejection, row) in settled.rejected {
@@ -136,7 +157,7 @@ impl Settler {
                 let Some(open) = self.open.get_mut(&batch) else { return };
                 open.owed[sink] = open.owed[sink].saturating_sub(1);
                 if open.owed[sink] == 0 {
-                    self.settled.push((sink, open.provenance.clone()));
+                    self.settled.push((sink, open.provenance.clone(), fate(&open.unsent, sink)));
                     if open.owed.iter().all(|owed| *owed == 0) {
                         self.open.remove(&batch);
                     }
@@ -146,10 +167,17 @@ impl Settler {
     }
 
     /// Notes which sinks a batch waits for; for the others it is settled.
-    fn processed(&mut self, provenance: Arc<Provenance>, source: usize, expected: Vec<u32>) {
+    fn processed(
+        &mut self,
+        provenance: Arc<Provenance>,
+        source: usize,
+        expected: Vec<u32>,
+        mut unsent: Vec<Unsent>,
+    ) {
+        unsent.retain(|unsent| self.plan.is_only_way(source, unsent.sink));
         for sink in self.plan.required_sinks(source) {
             if expected[sink] == 0 {
-                self.settled.push((sink, provenance.clone()));
+                self.settled.push((sink, provenance.clone(), fate(&unsent, sink)));
             }
         }
         let known = self.streams.entry(source).or_default();
@@ -159,7 +187,7 @@ impl Settler {
             }
         }
         if expected.iter().any(|owed| *owed > 0) {
-            self.open.insert(provenance.batch, Open { provenance, owed: expected });
+            self.open.insert(provenance.batch, Open { provenance, owed: expected, unsent });
         }
     }
 
@@ -170,9 +198,12 @@ impl Settler {
         if self.settled.is_empty() && !self.tracker.is_dirty() {
             return Ok(Vec::new());
         }
-        for (sink, provenance) in self.settled.drain(..) {
+        for (sink, provenance, mut lost) in self.settled.drain(..) {
             for (stream, ranges) in &provenance.ranges {
-                self.tracker.settled(sink, stream, ranges, Fate::default());
+                let fate = Fate { dropped: &lost.dropped, rejected: &lost.rejected };
+                let bytes = ranges.iter().map(|range| range.end - range.start).sum();
+                self.tracker.settled(sink, stream, ranges, fate);
+                spend(&mut lost, bytes);
             }
         }
         for record in self.tracker.dirty() {
@@ -198,5 +229,15 @@ impl Settler {
                 .map(|(source, sink, account)| (source.to_owned(), sink.to_owned(), account.clone()))
                 .collect(),
         }
+    }
+}
+
+/// Takes what one stream of a batch has been charged with off the batch's losses: they are counted for the batch,
+/// the ranges by stream.
+fn spend(lost: &mut Lost, mut bytes: u64) {
+    for (_, left) in lost.dropped.iter_mut().chain(&mut lost.rejected) {
+        let spent = bytes.min(*left);
+        *left -= spent;
+        bytes -= spent;
     }
 }

@@ -24,10 +24,25 @@ pub struct Outcome {
     pub source: usize,
     /// Bodies with the number of their sink.
     pub bodies: Vec<(usize, Body)>,
+    /// Source bytes that a sink never gets, and why.
+    pub unsent: Vec<Unsent>,
     /// Events that a step or an encoder refused.
     pub letters: Vec<Letter>,
     /// Bytes of input that are no longer held.
     pub input_bytes: usize,
+}
+
+/// Source bytes of a batch that a sink never gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsent {
+    /// Number of the sink.
+    pub sink: usize,
+    /// Whether they are dead letters; else they were dropped.
+    pub rejected: bool,
+    /// Why.
+    pub reason: Arc<str>,
+    /// How many.
+    pub bytes: u64,
 }
 
 /// One worker: a row, counters and encoders for each pipeline.
@@ -43,6 +58,7 @@ struct Line {
     work: Work,
     dropped: Vec<u64>,
     rejected: Vec<u64>,
+    elsewhere: Arc<str>,
     encoders: Vec<Option<Box<dyn Encoder>>>,
     offered: Vec<u64>,
     timestamp: Option<Slot>,
@@ -62,7 +78,7 @@ impl Worker {
         self.plan.reference.set(batch.read_unix_ns);
         let facts = Facts::new(&mut batch);
         let mut outcome =
-            Outcome { provenance, source, bodies: Vec::new(), letters: Vec::new(), input_bytes: batch.bytes };
+            Outcome { provenance, source, bodies: Vec::new(), unsent: Vec::new(), letters: Vec::new(), input_bytes: batch.bytes };
         let mut bodies: Vec<Vec<Body>> = self.plan.sinks.iter().map(|_| Vec::new()).collect();
         for index in 0..self.lines.len() {
             let (pipeline, line) = (&self.plan.pipelines[index], &mut self.lines[index]);
@@ -138,6 +154,7 @@ impl Line {
             work: Work::default(),
             dropped: vec![0; pipeline.reasons.len()],
             rejected: vec![0; pipeline.reasons.len()],
+            elsewhere: "not sent to this sink".into(),
             offered: vec![0; encoders.len()],
             encoders,
             timestamp: pipeline.shape.layout.slot("@timestamp"),
@@ -181,38 +198,82 @@ impl Line {
             event,
             timestamp: self.timestamp,
             read_unix_ns,
+            sent: 0,
             refused: None,
         };
         let mut context = Context { outputs: &mut out, work: &mut self.work };
         let flow = pipeline.steps.run(&mut self.row, &mut context);
-        let refused = out.refused.take();
-        let count = |counts: &mut [u64], reason: ReasonId| {
-            if let Some(count) = counts.get_mut(usize::from(reason)) {
-                *count += 1;
+        let (sent, refused) = (out.sent, out.refused.take());
+        if sent == pipeline.sinks_mask && refused.is_none() && flow == Flow::Next {
+            return;
+        }
+        self.account(pipeline, flow, sent, refused, event, read_unix_ns, outcome);
+    }
+
+    /// Writes down why an event does not reach every sink.
+    #[expect(clippy::too_many_arguments, reason = "what became of one event, in one place")]
+    fn account(
+        &mut self,
+        pipeline: &Pipeline,
+        flow: Flow,
+        sent: u64,
+        refused: Option<(usize, String)>,
+        event: EventRef<'_>,
+        read_unix_ns: i64,
+        outcome: &mut Outcome,
+    ) {
+        let reason = |number: ReasonId| pipeline.reasons.get(usize::from(number)).cloned().unwrap_or_default();
+        let (rejected, why) = match flow {
+            Flow::Next => (false, self.elsewhere.clone()),
+            Flow::Drop(number) => {
+                bump(&mut self.dropped, number);
+                (false, reason(number))
+            }
+            Flow::Reject(number) => {
+                bump(&mut self.rejected, number);
+                let letter = letter(&self.row, &pipeline.name, &reason(number), event, read_unix_ns);
+                outcome.letters.push(letter);
+                (true, reason(number))
             }
         };
-        match flow {
-            Flow::Next => {}
-            Flow::Drop(reason) => count(&mut self.dropped, reason),
-            Flow::Reject(reason) => {
-                count(&mut self.rejected, reason);
-                let reason = pipeline.reasons.get(usize::from(reason)).cloned().unwrap_or_default();
-                outcome.letters.push(letter(&self.row, &pipeline.name, reason, event, read_unix_ns));
-            }
+        let bytes = event.message.end - event.message.start;
+        for &sink in pipeline.sinks.iter().filter(|sink| sent & bit(**sink) == 0) {
+            unsent(&mut outcome.unsent, sink, rejected, &why, bytes);
         }
-        if let Some((sink, reason)) = refused {
-            let reason = format!("sink {sink}: {reason}");
-            outcome.letters.push(letter(&self.row, &pipeline.name, reason, event, read_unix_ns));
+        if let Some((sink, why)) = refused {
+            let why: Arc<str> = why.into();
+            unsent(&mut outcome.unsent, sink, true, &why, bytes);
+            outcome.letters.push(letter(&self.row, &pipeline.name, &why, event, read_unix_ns));
         }
     }
 }
 
+fn bump(counts: &mut [u64], number: ReasonId) {
+    if let Some(count) = counts.get_mut(usize::from(number)) {
+        *count += 1;
+    }
+}
+
+/// The place of a sink in a set of sinks.
+fn bit(sink: usize) -> u64 {
+    1 << (sink % 64)
+}
+
+/// Adds to the bytes of a reason.
+fn unsent(table: &mut Vec<Unsent>, sink: usize, rejected: bool, reason: &Arc<str>, bytes: u64) {
+    let same = |of: &&mut Unsent| of.sink == sink && of.rejected == rejected && of.reason == *reason;
+    match table.iter_mut().find(same) {
+        Some(known) => known.bytes += bytes,
+        None => table.push(Unsent { sink, rejected, reason: reason.clone(), bytes }),
+    }
+}
+
 #[cold]
-fn letter(row: &Row, by: &str, reason: String, event: EventRef<'_>, unix_ns: i64) -> Letter {
+fn letter(row: &Row, by: &str, reason: &str, event: EventRef<'_>, unix_ns: i64) -> Letter {
     Letter {
         time: Letter::time(unix_ns),
         by: by.to_owned(),
-        reason,
+        reason: reason.to_owned(),
         stream: event.stream.path.to_string(),
         start: Some(event.message.start),
         event: String::from_utf8_lossy(row.texts.bytes(event.message.text)).into_owned(),
@@ -227,12 +288,14 @@ struct Out<'a> {
     event: EventRef<'a>,
     timestamp: Option<Slot>,
     read_unix_ns: i64,
+    sent: u64,
     refused: Option<(usize, String)>,
 }
 
 impl Emit for Out<'_> {
     #[inline]
     fn emit(&mut self, sink: usize, row: &mut Row) {
+        self.sent |= bit(sink);
         if let Some(settled) = self.settled
             && settled.get(sink).is_some_and(|ranges| ranges.contains(self.event.message.start))
         {

@@ -17,10 +17,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("source", &["frame"]),
     ("sink", &["frame"]),
     ("spool", &["frame", "source"]),
-    ("catalog", &["frame", "format", "grammar", "expr", "lang", "step", "source", "sink", "spool"]),
+    ("catalog", &["frame", "format", "grammar", "expr", "lang", "step", "source", "sink", "spool", "observe"]),
     ("run", &["catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "spool", "observe"]),
-    ("replay", &["catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),
-    ("observe", &["catalog", "lang", "source", "sink"]),
+    ("replay", &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),
+    ("observe", &[]),
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
