@@ -95,5 +95,5 @@ pub(super) fn nanoseconds(ns: f64) -> Option<Value> {
 pub(super) fn whole(float: f64) -> Option<i64> {
     let float = float.round();
     // 2^63 as a float is exact; `i64::MAX as f64` rounds up to it.
-    (float >= -9_223_372_036_854_775_808.0 && float < 9_223_372_036_854_775_808.0).then_some(float as i64)
+    (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&float).then_some(float as i64)
 }

@@ -131,14 +131,17 @@ pub type Eval = fn(&[Value], &mut Texts) -> Option<Value>;
 /// A function that was given its constants.
 pub type Prepared = Box<dyn Fn(&[Value], &mut Texts) -> Option<Value> + Send + Sync>;
 
+/// Makes a function ready for a call. `None` stands for an argument that is not constant or was left out. The error
+/// names what is wrong.
+pub type Prepare = fn(&[Option<Constant>], &dyn Files) -> Result<Prepared, String>;
+
 /// How a function works.
 #[derive(Clone, Copy)]
 pub enum Body {
     /// By the values alone.
     Pure(Eval),
-    /// By something made from its constant arguments when the pipeline is compiled. `None` stands for an argument
-    /// that is not constant or was left out. The error names what is wrong.
-    Prepared(fn(&[Option<Constant>], &dyn Files) -> Result<Prepared, String>),
+    /// By something made from its constant arguments when the pipeline is compiled.
+    Prepared(Prepare),
     /// By another expression in its place.
     Rewrite(fn(Vec<Expr>) -> Result<Expr, String>),
 }

@@ -255,10 +255,7 @@ pub(super) static TRUNCATE_TIMESTAMP: Function = Function {
 
 const PART: &[Param] = &[needs("timestamp", &[Type::Timestamp]), may_fixed("zone", &[Type::Text])];
 
-const fn part(
-    signature: &'static Signature,
-    prepare: fn(&[Option<Constant>], &dyn Files) -> Result<Prepared, String>,
-) -> Function {
+const fn part(signature: &'static Signature, prepare: super::Prepare) -> Function {
     Function {
         signature,
         params: PART,
