@@ -114,6 +114,20 @@ fn is_ipv6(input: &[u8]) -> bool {
         && std::str::from_utf8(input).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
+/// Whether a text is an address that is reachable from anywhere: not private (RFC 1918, RFC 4193), local or
+/// unspecified.
+pub fn is_public(input: &[u8]) -> bool {
+    match ip(input) {
+        Some(IpAddr::V4(ip)) => {
+            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified())
+        }
+        Some(IpAddr::V6(ip)) => {
+            !(ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local())
+        }
+        None => false,
+    }
+}
+
 /// The address that a whole text is.
 pub fn ip(input: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(input).ok()?.parse().ok()

@@ -24,12 +24,16 @@ pub(super) enum Op {
     Blanks(usize),
     /// The first sequence that fits.
     Group(Box<[Box<[Op]>]>),
+    /// What fits here, without going on behind it.
+    Ahead(Box<[Op]>),
     /// A field that is given here.
     Put(Slot, Value),
     /// A capture of one field (or none, where it is only checked), with the texts that mean absence.
     Capture(Scan, Option<Slot>, Box<[Box<[u8]>]>),
     /// A host or address, with an optional port.
     Peer(PeerSlots, Box<[Box<[u8]>]>),
+    /// A list of hosts or addresses.
+    Peers(PeerSlots, Box<[Box<[u8]>]>),
     /// A status code, and the slot of the outcome.
     Status(Option<Slot>, Slot),
     /// A request line.
@@ -46,6 +50,8 @@ pub(super) enum Scan {
     Quoted,
     Rest,
     Word,
+    Label,
+    Dotted,
     Name,
     Int(i64, i64),
     Float,
@@ -166,6 +172,7 @@ fn op(item: &Item, bind: &mut Bind<'_>) -> Result<Op, String> {
         Item::Group(groups) => {
             Op::Group(groups.iter().map(|items| sequence(items, bind)).collect::<Result<_, _>>()?)
         }
+        Item::Ahead(items) => Op::Ahead(sequence(items, bind)?),
         Item::Constant(set) => {
             let (slot, value) = constant(set, bind)?;
             Op::Put(slot, value)
@@ -181,12 +188,13 @@ fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Resu
         Kind::Request => return Ok(Op::Request(Box::new(RequestSlots::new(bind, true)?))),
         Kind::Url => return Ok(Op::Url(Box::new(RequestSlots::new(bind, false)?))),
         Kind::Status => return Ok(Op::Status(slot, bind.slot("event.outcome")?)),
-        Kind::Address | Kind::Endpoint if !path.is_empty() => {
+        Kind::Address | Kind::Addresses | Kind::Endpoint if !path.is_empty() => {
             let below = |key: &str| bind.slot(&format!("{path}.{key}"));
             let port = if matches!(kind, Kind::Endpoint) { Some(below("port")?) } else { None };
             let slots =
                 PeerSlots { address: below("address")?, ip: below("ip")?, domain: below("domain")?, port };
-            return Ok(Op::Peer(slots, absent));
+            let list = matches!(kind, Kind::Addresses);
+            return Ok(if list { Op::Peers(slots, absent) } else { Op::Peer(slots, absent) });
         }
         Kind::Until(end) => match end[..] {
             [byte] => Scan::UntilByte(byte),
@@ -195,13 +203,15 @@ fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Resu
         Kind::Quoted => Scan::Quoted,
         Kind::Text | Kind::Rest => Scan::Rest,
         Kind::Word => Scan::Word,
+        Kind::Label => Scan::Label,
+        Kind::Dotted => Scan::Dotted,
         Kind::Name => Scan::Name,
         Kind::Int(least, most) => Scan::Int(*least, *most),
         Kind::Float => Scan::Float,
         Kind::Digits => Scan::Digits,
         Kind::Hex => Scan::Hex,
         Kind::Ip => Scan::Ip,
-        Kind::Host | Kind::Address | Kind::Endpoint => Scan::Host,
+        Kind::Host | Kind::Address | Kind::Addresses | Kind::Endpoint => Scan::Host,
         Kind::Time(form) => Scan::Time(form.clone()),
         Kind::Level => Scan::Level,
         Kind::OneOf(words) => Scan::OneOf(words.iter().map(|word| word.as_slice().into()).collect()),

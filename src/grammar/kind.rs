@@ -16,6 +16,10 @@ pub enum Kind {
     Rest,
     /// Everything that is not blank.
     Word,
+    /// Letters, digits, `_` and `-`.
+    Label,
+    /// The same and `.` and `$`.
+    Dotted,
     /// A dotted name of a program, module or logger.
     Name,
     /// A whole number within bounds.
@@ -32,6 +36,8 @@ pub enum Kind {
     Host,
     /// A host name or address: `.address`, and `.ip` or `.domain`.
     Address,
+    /// Addresses as proxies list them (`a, b, c`): that of the first public one, else the first.
+    Addresses,
     /// The same with an optional `:port`.
     Endpoint,
     /// A point in time.
@@ -52,9 +58,33 @@ pub enum Kind {
 
 /// Names of all kinds, for errors.
 pub(super) const NAMES: &[&str] = &[
-    "text", "until", "quoted", "rest", "word", "name", "int", "float", "digits", "hex", "ip", "host",
-    "address", "endpoint", "time", "level", "one", "nanos", "micros", "millis", "seconds", "status",
-    "request", "url",
+    "text",
+    "until",
+    "quoted",
+    "rest",
+    "word",
+    "label",
+    "dotted",
+    "name",
+    "int",
+    "float",
+    "digits",
+    "hex",
+    "ip",
+    "host",
+    "address",
+    "addresses",
+    "endpoint",
+    "time",
+    "level",
+    "one",
+    "nanos",
+    "micros",
+    "millis",
+    "seconds",
+    "status",
+    "request",
+    "url",
 ];
 
 /// Fields of a request line: path, type, whether some lines lack it.
@@ -86,7 +116,7 @@ impl Kind {
                 vec![(path.to_owned(), Type::Int, false), ("event.outcome".to_owned(), Type::Text, false)]
             }
             _ if path.is_empty() => Vec::new(),
-            Self::Address => vec![
+            Self::Address | Self::Addresses => vec![
                 (below("address"), Type::Text, false),
                 (below("ip"), Type::Ip, true),
                 (below("domain"), Type::Text, true),

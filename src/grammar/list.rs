@@ -8,5 +8,16 @@ macro_rules! files {
 
 /// Name and text of every grammar file.
 pub(super) const FILES: &[(&str, &str)] = files! {
+    "apache.access"
+    "apache.error"
+    "java"
+    "klog"
     "nginx.access"
+    "nginx.error"
+    "nginx.ingress_controller"
+    "plain"
+    "postgresql.log"
+    "python"
+    "redis.log"
+    "system.auth"
 };

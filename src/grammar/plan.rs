@@ -15,6 +15,8 @@ pub(super) enum Item {
     },
     /// The first alternative that fits; the last may be empty.
     Group(Vec<Vec<Item>>),
+    /// What fits here, without going on behind it.
+    Ahead(Vec<Item>),
     /// A capture. [`Kind::Text`] occurs no more.
     Capture {
         /// Dotted path; empty where the text is only checked.

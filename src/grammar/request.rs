@@ -35,7 +35,7 @@ impl RequestSlots {
 }
 
 /// Reads a request line up to a quote that no backslash hides. What is not one (a TLS handshake on a plain port, an
-/// empty line) is kept whole as `url.original`, `-` and nothing give no field.
+/// empty line, `-`) gives no field.
 #[inline]
 pub(super) fn line(run: &mut Run<'_>, at: usize, slots: &RequestSlots) -> Option<usize> {
     let rest = run.rest(at);
@@ -48,19 +48,15 @@ pub(super) fn line(run: &mut Run<'_>, at: usize, slots: &RequestSlots) -> Option
         let version = last.filter(|&last| line.get(last + 1..last + 6) == Some(b"HTTP/"));
         is_method.then_some((method, version))
     });
-    match parts {
-        Some((method, version)) => {
-            if let Some(slot) = slots.method {
-                run.text(slot, at, method);
-            }
-            let end = version.unwrap_or(len);
-            target(run, at + method + 1, end - method - 1, slots);
-            if let (Some(version), Some(slot)) = (version, slots.version) {
-                run.text(slot, at + version + 6, len - version - 6);
-            }
+    if let Some((method, version)) = parts {
+        if let Some(slot) = slots.method {
+            run.text(slot, at, method);
         }
-        None if line == b"-" => {}
-        None => run.text(slots.original, at, len),
+        let end = version.unwrap_or(len);
+        target(run, at + method + 1, end - method - 1, slots);
+        if let (Some(version), Some(slot)) = (version, slots.version) {
+            run.text(slot, at + version + 6, len - version - 6);
+        }
     }
     Some(at + len)
 }

@@ -112,6 +112,7 @@ fn splice(items: &[Item], parts: &BTreeMap<&str, Vec<Item>>, wrong: &mut Vec<Dia
                 alternatives: alternatives.iter().map(|items| splice(items, parts, wrong)).collect(),
                 optional: *optional,
             }),
+            Item::Ahead(items) => spliced.push(Item::Ahead(splice(items, parts, wrong))),
             other => spliced.push(other.clone()),
         }
     }
@@ -121,6 +122,7 @@ fn splice(items: &[Item], parts: &BTreeMap<&str, Vec<Item>>, wrong: &mut Vec<Dia
 fn count(items: &[Item]) -> usize {
     let inner = |item: &Item| match item {
         Item::Group { alternatives, .. } => 1 + alternatives.iter().map(|items| count(items)).sum::<usize>(),
+        Item::Ahead(items) => 1 + count(items),
         _ => 1,
     };
     items.iter().map(inner).sum()
@@ -148,6 +150,7 @@ fn ends(items: &[Item], behind: &End, wrong: &mut Vec<Diagnostic>) -> Vec<plan::
             Item::Blanks { required } => plan::Item::Blanks { required: *required },
             Item::Constant(set) => plan::Item::Constant(set.clone()),
             Item::Part { .. } => continue,
+            Item::Ahead(items) => plan::Item::Ahead(ends(items, &End::Unclear, wrong)),
             Item::Group { alternatives, optional } => {
                 let behind = first(&items[at + 1..], behind);
                 let mut groups: Vec<_> =
@@ -187,7 +190,7 @@ fn end_of(end: End, place: &Place, wrong: &mut Vec<Diagnostic>) -> Kind {
 fn first(items: &[Item], behind: &End) -> End {
     for item in items {
         return match item {
-            Item::Constant(_) | Item::Part { .. } => continue,
+            Item::Constant(_) | Item::Part { .. } | Item::Ahead(_) => continue,
             Item::Literal(bytes) if bytes.is_empty() => continue,
             Item::Literal(bytes) => End::Bytes(bytes.clone()),
             Item::Blanks { required: true } => End::Blank,
@@ -243,6 +246,7 @@ impl Fields {
                         self.sequence(items, true, place, wrong);
                     }
                 }
+                Item::Ahead(items) => self.sequence(items, maybe, place, wrong),
                 _ => {}
             }
         }

@@ -93,6 +93,11 @@ impl<'a> Run<'a> {
                     self.value(*slot, *value);
                     at
                 }
+                Op::Peers(slots, absent) => self.peers(slots, absent, at)?,
+                Op::Ahead(ops) => {
+                    self.sequence(ops, at)?;
+                    at
+                }
                 Op::Group(groups) => self.group(groups, at)?,
                 Op::Url(slots) => {
                     let rest = self.rest(at);
@@ -126,6 +131,8 @@ impl<'a> Run<'a> {
             Scan::Rest => (Some(rest.len()), false, ""),
             Scan::Word => (Some(scan::word(rest)).filter(|&len| len > 0), false, "no word"),
             Scan::Name => (Some(scan::name(rest)).filter(|&len| len > 0), true, "no name"),
+            Scan::Label => (label(rest, b""), true, "no label"),
+            Scan::Dotted => (label(rest, b".$"), true, "no dotted name"),
             Scan::Digits => (digits(rest), true, "no digits"),
             Scan::Hex => (scan::hex(rest), true, "no hexadecimal number"),
             Scan::Host => (Some(scan::host(rest)).filter(|&len| len > 0), true, "no host"),
@@ -253,15 +260,68 @@ impl<'a> Run<'a> {
                 len = host;
             }
         }
-        let part = self.part(at + start, len, true);
+        self.address(slots, at + start, len);
+        Some(at + total)
+    }
+
+    /// Puts a host or address.
+    #[inline]
+    fn address(&mut self, slots: &PeerSlots, at: usize, len: usize) {
+        let part = self.part(at, len, true);
         self.value(slots.address, Value::Text(part));
-        if scan::is_ip(&rest[start..start + len]) {
+        if scan::is_ip(self.rest(at).get(..len).unwrap_or_default()) {
             self.value(slots.ip, Value::Ip(part));
         } else {
             self.value(slots.domain, Value::Text(part));
         }
-        Some(at + total)
     }
+
+    /// `client, proxy, proxy` as `X-Forwarded-For` has it, in quotes or not; behind a comma also with blanks only.
+    fn peers(&mut self, slots: &PeerSlots, absent: &[Box<[u8]>], at: usize) -> Option<usize> {
+        let rest = self.rest(at);
+        let simple = scan::host(rest);
+        if simple > 0 && !matches!(rest.get(simple), Some(b',')) {
+            return self.peer(slots, absent, at);
+        }
+        let (mut next, mut list, mut chosen) = (0, false, None::<(usize, usize, bool)>);
+        loop {
+            next += usize::from(rest.get(next) == Some(&b'"'));
+            let len = scan::host(rest.get(next..).unwrap_or_default());
+            let host = rest.get(next..next + len).unwrap_or_default();
+            if len == 0 || host == b"-" {
+                return self.absent_or_fail(absent, at, "no host");
+            }
+            if chosen.is_none_or(|(_, _, public)| !public) {
+                let public = scan::is_public(host);
+                if public || chosen.is_none() {
+                    chosen = Some((at + next, len, public));
+                }
+            }
+            next += len;
+            let quote = usize::from(rest.get(next) == Some(&b'"'));
+            let more = match rest.get(next + quote..) {
+                Some([b',', b' ', ..]) => 2,
+                Some([b',', ..]) => 1,
+                Some([b' ', byte, ..]) if list && *byte != b'-' => 1,
+                _ => 0,
+            };
+            next += quote + more;
+            list |= more > 0;
+            if more == 0 {
+                break;
+            }
+        }
+        if let Some((start, len, _)) = chosen {
+            self.address(slots, start, len);
+        }
+        Some(at + next)
+    }
+}
+
+fn label(input: &[u8], more: &[u8]) -> Option<usize> {
+    let inside =
+        |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'_' | b'-') || more.contains(byte);
+    Some(input.iter().take_while(inside).count()).filter(|&len| len > 0)
 }
 
 fn digits(input: &[u8]) -> Option<usize> {

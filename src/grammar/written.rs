@@ -76,6 +76,8 @@ pub enum Item {
         /// Whether nothing fits as well.
         optional: bool,
     },
+    /// `&(a)`: what fits here, without going on behind it.
+    Ahead(Vec<Item>),
     /// `{http.version: word | "-"}`.
     Capture {
         /// Dotted path; empty where the text is only checked.

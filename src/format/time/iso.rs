@@ -89,8 +89,7 @@ pub fn iso(input: &[u8]) -> Option<(Parts, usize)> {
 /// A zone behind a time: nothing that a message could begin with, such as `- text`, `-1` or `+5 items`.
 fn zone(input: &[u8]) -> Option<(i32, usize)> {
     let (offset_s, len) = offset(input)?;
-    let ends =
-        !input.get(len).is_some_and(|next| next.is_ascii_alphanumeric() || matches!(next, b'.' | b':'));
+    let ends = !input.get(len).is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'.');
     ends.then_some((offset_s, len))
 }
 

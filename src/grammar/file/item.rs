@@ -44,6 +44,14 @@ fn item(input: &str, end: usize, depth: usize) -> Parsed<'_, Item> {
         }
         Some(b'(') if depth >= LANG_DEPTH_MAX => fail(Fault::at(input, "groups are nested too deeply")),
         Some(b'(') => group(input, end, depth),
+        Some(b'&') => {
+            let (rest, _) = (char('&'), multispace0).parse(input)?;
+            if !rest.starts_with('(') || depth >= LANG_DEPTH_MAX {
+                return fail(Fault::at(input, "a look ahead is written &( … )"));
+            }
+            let (rest, inner) = group(rest, end, depth)?;
+            Ok((rest, Item::Ahead(vec![inner])))
+        }
         Some(b'{') => capture(input, end),
         Some(b'a'..=b'z' | b'A'..=b'Z') => {
             let (rest, name) = block::path(input)?;
@@ -117,6 +125,8 @@ fn kind(input: &str) -> Parsed<'_, Kind> {
         "quoted" => Kind::Quoted,
         "rest" => Kind::Rest,
         "word" => Kind::Word,
+        "label" => Kind::Label,
+        "dotted" => Kind::Dotted,
         "name" => Kind::Name,
         "int" => {
             let bounds = preceded(multispace1, separated_pair(int, tag(".."), int));
@@ -130,6 +140,7 @@ fn kind(input: &str) -> Parsed<'_, Kind> {
         "ip" => Kind::Ip,
         "host" => Kind::Host,
         "address" => Kind::Address,
+        "addresses" => Kind::Addresses,
         "endpoint" => Kind::Endpoint,
         "time" => return time(rest),
         "level" => Kind::Level,
