@@ -15,8 +15,12 @@ use crate::step::{self, Block, Flow, Step};
 pub static SOURCES: &[SourceKind] = &[];
 
 /// All kinds of sinks.
-pub static SINKS: &[SinkKind] =
-    &[crate::sink::stdout::KIND, crate::sink::file::KIND, crate::sink::blackhole::KIND, crate::sink::elasticsearch::KIND];
+pub static SINKS: &[SinkKind] = &[
+    crate::sink::stdout::KIND,
+    crate::sink::file::KIND,
+    crate::sink::blackhole::KIND,
+    crate::sink::elasticsearch::KIND,
+];
 
 /// A plan that can run.
 pub struct Runnable {

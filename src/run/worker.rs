@@ -77,8 +77,14 @@ impl Worker {
         let Job { provenance, source, mut batch } = job;
         self.plan.reference.set(batch.read_unix_ns);
         let facts = Facts::new(&mut batch);
-        let mut outcome =
-            Outcome { provenance, source, bodies: Vec::new(), unsent: Vec::new(), letters: Vec::new(), input_bytes: batch.bytes };
+        let mut outcome = Outcome {
+            provenance,
+            source,
+            bodies: Vec::new(),
+            unsent: Vec::new(),
+            letters: Vec::new(),
+            input_bytes: batch.bytes,
+        };
         let mut bodies: Vec<Vec<Body>> = self.plan.sinks.iter().map(|_| Vec::new()).collect();
         for index in 0..self.lines.len() {
             let (pipeline, line) = (&self.plan.pipelines[index], &mut self.lines[index]);
@@ -222,7 +228,8 @@ impl Line {
         read_unix_ns: i64,
         outcome: &mut Outcome,
     ) {
-        let reason = |number: ReasonId| pipeline.reasons.get(usize::from(number)).cloned().unwrap_or_default();
+        let reason =
+            |number: ReasonId| pipeline.reasons.get(usize::from(number)).cloned().unwrap_or_default();
         let (rejected, why) = match flow {
             Flow::Next => (false, self.elsewhere.clone()),
             Flow::Drop(number) => {

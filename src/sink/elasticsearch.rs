@@ -46,8 +46,10 @@ Sends each event as a document to the data stream that `data_stream` names, over
       api_key = secret(\"file:/run/secrets/es-api-key\")
     }
 
+Several nodes may also stand in one text, with commas between, as an environment variable gives them.
+
 **Names.** A value in a hole is made lower case, and every character that a data stream or one of its parts cannot
-hold becomes `_`. Rows whose field is missing or has no letter or digit go to `fallback`.
+hold becomes `_`, also `-`, which stands between the parts. Rows whose field is missing or has no letter or digit go to `fallback`.
 
 **Once.** A document's `_id` is its event id and is only ever *created*: the same row sent again is a conflict with
 itself and counts as delivered. Elasticsearch checks ids within one backing index; a row whose answer was lost in the
@@ -194,7 +196,7 @@ fn endpoints(options: &Options) -> Result<Vec<Endpoint>, String> {
     if options.arguments.is_empty() {
         return Err("no node is named: write `elasticsearch \"http://localhost:9200\"`".into());
     }
-    let endpoint = |url: &String| {
+    let endpoint = |url: &str| {
         let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
         let rest = rest.filter(|rest| !rest.is_empty()).ok_or_else(|| {
             format!("`{url}` is not the URL of a node: it begins with `http://` or `https://`")
@@ -208,7 +210,8 @@ fn endpoints(options: &Options) -> Result<Vec<Endpoint>, String> {
             ca_file: ca_file.clone(),
         })
     };
-    options.arguments.iter().map(endpoint).collect()
+    // One text may name several, since an environment variable holds only one.
+    options.arguments.iter().flat_map(|urls| urls.split(',')).map(|url| endpoint(url.trim())).collect()
 }
 
 impl SinkPlan for Plan {
@@ -266,6 +269,7 @@ mod tests {
     fn credentials_become_one_header() {
         let http = &["http://a:9200"][..];
         assert_eq!(planned(http, &[]), Ok(vec![None]));
+        assert_eq!(planned(&["http://a, https://b", "http://c"], &[]), Ok(vec![None; 3]));
         assert_eq!(planned(http, &[("api_key", "id:key")]), Ok(vec![Some("ApiKey aWQ6a2V5".into())]));
         assert_eq!(planned(http, &[("api_key", "aWQ6a2V5")]), Ok(vec![Some("ApiKey aWQ6a2V5".into())]));
         let basic = planned(http, &[("username", "u"), ("password", "p")]);

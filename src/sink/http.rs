@@ -187,14 +187,20 @@ async fn send(client: &Elasticsearch, request: Request, headers: HeaderMap) -> R
     Ok(Response { status, retry_after: retry_after.map(std::time::Duration::from_secs), body })
 }
 
-/// An error with its causes: the outermost alone says `error sending request`, the innermost `connection refused`.
+/// The causes of an error: the outermost alone says `error sending request for url (…)`, the innermost
+/// `connection refused`.
 fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
     let mut cause = error.source();
+    if cause.is_none() {
+        return error.to_string();
+    }
+    let mut text = String::new();
     while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
+        let said = inner.to_string();
+        if !text.contains(&said) && !said.starts_with("error sending request") {
+            let gap = if text.is_empty() { "" } else { ": " };
+            text.push_str(gap);
+            text.push_str(&said);
         }
         cause = inner.source();
     }

@@ -123,8 +123,7 @@ impl Open {
             file.read_at(range.start, &mut out[start..]).map(drop)
         };
         let mut out = Framed { messages: &mut batch.messages, joined, ranges: &mut ranges };
-        let block =
-            Block { position: self.position, bytes: &bytes, buffer, last, now, fetch: &mut fetch };
+        let block = Block { position: self.position, bytes: &bytes, buffer, last, now, fetch: &mut fetch };
         let consumed = self.framer.frame(block, &mut out);
         if last {
             self.framer.finish(&mut fetch, &mut out);

@@ -17,7 +17,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("source", &["frame"]),
     ("sink", &["frame"]),
     ("spool", &["frame", "source"]),
-    ("catalog", &["frame", "format", "grammar", "expr", "lang", "step", "source", "sink", "spool", "observe"]),
+    (
+        "catalog",
+        &["frame", "format", "grammar", "expr", "lang", "step", "source", "sink", "spool", "observe"],
+    ),
     ("run", &["catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "spool", "observe"]),
     ("replay", &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),
     ("observe", &[]),

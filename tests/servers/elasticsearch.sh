@@ -2,7 +2,8 @@
 # Starts or stops a real Elasticsearch for tests, on loopback.
 #
 #   tests/servers/elasticsearch.sh start DIR PORT    unpacks below DIR, returns when the server is ready
-#   tests/servers/elasticsearch.sh stop DIR
+#   tests/servers/elasticsearch.sh stop DIR          lets it end by itself
+#   tests/servers/elasticsearch.sh kill DIR          does not
 #
 # The artefact is the server that Elastic publishes for integration tests on Maven Central: the ordinary server
 # without a JDK and with few modules (no ingest processors, no ILM, no REST for data streams; `_bulk` makes them).
@@ -14,7 +15,7 @@ set -euo pipefail
 
 VERSION=${ALUDEL_ELASTICSEARCH_VERSION:-8.19.21} # the newest one published; runs on Java 17 and later
 GROUP=org.elasticsearch.distribution.integ-test-zip
-READY_SECONDS=120
+READY_SECONDS=300 # a loaded machine; 12 s on an idle one
 USER_NAME=aludel-es
 
 skip() {
@@ -86,10 +87,10 @@ start() {
 }
 
 stop() {
-    local dir=$1 pid
+    local dir=$1 signal=$2 pid
     [ -f "$dir/pid" ] || return 0
     pid=$(cat "$dir/pid")
-    kill "$pid" 2>/dev/null || return 0
+    kill "-$signal" "$pid" 2>/dev/null || return 0
     for _ in $(seq 60); do
         kill -0 "$pid" 2>/dev/null || return 0
         sleep 0.25
@@ -99,9 +100,10 @@ stop() {
 
 case "${1:-}" in
 start) start "$(realpath -m "${2:?DIR}")" "${3:?PORT}" ;;
-stop) stop "$(realpath -m "${2:?DIR}")" ;;
+stop) stop "$(realpath -m "${2:?DIR}")" TERM ;;
+kill) stop "$(realpath -m "${2:?DIR}")" KILL ;;
 *)
-    echo "usage: $0 start DIR PORT | stop DIR" >&2
+    echo "usage: $0 start DIR PORT | stop DIR | kill DIR" >&2
     exit 2
     ;;
 esac

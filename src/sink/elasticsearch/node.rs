@@ -21,6 +21,11 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// How long to wait when the other side asks for a time of its own.
+    pub(super) fn pause_asked(&mut self, tries: u32, asked: Option<Duration>) -> Duration {
+        self.pause(tries).max(asked.unwrap_or_default().min(ASKED_MAX))
+    }
+
     /// How long to wait after so many failed tries: doubled each time up to a bound, then anything from half of
     /// that to the whole, so that a thousand agents do not come back at the same moment.
     pub(super) fn pause(&mut self, tries: u32) -> Duration {
@@ -54,7 +59,7 @@ impl Wait {
             Some(before) => before.tries + 1,
             None => 0,
         };
-        let pause = random.pause(tries).max(asked.unwrap_or_default().min(ASKED_MAX));
+        let pause = random.pause_asked(tries, asked);
         Self { until: now + pause, tries, reason }
     }
 }

@@ -131,29 +131,28 @@ impl Shipper {
             self.ready.push_front(parcel);
             return;
         }
+        // A good answer to a request from before the pause says nothing of the node since.
+        let over = |wait: &mut Wait| wait.until <= now;
         if let Some(node) = self.nodes.get_mut(node) {
-            node.wait = None;
+            node.wait.take_if(over);
+        }
+        if matches!(status, 200..=299 | 400 | 413) {
+            self.hold.take_if(over);
         }
         match status {
-            200..=299 => {
-                self.hold = None;
-                match answer::read(&response.body, parcel.len()) {
-                    Some(answer) => self.take(parcel, answer, response.retry_after, now),
-                    None => {
-                        let reason = format!(
-                            "an answer does not fit the request of {} rows: {}",
-                            parcel.len(),
-                            excerpt(&response.body)
-                        );
-                        self.wait(parcel, reason, None, now);
-                    }
+            200..=299 => match answer::read(&response.body, parcel.len()) {
+                Some(answer) => self.take(parcel, answer, response.retry_after, now),
+                None => {
+                    let reason = format!(
+                        "an answer does not fit the request of {} rows: {}",
+                        parcel.len(),
+                        excerpt(&response.body)
+                    );
+                    self.wait(parcel, reason, None, now);
                 }
-            }
+            },
             // Too large for the node, or one row that makes the request unreadable: halves find it.
-            400 | 413 => {
-                self.hold = None;
-                self.halve(parcel, status, &response.body, now);
-            }
+            400 | 413 => self.halve(parcel, status, &response.body, now),
             _ => {
                 let reason = format!("status {status}: {}", excerpt(&response.body));
                 let before = self.hold.take();
@@ -262,7 +261,7 @@ impl Shipper {
     }
 
     fn wait(&mut self, mut parcel: Parcel, reason: String, asked: Option<Duration>, now: Duration) {
-        let pause = self.random.pause(parcel.tries).max(asked.unwrap_or_default());
+        let pause = self.random.pause_asked(parcel.tries, asked);
         parcel.tries += 1;
         self.waits_for = reason;
         let number = self.number();

@@ -1,16 +1,21 @@
 //! The sink over real sockets, against a server that misbehaves.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use aludel::event::OptionValue;
 use aludel::seam::{Clock, RealClock, RealFs};
 use aludel::sink::http::HttpNetwork;
-use aludel::sink::{Body, Next, SinkPlan, World};
+use aludel::sink::{Body, Endpoint, Network, Next, Request, Response, SinkPlan, World};
 
 use super::bulk_server::{Fault, Server};
 use super::rows::{Total, bodies, number, plan};
+
+/// Long, since a real server on a loaded machine takes minutes to come back.
+const DEADLINE: Duration = Duration::from_secs(400);
 
 /// Sends bodies through a sink on the machine's network until all have settled; gives the totals and everything
 /// that the sink said meanwhile.
@@ -37,7 +42,7 @@ pub(crate) fn ship(plan: &dyn SinkPlan, bodies: Vec<Body>) -> (Total, BTreeSet<S
     let (mut total, mut said, mut settled) = (Total::default(), BTreeSet::new(), Vec::new());
     loop {
         let now = clock.monotonic();
-        assert!(now < Duration::from_secs(60), "it takes too long; said {said:?}, settled {total:?}");
+        assert!(now < DEADLINE, "it takes too long; {} delivered; said {said:?}", total.delivered);
         let next = sink.step(now, &mut settled);
         said.extend(sink.trouble());
         total.add(std::mem::take(&mut settled));
@@ -78,6 +83,7 @@ fn every_fault_on_a_real_socket() {
         Fault::Items(3, 429),
         Fault::TooLarge(40),
         Fault::Reset,
+        Fault::Deaf,
         Fault::TakenThenReset,
         Fault::TakenThenSilent,
         Fault::HalfAnswer,
@@ -140,4 +146,87 @@ fn credentials_reach_the_server_and_nobody_else() {
         assert!(said.is_empty(), "{said:?}");
         assert!(!plan.place().contains("sesame"));
     }
+}
+
+/// A certificate for 127.0.0.1 made with OpenSSL's command, or why there is none.
+fn certificate(folder: &std::path::Path) -> Result<(String, String), String> {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (certificate, key) = (path("node.pem"), path("node.key"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+        .args(["-days", "2", "-subj", "/CN=test node", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", &key, "-out", &certificate])
+        .output()
+        .map_err(|error| format!("openssl: {error}"))?;
+    made.status
+        .success()
+        .then_some((certificate, key))
+        .ok_or_else(|| format!("openssl: {}", String::from_utf8_lossy(&made.stderr)))
+}
+
+#[test]
+fn tls_needs_the_right_certificate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (certificate, key) = match certificate(folder.path()) {
+        Ok(made) => made,
+        Err(why) => return super::skip(&why),
+    };
+    let server = Server::start(&[]);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/tls_proxy.py");
+    let proxy = Command::new("python3")
+        .args([script, &certificate, &key, &server.address.port().to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut proxy = match proxy {
+        Ok(proxy) => proxy,
+        Err(error) => return super::skip(&format!("python3: {error}")),
+    };
+    let mut port = String::new();
+    let output = proxy.stdout.take().expect("piped");
+    BufReader::new(output).read_line(&mut port).expect("a port");
+    let url = format!("https://127.0.0.1:{}", port.trim());
+
+    let trusting = plan(std::slice::from_ref(&url), &[("ca_file", OptionValue::Text(certificate))]);
+    let (total, said) = ship(&*trusting, bodies(&*trusting, 0, 3, 100));
+    assert_once(&[&server], &total, 300);
+    assert!(said.is_empty(), "{said:?}");
+
+    // Without the file the certificate is nobody's, and nothing is sent.
+    let requests = server.store().requests;
+    let network = HttpNetwork::start().expect("a network");
+    let endpoint = Endpoint { url, ..Endpoint::default() };
+    let answer = ask(&network, &endpoint, "POST", "/_bulk", "application/x-ndjson", "");
+    let error = answer.expect_err("not trusted");
+    assert!(error.contains("certificate"), "{error}");
+    assert_eq!(server.store().requests, requests);
+
+    drop(proxy.stdin.take());
+    proxy.wait().expect("it ends");
+}
+
+/// One request and its answer.
+pub(crate) fn ask(
+    network: &HttpNetwork,
+    endpoint: &Endpoint,
+    method: &'static str,
+    path: &str,
+    content: &str,
+    body: &str,
+) -> Result<Response, String> {
+    let (woken, wake) = std::sync::mpsc::sync_channel(1);
+    let wake_up = move || {
+        let _ = woken.send(());
+    };
+    let mut transport = network.connect(endpoint, Arc::new(wake_up))?;
+    let request = Request {
+        method,
+        path: path.to_owned(),
+        headers: vec![("content-type", content.to_owned())],
+        body: body.to_owned().into(),
+        timeout: Duration::from_secs(30),
+    };
+    transport.start(1, request);
+    wake.recv().map_err(|error| error.to_string())?;
+    transport.poll().map_or(Err("woken for nothing".to_owned()), |(_, answer)| answer)
 }

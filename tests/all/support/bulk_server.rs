@@ -28,8 +28,10 @@ pub(crate) enum Fault {
     Items(usize, u16),
     /// Takes nothing of a request with more rows than this, and answers 413.
     TooLarge(usize),
-    /// Closes the connection without reading the request.
+    /// Closes the connection instead of an answer.
     Reset,
+    /// Closes the connection in the middle of the request.
+    Deaf,
     /// Takes all rows, then closes the connection in the middle of the answer.
     TakenThenReset,
     /// Takes all rows and never answers.
@@ -71,7 +73,20 @@ pub(crate) enum Reply {
     Silent,
 }
 
+fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Store {
+    /// Whether the next request is not even to be read.
+    fn deaf(&mut self) -> bool {
+        let deaf = self.script.front() == Some(&Fault::Deaf);
+        if deaf {
+            self.script.pop_front();
+        }
+        deaf
+    }
+
     /// Answers one request.
     pub(crate) fn answer(&mut self, body: &[u8], gzip: bool, authorization: Option<&str>) -> Reply {
         self.requests += 1;
@@ -94,7 +109,7 @@ impl Store {
         match fault {
             Fault::Status(status, after) => Reply::Response(status, after, "{\"error\":\"as told\"}".into()),
             Fault::TooLarge(most) if rows.len() > most => Reply::Response(413, 0, String::new()),
-            Fault::Reset => Reply::Reset,
+            Fault::Reset | Fault::Deaf => Reply::Reset,
             Fault::Items(every, status) => Reply::Response(200, 0, self.take(&rows, every, status)),
             Fault::None | Fault::TooLarge(_) => Reply::Response(200, 0, self.take(&rows, 0, 0)),
             Fault::TakenThenReset => Reply::Half(self.take(&rows, 0, 0)),
@@ -199,7 +214,7 @@ impl Server {
 
     /// What it holds.
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.store)
     }
 }
 
@@ -261,9 +276,12 @@ async fn handle(
     assert_eq!(header("content-type").as_deref(), Some("application/x-ndjson"));
     let (gzip, authorization) =
         (header("content-encoding").as_deref() == Some("gzip"), header("authorization"));
+    if lock(&store).deaf() {
+        let _ = request.into_body().frame().await;
+        return Err(std::io::Error::other("as told"));
+    }
     let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
-    let reply =
-        store.lock().unwrap_or_else(PoisonError::into_inner).answer(&body, gzip, authorization.as_deref());
+    let reply = lock(&store).answer(&body, gzip, authorization.as_deref());
     match reply {
         Reply::Response(status, after, text) => {
             let mut response = hyper::Response::builder().status(status);

@@ -1,0 +1,133 @@
+//! The sink against a real Elasticsearch, started from its published artefact.
+
+use std::path::Path;
+use std::process::Command;
+
+use aludel::sink::Endpoint;
+use aludel::sink::http::HttpNetwork;
+
+use super::rows::{bodies, plan};
+use super::wire::{ask, ship};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/elasticsearch.sh");
+
+/// A real server in a folder of its own; stopped when dropped.
+struct Server {
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+fn script(arguments: &[&str]) -> Result<(), String> {
+    let ran = Command::new(SCRIPT).args(arguments).output().map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    match ran.status.code() {
+        Some(0) => Ok(()),
+        Some(77) => Err(said),
+        code => panic!("{SCRIPT} {arguments:?} ended with {code:?}: {said}"),
+    }
+}
+
+impl Server {
+    fn start() -> Result<Self, String> {
+        // Free when asked; two in a row, since the node talks to itself on the next one.
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = free.local_addr().expect("an address").port().min(65_000);
+        drop(free);
+        let folder = tempfile::tempdir().expect("a folder");
+        open_to_all(folder.path());
+        let server = Self { folder, port };
+        server.run()?;
+        Ok(server)
+    }
+
+    fn run(&self) -> Result<(), String> {
+        script(&["start", &self.folder(), &self.port.to_string()])
+    }
+
+    fn kill(&self) {
+        script(&["kill", &self.folder()]).expect("dies");
+    }
+
+    fn folder(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn ask(&self, method: &'static str, path: &str, body: &str) -> serde_json::Value {
+        let network = HttpNetwork::start().expect("a network");
+        let endpoint = Endpoint { url: self.url(), ..Endpoint::default() };
+        let answer = ask(&network, &endpoint, method, path, "application/json", body).expect("an answer");
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(answer.status, 200, "{method} {path}: {text}");
+        serde_json::from_str(&text).expect("json")
+    }
+
+    fn count(&self, streams: &str) -> u64 {
+        self.ask("POST", &format!("/{streams}/_refresh"), "");
+        self.ask("GET", &format!("/{streams}/_count"), "")["count"].as_u64().expect("a count")
+    }
+}
+
+/// The server runs as another user, whom a temporary folder keeps out.
+fn open_to_all(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("permissions");
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = Command::new(SCRIPT).args(["stop", &self.folder()]).status();
+    }
+}
+
+#[test]
+fn a_real_elasticsearch_has_every_row_once() {
+    let server = match Server::start() {
+        Ok(server) => server,
+        Err(why) => return super::skip(&why),
+    };
+    let template = |name: &str, pattern: &str, priority: u32, n: &str| {
+        let body = format!(
+            "{{\"index_patterns\":[\"{pattern}\"],\"priority\":{priority},\"data_stream\":{{}},\
+             \"template\":{{\"settings\":{{\"number_of_replicas\":0}},\
+             \"mappings\":{{\"properties\":{{\"n\":{{\"type\":\"{n}\"}}}}}}}}}}"
+        );
+        server.ask("PUT", &format!("/_index_template/{name}"), &body);
+    };
+    template("logs-test", "logs-*-prod", 200, "long");
+    // A quarter of the rows meets a mapping that it cannot fit.
+    template("logs-conflict", "logs-worker_1-prod", 300, "ip");
+
+    let plan = plan(&[server.url()], &[]);
+    let (total, said) = ship(&*plan, bodies(&*plan, 0, 4, 500));
+    assert!(said.is_empty(), "{said:?}");
+    assert_eq!((total.delivered, total.repeated, total.rejected.len()), (1500, 0, 500));
+    for (number, reason) in &total.rejected {
+        assert_eq!(number % 4, 2, "only rows of that service");
+        assert!(reason.starts_with("document_parsing_exception: "), "{reason}");
+    }
+    for (stream, expected) in [("logs-web-prod", 500), ("logs-db-prod", 500), ("logs-other-prod", 500)] {
+        assert_eq!(server.count(stream), expected, "{stream}");
+    }
+
+    // The same rows from another run are the same documents.
+    let (total, _) = ship(&*plan, bodies(&*plan, 0, 4, 500));
+    assert_eq!((total.delivered, total.repeated, total.rejected.len()), (1500, 1500, 500));
+    assert_eq!(server.count("logs-*-prod"), 1500);
+
+    // The node dies in the middle and comes back: what it had taken and not answered is sent again.
+    let more = bodies(&*plan, 20, 60, 100);
+    let (total, said) = std::thread::scope(|scope| {
+        let shipping = scope.spawn(|| ship(&*plan, more));
+        while server.count("logs-web-prod") < 700 && !shipping.is_finished() {}
+        server.kill();
+        server.run().expect("starts again");
+        shipping.join().expect("ships")
+    });
+    assert_eq!((total.delivered, total.rejected.len()), (4500, 1500), "{said:?}");
+    assert_eq!(server.count("logs-*-prod"), 6000);
+    assert!(said.iter().any(|line| line.contains("left alone")), "it was noticed: {said:?}");
+}
