@@ -12,7 +12,7 @@ use crate::source::{SourceKind, SourcePlan};
 use crate::step::{self, Block, Flow, Step};
 
 /// All kinds of sources.
-pub static SOURCES: &[SourceKind] = &[];
+pub static SOURCES: &[SourceKind] = &[crate::source::files::KIND];
 
 /// All kinds of sinks.
 pub static SINKS: &[SinkKind] = &[

@@ -86,6 +86,10 @@ pub trait Fs: Send + Sync {
     fn open_append(&self, path: &Path) -> io::Result<Box<dyn File>>;
     /// What a path shows, links followed.
     fn stat(&self, path: &Path) -> io::Result<FileStat>;
+    /// Whether a path itself is a symbolic link; false where it cannot be said.
+    fn is_link(&self, _path: &Path) -> bool {
+        false
+    }
     /// Names in a folder with what they are, links not followed.
     fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, FileKind)>>;
     /// Makes a folder and those above it.

@@ -1,6 +1,7 @@
 //! Sources: read streams, frame them, and hand on batches. State machines that are stepped on a thread of their own.
 
 pub mod container;
+pub mod files;
 pub mod recorded;
 
 use std::sync::Arc;

@@ -8,6 +8,10 @@ mod cursor_log;
 mod disk;
 #[path = "all/elasticsearch.rs"]
 mod elasticsearch;
+#[path = "all/files.rs"]
+mod files;
+#[path = "all/files_rig.rs"]
+mod files_rig;
 #[path = "all/fixtures.rs"]
 mod fixtures;
 #[path = "all/frame.rs"]

@@ -109,6 +109,10 @@ impl Fs for RealFs {
         fs::metadata(path).map(|of| stat(&of))
     }
 
+    fn is_link(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|of| of.is_symlink())
+    }
+
     fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, FileKind)>> {
         fs::read_dir(folder)?.map(|entry| entry.and_then(|e| Ok((e.path(), kind(e.file_type()?))))).collect()
     }

@@ -150,7 +150,9 @@ impl Disk {
             return Err(io::Error::new(ErrorKind::StorageFull, "no space left on device"));
         }
         self.next += 1;
-        let node = Node { inode: self.inode(), birth_ns: now_ns, modified_ns: now_ns, ..Node::default() };
+        // No two files are born in the same nanosecond.
+        let birth_ns = now_ns.saturating_add(self.next as i64);
+        let node = Node { inode: self.inode(), birth_ns, modified_ns: now_ns, ..Node::default() };
         self.nodes.insert(self.next, node);
         self.set(vec![(path, Some(Name::File(self.next)))]);
         Ok(self.next)
@@ -339,6 +341,10 @@ impl Fs for SimFs {
         }
         let node = disk.node_at(&path)?;
         disk.nodes.get(&node).map(|node| disk.stat(node)).ok_or_else(|| missing(&path))
+    }
+
+    fn is_link(&self, path: &Path) -> bool {
+        matches!(self.disk().names.get(path), Some(Name::Link(_)))
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, FileKind)>> {

@@ -1,0 +1,95 @@
+//! The `files` source: tails log files through rotation, truncation, removal and restarts.
+//!
+//! In: path patterns. Out: messages of one stream per file generation, each byte in exactly one range or gap.
+//! Finding files is [`sweep`] over [`glob`], with hints of [`watch`]; what a file is to us is decided in [`adopt`]
+//! and [`leave`], and kept in [`identity`]; [`turn`] reads; [`state`] puts them in order.
+
+mod adopt;
+mod config;
+mod glob;
+mod identity;
+mod leave;
+mod output;
+mod state;
+mod sweep;
+mod table;
+mod tail;
+mod turn;
+mod watch;
+
+use std::sync::Arc;
+
+use super::{Resume, Source, SourceKind, SourcePlan, World};
+use crate::event::Options;
+use crate::frame;
+use crate::signature::{OptionSpec, OptionType, Signature};
+
+const OWN: &[OptionSpec] = &[
+    OptionSpec {
+        name: "exclude",
+        ty: OptionType::Texts,
+        default: Some("[]"),
+        doc: "Paths to leave out, with all below them. A pattern without a slash is about the last name: `*.gz`.",
+    },
+    OptionSpec {
+        name: "start",
+        ty: OptionType::Word(&["beginning", "end"]),
+        default: Some("beginning"),
+        doc: "Where to begin in files that are there when the source is started for the first time. Files that come later are read from their beginning, known files go on where they were left.",
+    },
+    OptionSpec {
+        name: "sweep",
+        ty: OptionType::Duration,
+        default: Some("1s"),
+        doc: "How often files are looked for and at. Where inotify tells of changes this is only needed every 10 seconds; a sweep never takes more than a hundredth of a core.",
+    },
+    OptionSpec {
+        name: "line_wait",
+        ty: OptionType::Duration,
+        default: Some("5s"),
+        doc: "How long a last line without a line feed is held before it is a message. What is added later is a message of its own.",
+    },
+];
+
+const OPTIONS: [OptionSpec; OWN.len() + frame::OPTIONS.len()] = {
+    let mut all = [OWN[0]; OWN.len() + frame::OPTIONS.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < OWN.len() { OWN[at] } else { frame::OPTIONS[at - OWN.len()] };
+        at += 1;
+    }
+    all
+};
+
+static SIGNATURE: Signature = Signature {
+    name: "files",
+    summary: "Tails files: globs, rotation, truncation, restarts.",
+    doc: "`files \"/var/log/*.log\", \"/srv/**/app.log\"`. `*` and `?` stay within a folder, `**` is any number \
+          of folders, `{a,b}` is either. Symbolic links are followed.\n\n\
+          A file is known by device, inode and birth time, and by its bytes where those are not enough, so that \
+          it is read once under whatever name. A renamed or removed file is read to its end. Of a file that is \
+          copied and truncated, the copy is read where it lies beside it; what cannot be read any more is \
+          reported as a gap. Exclude such copies and compressed files: `exclude = [\"*.1\", \"*.gz\"]`.",
+    form: "files \"PATTERN\", … { … }",
+    options: &OPTIONS,
+    examples: &[],
+};
+
+/// The `files` source, for the catalog.
+pub const KIND: SourceKind = SourceKind { signature: &SIGNATURE, plan };
+
+struct Plan(Arc<config::Config>);
+
+fn plan(name: &str, options: &Options) -> Result<Box<dyn SourcePlan>, String> {
+    Ok(Box::new(Plan(Arc::new(config::Config::new(name, options)?))))
+}
+
+impl SourcePlan for Plan {
+    fn open(&self, world: World, resume: Arc<dyn Resume>) -> Result<Box<dyn Source>, String> {
+        Ok(Box::new(state::Files::open(self.0.clone(), world, resume)?))
+    }
+
+    fn place(&self) -> String {
+        self.0.texts.join(", ")
+    }
+}

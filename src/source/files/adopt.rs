@@ -1,0 +1,301 @@
+//! Files that come: new ones, and those that are known from before.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::identity::{HEAD_BYTES, Print, Record};
+use super::leave::Copy;
+use super::state::Files;
+use super::tail::{Cut, Tail};
+use crate::frame::Framer;
+use crate::limits::LINE_BYTES_MAX;
+use crate::position::{Ranges, Stream, StreamId};
+use crate::seam::{File, FileKind, FileStat};
+use crate::source::Notice;
+
+impl Files {
+    /// A path shows a file that no tail stands for.
+    pub(super) fn found_new(&mut self, path: &Path, stat: &FileStat) {
+        if let Some((record, cuts)) = self.missing.remove(&stat.id) {
+            return self.found_again(path, &record, &cuts);
+        }
+        if self.first_sweep {
+            self.fresh.push(path.into());
+        } else {
+            self.adopt(path, false);
+        }
+    }
+
+    /// Ends the first sweep: what was found and what is known are brought together.
+    pub(super) fn end_first_sweep(&mut self) {
+        self.first_sweep = false;
+        let mut fresh = std::mem::take(&mut self.fresh);
+        if !self.missing.is_empty() {
+            fresh = self.match_by_content(fresh);
+        }
+        let at_end = self.config.start_at_end && !self.log.swept();
+        for path in fresh {
+            // Another name of a file that was taken in a moment ago shows it now.
+            match self.world.fs.stat(&path) {
+                Ok(stat) if self.table.by_id.contains_key(&stat.id) => self.look_at(&path),
+                Ok(stat) if stat.kind == FileKind::File => self.adopt(&path, at_end),
+                _ => {}
+            }
+        }
+        for (id, (record, cuts)) in std::mem::take(&mut self.missing) {
+            // A folder that is not there may be a disk that is not mounted yet: its files may still come.
+            match record.path.parent().map(|folder| self.world.fs.list(folder)) {
+                Some(Err(_)) => drop(self.missing.insert(id, (record, cuts))),
+                _ => self.recover(&record, &cuts),
+            }
+        }
+        for (record, cuts) in std::mem::take(&mut self.replaced) {
+            self.recover(&record, &cuts);
+        }
+        if !self.log.swept() {
+            self.log.set_swept();
+        }
+    }
+
+    /// Files that were copied or restored while nobody looked: known by their bytes, if only one can be meant.
+    fn match_by_content(&mut self, fresh: Vec<PathBuf>) -> Vec<PathBuf> {
+        let mut by_head: HashMap<Print, Vec<_>> = HashMap::new();
+        for (id, (record, _)) in self.missing.iter().filter(|(_, (record, _))| record.head.len > 0) {
+            by_head.entry(record.head).or_default().push(*id);
+        }
+        let lengths: HashSet<u16> = by_head.keys().map(|head| head.len).collect();
+        let mut rest = Vec::new();
+        for path in fresh {
+            let found = self.world.fs.open(&path).ok().and_then(|file| {
+                let print = |len: &u16| Print::before(&*file, u64::from(*len), u64::from(*len)).ok();
+                let ids = lengths.iter().filter_map(print).filter_map(|print| by_head.get(&print)).flatten();
+                let mut fitting = ids.filter(|id| {
+                    let known = self.missing.get(id);
+                    known.is_some_and(|(record, _)| is_same(&*file, record, record.position).unwrap_or(false))
+                });
+                let first = *fitting.next()?;
+                fitting.next().is_none().then_some(first)
+            });
+            match found.and_then(|id| self.missing.remove(&id)) {
+                Some((record, cuts)) => self.found_again(&path, &record, &cuts),
+                None => rest.push(path),
+            }
+        }
+        rest
+    }
+
+    /// Takes in a file that was never seen.
+    fn adopt(&mut self, path: &Path, at_end: bool) {
+        if !self.has_room() {
+            return;
+        }
+        self.table.make_room(self.open_max);
+        let taken = self.world.fs.open(path).and_then(|file| {
+            let stat = file.stat()?;
+            let len = stat.size.min(HEAD_BYTES);
+            let head = Print::before(&*file, len, len)?;
+            let from = if at_end { line_start(&*file, stat.size)? } else { 0 };
+            Ok((file, stat, head, from))
+        });
+        match taken {
+            Ok((file, stat, head, from)) => {
+                let stream = self.new_stream(&stat, head, path);
+                let mut tail =
+                    Tail::new(stream, Framer::new(self.config.frame.clone()), &stat, path.into(), from);
+                (tail.head, tail.file) = (head, Some(file));
+                self.take_in(tail, path);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => self.warn(format!("{}: {error}", path.display())),
+        }
+    }
+
+    /// A stream id that was never given out, made of the facts that tell the file from all others.
+    pub(super) fn new_stream(&self, stat: &FileStat, head: Print, path: &Path) -> Arc<Stream> {
+        let mut twin = 0u64;
+        loop {
+            let id = StreamId::from_facts(&[
+                &self.world.host,
+                &stat.id.device.to_le_bytes(),
+                &stat.id.inode.to_le_bytes(),
+                &stat.id.birth_ns.to_le_bytes(),
+                &head.hash.to_le_bytes(),
+                &twin.to_le_bytes(),
+            ]);
+            if !self.log.knows(id) {
+                return self.stream(id, 0, path);
+            }
+            twin += 1;
+        }
+    }
+
+    fn take_in(&mut self, mut tail: Tail, path: &Path) {
+        tail.grew = self.now;
+        if self.finishing == Some(true) {
+            // It came after the source was told to finish.
+            tail.goal = Some(tail.position);
+        }
+        self.log.put(tail.record(), true);
+        let key = self.table.add(tail);
+        if let Some(old) = self.table.name(path, key, self.sweep) {
+            self.unnamed(old);
+        }
+        self.table.queue(key);
+    }
+
+    /// Goes on with a file that is known from before.
+    fn found_again(&mut self, path: &Path, record: &Record, cuts: &[u64]) {
+        let opened = self.world.fs.open(path).and_then(|file| file.stat().map(|stat| (file, stat)));
+        let (file, stat) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.missing.insert(record.id, (record.clone(), cuts.to_vec()));
+                return self.warn(format!("{}: {error}", path.display()));
+            }
+        };
+        match self.go_on(file, &stat, path, record, cuts) {
+            Ok(Some(tail)) => self.take_in(tail, path),
+            Ok(None) => {
+                // Without a birth time, the inode may simply be another file's now.
+                if stat.id.birth_ns != 0 && stat.id == record.id && record.generation < u16::MAX {
+                    let stream = self.stream(record.stream, record.generation + 1, path);
+                    let framer = Framer::new(self.config.frame.clone());
+                    self.take_in(Tail::new(stream, framer, &stat, path.into(), 0), path);
+                } else {
+                    self.adopt(path, false);
+                }
+                self.recover(record, cuts);
+            }
+            Err(error) => self.warn(format!("{}: {error}", path.display())),
+        }
+    }
+
+    /// A tail that goes on where a record ends, if the file still holds what was read.
+    fn go_on(
+        &mut self,
+        file: Box<dyn File>,
+        stat: &FileStat,
+        path: &Path,
+        record: &Record,
+        cuts: &[u64],
+    ) -> io::Result<Option<Tail>> {
+        let resumed = self.resume.position(record.stream, record.generation);
+        let from = resumed.unwrap_or(record.from).max(record.from);
+        if !is_same(&*file, record, from)? {
+            return Ok(None);
+        }
+        self.table.make_room(self.open_max);
+        let stream = self.stream(record.stream, record.generation, path);
+        let mut tail = Tail::new(stream, Framer::new(self.config.frame.clone()), stat, path.into(), from);
+        tail.first = record.from;
+        tail.head = record.head;
+        tail.cuts = cuts.iter().filter(|at| **at > from).map(|at| Cut { at: *at, all: true }).collect();
+        tail.cuts.make_contiguous().sort_unstable_by_key(|cut| cut.at);
+        tail.settled_before = self.resume.settled(record.stream, record.generation).and_then(|sets| {
+            let end = sets.iter().flat_map(Ranges::iter).map(|range| range.end).max()?;
+            Some((sets, end))
+        });
+        tail.file = Some(file);
+        tail.learn_head()?;
+        tail.learn_tail(&[])?;
+        Ok(Some(tail))
+    }
+
+    /// A known stream that no path shows: renamed, copied and cut, or gone.
+    fn recover(&mut self, record: &Record, cuts: &[u64]) {
+        let mut found = None;
+        if !self.table.by_id.contains_key(&record.id) {
+            found = self.find_by_id(&record.path, record.id);
+        }
+        if found.is_none()
+            && let Some(Copy::New(file, _, path)) =
+                self.find_copy(&record.path, record.id, record.head, record.tail, record.position)
+        {
+            found = Some((file, path));
+        }
+        if let Some((file, path)) = found
+            && let Ok(stat) = file.stat()
+            && let Ok(Some(mut tail)) = self.go_on(file, &stat, &path, record, cuts)
+        {
+            tail.leaving = Some(self.now);
+            tail.grew = self.now;
+            self.log.put(tail.record(), true);
+            let key = self.table.add(tail);
+            return self.table.queue(key);
+        }
+        self.lost_before(record);
+    }
+
+    /// A stream whose bytes went while nobody looked: what was not settled of them is a gap.
+    fn lost_before(&mut self, record: &Record) {
+        let stream = self.stream(record.stream, record.generation, &record.path);
+        let resumed = self.resume.position(record.stream, record.generation);
+        let from = resumed.unwrap_or(record.from).max(record.from);
+        let mut end = record.size.max(record.position);
+        let sets = self.resume.settled(record.stream, record.generation);
+        let mut settled_by_all = Ranges::default();
+        if let Some(sets) = &sets {
+            end = end.max(sets.iter().flat_map(Ranges::iter).map(|range| range.end).max().unwrap_or(0));
+            settled_by_all = intersection(sets);
+        }
+        let cause = "removed or truncated while it was not read";
+        let mut at = from;
+        while at < end {
+            let stop = settled_by_all.next_start(at).unwrap_or(end).min(end);
+            if at < stop {
+                let stream = stream.clone();
+                self.notices.push(Notice::Gap { stream, start: at, end: Some(stop), cause });
+            }
+            let next = settled_by_all.first_gap(stop);
+            at = if next > at { next } else { stop.max(at + 1) };
+        }
+        // A file that had been rotated away and read to its end is expected to go.
+        if !record.leaving {
+            let stream = stream.clone();
+            self.notices.push(Notice::Gap { stream, start: end.max(from), end: None, cause });
+        }
+        self.log.forget((record.stream, record.generation));
+        self.forgotten.push(stream);
+    }
+}
+
+/// Whether a file still holds what was read of it, and reaches as far.
+fn is_same(file: &dyn File, record: &Record, from: u64) -> io::Result<bool> {
+    Ok(file.stat()?.size >= record.position.max(from)
+        && record.head.fits(file, u64::from(record.head.len))?
+        && record.tail.fits(file, record.position)?)
+}
+
+/// What is in all of some sets.
+fn intersection(sets: &[Ranges]) -> Ranges {
+    let Some((first, rest)) = sets.split_first() else { return Ranges::default() };
+    rest.iter().fold(first.clone(), |all, set| {
+        let mut both = Ranges::default();
+        for range in all.iter() {
+            for other in set.iter() {
+                both.insert(
+                    range.start.max(other.start)..range.end.min(other.end).max(range.start.max(other.start)),
+                );
+            }
+        }
+        both
+    })
+}
+
+/// Where the last line of a file begins, so that `start = end` does not begin inside of one.
+fn line_start(file: &dyn File, size: u64) -> io::Result<u64> {
+    let mut end = size;
+    let mut block = vec![0; 4096];
+    while end > size.saturating_sub(LINE_BYTES_MAX as u64) && end > 0 {
+        let start = end.saturating_sub(block.len() as u64);
+        let part = (end - start) as usize;
+        let read = file.read_at(start, &mut block[..part])?;
+        if let Some(at) = memchr::memrchr(b'\n', &block[..read]) {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(if end == 0 { 0 } else { size })
+}

@@ -1,0 +1,62 @@
+//! The options of a `files` source, checked.
+
+use std::path::{PathBuf, absolute};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::glob::{Excludes, Pattern};
+use crate::event::Options;
+use crate::frame::FrameConfig;
+use crate::limits::OPEN_FILES_MAX;
+
+/// Most often that all files may be swept.
+const SWEEP_MIN: Duration = Duration::from_millis(10);
+
+/// What a source is told to do.
+pub(super) struct Config {
+    pub(super) name: String,
+    pub(super) texts: Vec<String>,
+    pub(super) patterns: Vec<Pattern>,
+    pub(super) excludes: Excludes,
+    pub(super) start_at_end: bool,
+    pub(super) sweep: Duration,
+    pub(super) line_wait: Duration,
+    pub(super) open_max: usize,
+    pub(super) frame: Arc<FrameConfig>,
+}
+
+impl Config {
+    /// Checks the options; the error is a sentence for the one who wrote them.
+    pub(super) fn new(name: &str, options: &Options) -> Result<Self, String> {
+        if options.arguments.is_empty() {
+            return Err("`files` needs at least one path, as in files \"/var/log/*.log\"".into());
+        }
+        // Events carry the whole path, wherever the process was started.
+        let whole = |text: &String| {
+            let path = absolute(PathBuf::from(text)).map_err(|error| format!("`{text}`: {error}"))?;
+            Pattern::parse(path.to_str().unwrap_or(text))
+        };
+        let sweep = options.duration("sweep").unwrap_or(Duration::from_secs(1));
+        if sweep < SWEEP_MIN {
+            return Err(format!("sweep is at least {} ms", SWEEP_MIN.as_millis()));
+        }
+        Ok(Self {
+            name: name.into(),
+            texts: options.arguments.clone(),
+            patterns: options.arguments.iter().map(whole).collect::<Result<_, _>>()?,
+            excludes: Excludes::parse(options.texts("exclude"))?,
+            start_at_end: options.text("start") == Some("end"),
+            sweep,
+            line_wait: options.duration("line_wait").unwrap_or(Duration::from_secs(5)),
+            open_max: open_max(),
+            frame: Arc::new(FrameConfig::from_options(options)?),
+        })
+    }
+}
+
+/// Descriptors that one source may hold: half of what the process may, so that others have some too.
+fn open_max() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let allowed = limit.current.map_or(OPEN_FILES_MAX as u64, |current| current / 2);
+    OPEN_FILES_MAX.min(allowed as usize).max(8)
+}

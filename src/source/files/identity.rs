@@ -1,0 +1,377 @@
+//! The identity log: which stream each known file is, so that it is the same one after a rename, a truncation or a
+//! restart.
+//!
+//! In: facts as the source learns them. Out, at the next start: the newest record of every stream generation, and
+//! the cuts that time made in it. Layout of a body (inside the frame of [`RecordLog`]), version 1, little-endian:
+//!
+//! | bytes | field |
+//! |---|---|
+//! | 1 | version (1) |
+//! | 1 | kind: 1 file, 2 cut, 3 forgotten, 4 swept |
+//! | 8, 2 | stream, generation (not for 4) |
+//! | 8 | for 2: position of the cut |
+//! | 8, 8, 8 | for 1: device, inode, birth |
+//! | 8, 8, 8 | where reading began, how far it has come, size when last seen |
+//! | 2 + 8, 2 + 8 | length and fingerprint of the head, and of what is before the position |
+//! | 1 | 1 when it is no longer found by its path |
+//! | rest | path |
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::position::StreamId;
+use crate::seam::{FRAME_HEAD_BYTES, File, FileId, Fs, RecordLog, write_frame};
+
+const VERSION: u8 = 1;
+const KIND_FILE: u8 = 1;
+const KIND_CUT: u8 = 2;
+const KIND_FORGOTTEN: u8 = 3;
+const KIND_SWEPT: u8 = 4;
+
+/// Bytes at the start of a file that tell it from others.
+pub(super) const HEAD_BYTES: u64 = 1024;
+
+/// Bytes before a position that tell whether the file still is what was read.
+pub(super) const TAIL_BYTES: u64 = 256;
+
+/// Length and hash of a stretch of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Print {
+    pub(super) len: u16,
+    pub(super) hash: u64,
+}
+
+impl Print {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let digest = Sha256::digest(bytes);
+        let hash = digest.iter().take(8).fold(0u64, |hash, byte| hash << 8 | u64::from(*byte));
+        Self { len: bytes.len().min(u16::MAX as usize) as u16, hash }
+    }
+
+    /// The print of the stretch of `len` bytes that ends at `end`; shorter where the file is.
+    pub(super) fn before(file: &dyn File, end: u64, len: u64) -> io::Result<Self> {
+        let start = end.saturating_sub(len);
+        let mut bytes = vec![0; (end - start) as usize];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match file.read_at(start + filled as u64, &mut bytes[filled..])? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        bytes.truncate(filled);
+        Ok(Self::of(&bytes))
+    }
+
+    /// Whether a file holds this stretch, ending at `end`.
+    pub(super) fn fits(self, file: &dyn File, end: u64) -> io::Result<bool> {
+        Ok(self.len == 0 || Self::before(file, end, u64::from(self.len))? == self)
+    }
+}
+
+/// What is known of one stream generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) stream: StreamId,
+    pub(super) generation: u16,
+    pub(super) id: FileId,
+    /// Where reading began when the file was first seen: 0, or further on with `start = end`.
+    pub(super) from: u64,
+    /// How far reading has come; `tail` is what is before it.
+    pub(super) position: u64,
+    /// Size when last seen.
+    pub(super) size: u64,
+    pub(super) head: Print,
+    pub(super) tail: Print,
+    /// It was rotated away or removed: only its own identity finds it.
+    pub(super) leaving: bool,
+    pub(super) path: PathBuf,
+}
+
+/// A stream generation by its two parts.
+pub(super) type StreamKey = (StreamId, u16);
+
+#[derive(Debug)]
+struct Known {
+    record: Record,
+    cuts: Vec<u64>,
+    bytes: u64,
+}
+
+/// The log, open for writing.
+pub(super) struct IdentityLog {
+    log: RecordLog,
+    known: BTreeMap<StreamKey, Known>,
+    pending: Vec<u8>,
+    /// Something is pending that must be durable before the next event leaves.
+    must: bool,
+    swept: bool,
+    live_bytes: u64,
+}
+
+impl IdentityLog {
+    /// Reads the log of a source in its data folder, or starts one; says what was wrong with it.
+    pub(super) fn open(fs: Arc<dyn Fs>, data_dir: &Path, source: &str) -> io::Result<(Self, Vec<String>)> {
+        let (mut known, mut swept, mut live_bytes) = (BTreeMap::new(), false, 0);
+        let mut each = |frame: &[u8]| match decode(frame.get(FRAME_HEAD_BYTES..).unwrap_or(&[])) {
+            Some(Fact::File(record)) => note(&mut known, &mut live_bytes, record, frame.len() as u64),
+            Some(Fact::Cut(key, at)) => {
+                if let Some(known) = known.get_mut(&key) {
+                    known.cuts.push(at);
+                }
+            }
+            Some(Fact::Forgotten(key)) => {
+                live_bytes -= known.remove(&key).map_or(0, |known: Known| known.bytes);
+            }
+            Some(Fact::Swept) => swept = true,
+            None => {}
+        };
+        let path = data_dir.join(format!("files-{source}.log"));
+        let (log, warnings) = RecordLog::open(fs, &path, &mut each)?;
+        Ok((Self { log, known, pending: Vec::new(), must: false, swept, live_bytes }, warnings))
+    }
+
+    /// All records, with the cuts in each stream.
+    pub(super) fn records(&self) -> impl Iterator<Item = (&Record, &[u64])> {
+        self.known.values().map(|known| (&known.record, &*known.cuts))
+    }
+
+    /// Whether a stream id was given out before.
+    pub(super) fn knows(&self, stream: StreamId) -> bool {
+        self.known.range((stream, 0)..=(stream, u16::MAX)).next().is_some()
+    }
+
+    /// Whether files were looked for before: what is found from now on is new, not old.
+    pub(super) fn swept(&self) -> bool {
+        self.swept
+    }
+
+    /// Notes that files were looked for.
+    pub(super) fn set_swept(&mut self) {
+        self.swept = true;
+        write_frame(&[VERSION, KIND_SWEPT], &mut self.pending);
+    }
+
+    /// Notes a record. `must` where its events cannot leave before it is durable.
+    pub(super) fn put(&mut self, record: Record, must: bool) {
+        let key = (record.stream, record.generation);
+        if self.known.get(&key).is_some_and(|known| known.record == record) {
+            return;
+        }
+        self.must |= must;
+        let start = self.pending.len();
+        write_frame(&encode(&record), &mut self.pending);
+        let bytes = (self.pending.len() - start) as u64;
+        note(&mut self.known, &mut self.live_bytes, record, bytes);
+    }
+
+    /// Notes a cut that time made; it must be durable before what was cut leaves.
+    pub(super) fn cut(&mut self, key: StreamKey, at: u64) {
+        self.must = true;
+        write_frame(&encode_cut(key, at), &mut self.pending);
+        if let Some(known) = self.known.get_mut(&key) {
+            known.cuts.push(at);
+        }
+    }
+
+    /// Forgets cuts below a position that is settled; they leave the file when it is rewritten.
+    pub(super) fn settled(&mut self, key: StreamKey, position: u64) {
+        if let Some(known) = self.known.get_mut(&key) {
+            known.cuts.retain(|cut| *cut > position);
+        }
+    }
+
+    /// Forgets a stream that will never be read again.
+    pub(super) fn forget(&mut self, key: StreamKey) {
+        if let Some(known) = self.known.remove(&key) {
+            self.live_bytes -= known.bytes;
+            let mut body = vec![VERSION, KIND_FORGOTTEN];
+            write_key(key, &mut body);
+            write_frame(&body, &mut self.pending);
+        }
+    }
+
+    /// Whether events must wait for [`IdentityLog::commit`].
+    pub(super) fn must_commit(&self) -> bool {
+        self.must
+    }
+
+    /// Makes all that was noted durable. After an error it is all still pending.
+    pub(super) fn commit(&mut self) -> io::Result<()> {
+        self.log.append(&self.pending)?;
+        self.pending.clear();
+        if self.log.wants_rewrite(self.live_bytes) {
+            let swept = self.swept.then(|| vec![VERSION, KIND_SWEPT]);
+            let bodies = self.known.iter().flat_map(|(key, known)| {
+                let cuts = known.cuts.iter().map(|at| encode_cut(*key, *at));
+                std::iter::once(encode(&known.record)).chain(cuts)
+            });
+            self.log.rewrite(&mut swept.into_iter().chain(bodies).map(|body| {
+                let mut frame = Vec::new();
+                write_frame(&body, &mut frame);
+                frame
+            }))?;
+        } else {
+            self.log.sync()?;
+        }
+        self.must = false;
+        Ok(())
+    }
+}
+
+fn note(known: &mut BTreeMap<StreamKey, Known>, live_bytes: &mut u64, record: Record, bytes: u64) {
+    *live_bytes += bytes;
+    match known.get_mut(&(record.stream, record.generation)) {
+        Some(old) => {
+            *live_bytes -= old.bytes;
+            (old.record, old.bytes) = (record, bytes);
+        }
+        None => {
+            known.insert((record.stream, record.generation), Known { record, cuts: Vec::new(), bytes });
+        }
+    }
+}
+
+fn write_key(key: StreamKey, out: &mut Vec<u8>) {
+    out.extend_from_slice(&key.0.0.to_le_bytes());
+    out.extend_from_slice(&key.1.to_le_bytes());
+}
+
+fn encode_cut(key: StreamKey, at: u64) -> Vec<u8> {
+    let mut body = vec![VERSION, KIND_CUT];
+    write_key(key, &mut body);
+    body.extend_from_slice(&at.to_le_bytes());
+    body
+}
+
+fn encode(record: &Record) -> Vec<u8> {
+    let mut body = vec![VERSION, KIND_FILE];
+    write_key((record.stream, record.generation), &mut body);
+    body.extend_from_slice(&record.id.device.to_le_bytes());
+    body.extend_from_slice(&record.id.inode.to_le_bytes());
+    body.extend_from_slice(&record.id.birth_ns.to_le_bytes());
+    for position in [record.from, record.position, record.size] {
+        body.extend_from_slice(&position.to_le_bytes());
+    }
+    for print in [record.head, record.tail] {
+        body.extend_from_slice(&print.len.to_le_bytes());
+        body.extend_from_slice(&print.hash.to_le_bytes());
+    }
+    body.push(u8::from(record.leaving));
+    body.extend_from_slice(record.path.as_os_str().as_bytes());
+    body
+}
+
+enum Fact {
+    File(Record),
+    Cut(StreamKey, u64),
+    Forgotten(StreamKey),
+    Swept,
+}
+
+/// Takes little-endian numbers off the front.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.take().map(u16::from_le_bytes)
+    }
+
+    fn print(&mut self) -> Option<Print> {
+        Some(Print { len: self.u16()?, hash: self.u64()? })
+    }
+}
+
+fn decode(body: &[u8]) -> Option<Fact> {
+    let mut reader = Reader(body);
+    let [version, kind] = reader.take()?;
+    if version != VERSION {
+        return None;
+    }
+    if kind == KIND_SWEPT {
+        return Some(Fact::Swept);
+    }
+    let key = (StreamId(reader.u64()?), reader.u16()?);
+    match kind {
+        KIND_CUT => Some(Fact::Cut(key, reader.u64()?)),
+        KIND_FORGOTTEN => Some(Fact::Forgotten(key)),
+        KIND_FILE => {
+            let (device, inode) = (reader.u64()?, reader.u64()?);
+            let birth_ns = reader.take().map(i64::from_le_bytes)?;
+            let (from, position, size) = (reader.u64()?, reader.u64()?, reader.u64()?);
+            let (head, tail) = (reader.print()?, reader.print()?);
+            let [leaving] = reader.take()?;
+            Some(Fact::File(Record {
+                stream: key.0,
+                generation: key.1,
+                id: FileId { device, inode, birth_ns },
+                from,
+                position,
+                size,
+                head,
+                tail,
+                leaving: leaving == 1,
+                path: PathBuf::from(OsStr::from_bytes(reader.0)),
+            }))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seam::sim::{SimClock, SimFs};
+
+    #[test]
+    fn what_was_committed_is_known_at_the_next_start() {
+        let fs = SimFs::new(1, Arc::new(SimClock::at(0)));
+        let open = || IdentityLog::open(Arc::new(fs.clone()), Path::new("/"), "pods").expect("a log").0;
+        let mut record = Record {
+            stream: StreamId(9),
+            generation: 1,
+            id: FileId { device: 1, inode: 2, birth_ns: 3 },
+            from: 4,
+            position: 5,
+            size: 6,
+            head: Print::of(b"head"),
+            tail: Print::of(b"tail"),
+            leaving: true,
+            path: "/var/log/a.log".into(),
+        };
+        let mut log = open();
+        assert!(!log.swept());
+        log.set_swept();
+        log.put(record.clone(), true);
+        log.cut((StreamId(9), 1), 5);
+        assert!(log.must_commit());
+        log.commit().expect("space");
+        record.position = 50;
+        log.put(record.clone(), false);
+        fs.crash(Path::new("/"));
+        let mut log = open();
+        record.position = 5;
+        assert!(log.swept() && log.knows(StreamId(9)));
+        assert_eq!(log.records().collect::<Vec<_>>(), [(&record, &[5][..])]);
+        log.settled((StreamId(9), 1), 5);
+        log.forget((StreamId(9), 1));
+        log.commit().expect("space");
+        assert_eq!(open().records().count(), 0);
+    }
+}

@@ -1,0 +1,227 @@
+//! Finding files: the sweep is the truth, hints only say where to look first.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::glob::{Excludes, Visit};
+use super::state::Files;
+use super::table::Key;
+use super::watch::Asked;
+use crate::limits::FILES_MAX;
+use crate::seam::{FileKind, FileStat};
+use crate::source::Notice;
+
+/// How often all is swept where hints tell of changes.
+const SWEEP_WATCHED: Duration = Duration::from_secs(10);
+
+/// A sweep that took time waits this many times as long for the next: at most a hundredth of a core.
+const SWEEP_REST: u32 = 100;
+
+/// A change that no hint has told of for this long means that hints are not to be trusted, in nanoseconds.
+const HINT_LATE_NS: i64 = 3_000_000_000;
+
+/// What a walk found.
+struct Found<'a> {
+    excludes: &'a Excludes,
+    folders: Vec<PathBuf>,
+    files: Vec<(PathBuf, bool)>,
+    failed: Vec<String>,
+    absent: bool,
+}
+
+impl<'a> Found<'a> {
+    fn new(excludes: &'a Excludes) -> Self {
+        Self { excludes, folders: Vec::new(), files: Vec::new(), failed: Vec::new(), absent: false }
+    }
+}
+
+impl Visit for Found<'_> {
+    fn excludes(&self, path: &Path) -> bool {
+        self.excludes.matches(path)
+    }
+
+    fn folder(&mut self, path: &Path) {
+        self.folders.push(path.into());
+    }
+
+    fn file(&mut self, path: &Path, linked: bool) {
+        self.files.push((path.into(), linked));
+    }
+
+    fn failed(&mut self, path: &Path, error: &io::Error) {
+        self.absent = true;
+        if error.kind() != io::ErrorKind::NotFound {
+            self.failed.push(format!("{}: {error}", path.display()));
+        }
+    }
+}
+
+impl Files {
+    /// Looks at every file.
+    pub(super) fn sweep_all(&mut self) {
+        let begun = self.world.clock.monotonic();
+        self.sweep += 1;
+        self.watches.begin_sweep();
+        let config = self.config.clone();
+        let mut found = Found::new(&config.excludes);
+        for pattern in &config.patterns {
+            pattern.walk(&*self.world.fs, None, &mut found);
+        }
+        let absent = found.absent;
+        self.take_found(found);
+        let stale = self.table.by_path.iter().filter(|(_, (_, sweep))| *sweep != self.sweep);
+        for path in stale.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
+            self.look_at(&path);
+        }
+        if self.first_sweep {
+            self.end_first_sweep();
+        }
+        if self.finishing == Some(false) {
+            self.finishing = Some(true);
+            self.set_goals();
+        }
+        let cost = self.world.clock.monotonic().saturating_sub(begun);
+        // Where a folder is not there yet, nothing tells of its coming.
+        let quick = absent || !self.watches.complete();
+        let every = if quick { self.config.sweep } else { self.config.sweep.max(SWEEP_WATCHED) };
+        self.next_sweep = self.now + every.max(cost * SWEEP_REST);
+    }
+
+    fn take_found(&mut self, found: Found<'_>) {
+        for folder in found.folders {
+            self.watches.add(&folder);
+        }
+        for warning in found.failed {
+            self.warn(warning);
+        }
+        for (path, linked) in found.files {
+            if linked && self.world.fs.is_link(&path) {
+                self.watches.add(&path);
+            }
+            self.look_at(&path);
+        }
+    }
+
+    /// Does what hints ask for.
+    pub(super) fn asked(&mut self, asked: Asked) {
+        if asked.all {
+            self.next_sweep = self.next_sweep.min(self.now + self.config.sweep);
+        }
+        for path in asked.names.into_iter().chain(asked.content) {
+            if self.table.by_path.contains_key(&path) {
+                self.look_at(&path);
+            } else {
+                self.look_at_unknown(&path);
+            }
+        }
+    }
+
+    /// A path that was told of and is not known: a file that is meant, or a folder that may hold some.
+    fn look_at_unknown(&mut self, path: &Path) {
+        let config = self.config.clone();
+        let mut found = Found::new(&config.excludes);
+        for pattern in &config.patterns {
+            let (file, folder) = pattern.fits(path);
+            if !(file || folder) || path.ancestors().any(|path| config.excludes.matches(path)) {
+                continue;
+            }
+            match self.world.fs.stat(path).map(|stat| stat.kind) {
+                Ok(FileKind::File) if file => found.file(path, true),
+                Ok(FileKind::Folder) if folder => pattern.walk(&*self.world.fs, Some(path), &mut found),
+                _ => {}
+            }
+        }
+        self.take_found(found);
+    }
+
+    /// Looks at what a path shows.
+    pub(super) fn look_at(&mut self, path: &Path) {
+        let stat = match self.world.fs.stat(path) {
+            Ok(stat) if stat.kind == FileKind::File => stat,
+            Ok(_) => return self.name_gone(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.name_gone(path),
+            Err(error) => {
+                // It may come back: what is known of it stays.
+                if let Some((_, sweep)) = self.table.by_path.get_mut(path) {
+                    *sweep = self.sweep;
+                }
+                return self.warn(format!("{}: {error}", path.display()));
+            }
+        };
+        match self.table.by_id.get(&stat.id) {
+            Some(&key) => self.shows(path, key, &stat),
+            None => {
+                if self.table.by_path.contains_key(path) {
+                    self.name_gone(path);
+                }
+                self.found_new(path, &stat);
+            }
+        }
+    }
+
+    /// A path shows a file that is known.
+    fn shows(&mut self, path: &Path, key: Key, stat: &FileStat) {
+        let old = self.table.name(path, key, self.sweep);
+        let Some(tail) = self.table.get(key) else { return };
+        if tail.leaving.take().is_some() || (old.is_some() && tail.names == 1) {
+            tail.path = path.into();
+            self.touch(key);
+        }
+        self.seen(key, stat);
+        if let Some(old) = old {
+            self.unnamed(old);
+        }
+    }
+
+    /// Takes in what a look at a file showed.
+    pub(super) fn seen(&mut self, key: Key, stat: &FileStat) {
+        let Some(tail) = self.table.get(key) else { return };
+        if (tail.size, tail.modified_ns) == (stat.size, stat.modified_ns) {
+            return;
+        }
+        let silent = stat.modified_ns > tail.modified_ns
+            && self.world.clock.now_unix_ns().saturating_sub(stat.modified_ns) > HINT_LATE_NS;
+        let (now, path) = (self.now, tail.path.clone());
+        if stat.size > tail.size {
+            tail.grew = now;
+        }
+        (tail.size, tail.modified_ns) = (stat.size, stat.modified_ns);
+        self.table.count(key);
+        self.table.queue(key);
+        self.touch(key);
+        if silent && !self.first_sweep && self.watches.complete() && self.told_by_sweep() {
+            self.watches.distrust(&path);
+        }
+    }
+
+    /// Whether the look that is going on is a sweep's and not a hint's.
+    fn told_by_sweep(&self) -> bool {
+        self.now >= self.next_sweep
+    }
+
+    /// A path shows no file any more, or another one.
+    fn name_gone(&mut self, path: &Path) {
+        if let Some((key, _)) = self.table.by_path.remove(path) {
+            self.watches.remove(path);
+            self.unnamed(key);
+        }
+    }
+
+    /// Whether one more file may be known.
+    pub(super) fn has_room(&mut self) -> bool {
+        let room = self.table.len() < FILES_MAX;
+        if !room {
+            self.warn(format!("more than {FILES_MAX} files; the others are not read"));
+        }
+        room
+    }
+
+    /// Reports bytes that can never be read.
+    pub(super) fn gap(&mut self, key: Key, start: u64, end: Option<u64>, cause: &'static str) {
+        if let Some(tail) = self.table.get(key) {
+            let stream = tail.stream.clone();
+            self.notices.push(Notice::Gap { stream, start, end, cause });
+        }
+    }
+}

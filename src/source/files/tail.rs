@@ -1,0 +1,215 @@
+//! One generation of one file, as far as it is read.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::identity::{HEAD_BYTES, Print, Record, StreamKey, TAIL_BYTES};
+use crate::frame::Framer;
+use crate::position::{Ranges, Stream};
+use crate::seam::{File, FileId, FileStat};
+
+/// What became of a tail that will not be read on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It is read.
+    #[default]
+    Reading,
+    /// Read to its end, and its name is gone: kept until it is settled.
+    Drained,
+    /// Its bytes are gone: kept until what was handed on is settled.
+    Lost,
+}
+
+/// A place where the stream is cut though its bytes do not say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) at: u64,
+    /// All that is open ends there. Else only what has waited too long: so it is while time passes, whereas
+    /// after a restart nothing else can be meant.
+    pub(super) all: bool,
+}
+
+/// A file that is read. Holds no bytes of it.
+pub(super) struct Tail {
+    pub(super) stream: Arc<Stream>,
+    pub(super) id: FileId,
+    pub(super) path: PathBuf,
+    pub(super) file: Option<Box<dyn File>>,
+    pub(super) framer: Framer,
+    /// Size when it was last seen, and when it was last known to be the same file still.
+    pub(super) size: u64,
+    pub(super) sound: u64,
+    pub(super) modified_ns: i64,
+    /// Where reading began when the file was first seen, and in this process.
+    pub(super) first: u64,
+    pub(super) from: u64,
+    /// All before was taken by the framer.
+    pub(super) position: u64,
+    /// All before was looked at, and holds no more whole lines.
+    pub(super) scanned: u64,
+    /// All before was handed on, or is below `from`; `handed_above` are ranges beyond.
+    pub(super) handed: u64,
+    pub(super) handed_above: Ranges,
+    /// All before is settled.
+    pub(super) low: u64,
+    /// What each sink had settled before this process began, and where that ends.
+    pub(super) settled_before: Option<(Arc<[Ranges]>, u64)>,
+    pub(super) head: Print,
+    pub(super) tail: Print,
+    /// Places where time cut the stream, not yet passed.
+    pub(super) cuts: VecDeque<Cut>,
+    /// Paths that show this file.
+    pub(super) names: u32,
+    /// Since when no path shows it.
+    pub(super) leaving: Option<Duration>,
+    /// When it last grew.
+    pub(super) grew: Duration,
+    /// Read no further: what was there when the source was told to finish.
+    pub(super) goal: Option<u64>,
+    /// Bytes that the next read asks for.
+    pub(super) block: usize,
+    pub(super) life: Life,
+    pub(super) queued: bool,
+    pub(super) timer: Option<Duration>,
+    /// Something in the identity record changed.
+    pub(super) dirty: bool,
+    /// A trouble was said and has not passed.
+    pub(super) warned: bool,
+    /// Unread bytes as they are counted in the source's sum.
+    pub(super) counted: u64,
+}
+
+impl Tail {
+    /// A tail at position `from`.
+    pub(super) fn new(
+        stream: Arc<Stream>,
+        framer: Framer,
+        stat: &FileStat,
+        path: PathBuf,
+        from: u64,
+    ) -> Self {
+        Self {
+            stream,
+            id: stat.id,
+            path,
+            file: None,
+            framer,
+            size: stat.size,
+            sound: stat.size,
+            modified_ns: stat.modified_ns,
+            first: from,
+            from,
+            position: from,
+            scanned: from,
+            handed: from,
+            handed_above: Ranges::default(),
+            low: from,
+            settled_before: None,
+            head: Print::default(),
+            tail: Print::default(),
+            cuts: VecDeque::new(),
+            names: 0,
+            leaving: None,
+            grew: Duration::ZERO,
+            goal: None,
+            block: crate::limits::READ_BLOCK_BYTES,
+            life: Life::Reading,
+            queued: false,
+            timer: None,
+            dirty: false,
+            warned: false,
+            counted: 0,
+        }
+    }
+
+    pub(super) fn key(&self) -> StreamKey {
+        (self.stream.id, self.stream.generation)
+    }
+
+    /// What the identity log keeps of it.
+    pub(super) fn record(&self) -> Record {
+        Record {
+            stream: self.stream.id,
+            generation: self.stream.generation,
+            id: self.id,
+            from: self.first,
+            position: self.position,
+            size: self.sound.max(self.scanned),
+            head: self.head,
+            tail: self.tail,
+            leaving: self.leaving.is_some(),
+            path: self.path.clone(),
+        }
+    }
+
+    /// Where reading stops for now.
+    pub(super) fn limit(&self) -> u64 {
+        self.goal.map_or(self.size, |goal| goal.min(self.size))
+    }
+
+    /// Whether bytes are there that were not looked at.
+    pub(super) fn has_more(&self) -> bool {
+        self.life == Life::Reading && self.scanned < self.limit()
+    }
+
+    /// Whether something was taken that has not been handed on: an unfinished line, an open message.
+    pub(super) fn holds_open(&self) -> bool {
+        self.scanned > self.position || self.framer.deadline().is_some()
+    }
+
+    /// Learns the first bytes, as long as there are fewer than would tell it from others for good.
+    pub(super) fn learn_head(&mut self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let len = self.size.min(HEAD_BYTES);
+        if u64::from(self.head.len) < len {
+            self.head = Print::before(&**file, len, len)?;
+            self.dirty = true;
+        }
+        Ok(())
+    }
+
+    /// Learns the bytes before the position; `block` are the last ones read, ending there.
+    pub(super) fn learn_tail(&mut self, block: &[u8]) -> io::Result<()> {
+        let len = TAIL_BYTES.min(self.position) as usize;
+        self.tail = match (block.len().checked_sub(len).and_then(|at| block.get(at..)), &self.file) {
+            (Some(bytes), _) => Print::of(bytes),
+            (None, Some(file)) => Print::before(&**file, self.position, len as u64)?,
+            (None, None) => Print::default(),
+        };
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Notes ranges that are handed on.
+    pub(super) fn hand(&mut self, ranges: &[std::ops::Range<u64>]) {
+        for range in ranges {
+            if range.start <= self.handed && self.handed_above.is_empty() {
+                self.handed = self.handed.max(range.end);
+            } else {
+                self.handed_above.insert(range.start.max(self.handed)..range.end.max(self.handed));
+                self.handed = self.handed_above.first_gap(self.handed);
+                self.handed_above.drop_below(self.handed);
+            }
+        }
+    }
+
+    /// Parts of what was seen that were never handed on.
+    pub(super) fn unhanded(&self, end: u64) -> Vec<std::ops::Range<u64>> {
+        let mut parts = Vec::new();
+        let mut at = self.handed;
+        while at < end {
+            let stop = self.handed_above.next_start(at).unwrap_or(end).min(end);
+            if at < stop {
+                parts.push(at..stop);
+            }
+            at = self.handed_above.first_gap(stop);
+            if at == stop && stop < end {
+                break;
+            }
+        }
+        parts
+    }
+}

@@ -1,0 +1,322 @@
+//! One tail's turn: one block is read, framed, and put into the batch.
+
+use std::io;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::output::{Output, next_block};
+use super::state::Files;
+use super::table::Key;
+use super::tail::{Cut, Life, Tail};
+use crate::frame::{Block, Framed};
+use crate::limits::READ_BLOCK_BYTES;
+use crate::seam::{File, FileStat};
+
+/// After a file could not be read, when to try again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Cuts by time are made on this grid, so that one fsync serves many streams.
+const CUT_GRID_MS: u64 = 200;
+
+/// How long a file whose last name is gone is watched for more bytes: it holds space on the disk.
+const DELETED_WAIT: Duration = Duration::from_secs(10);
+
+/// The same for a file that was renamed: programs go on writing until they are told to open the new one.
+const RENAMED_WAIT: Duration = Duration::from_secs(300);
+
+impl Files {
+    /// Reads one block of a tail.
+    pub(super) fn turn(&mut self, key: Key, output: &mut Output<'_>) {
+        if !self.ensure_open(key) {
+            return;
+        }
+        let now = self.now;
+        let Some(tail) = self.table.get(key) else { return };
+        let stat = match tail.look() {
+            Ok((stat, true)) => stat,
+            Ok((stat, false)) => return self.truncated(key, &stat),
+            Err(error) => return self.trouble(key, &error),
+        };
+        if stat.size > tail.sound {
+            tail.grew = now;
+        }
+        (tail.size, tail.sound, tail.modified_ns) = (stat.size, stat.size, stat.modified_ns);
+        if tail.head.len == 0 && stat.size > 0 {
+            // What tells the file from a later one at its place is durable before anything read from it leaves.
+            if let Err(error) = tail.learn_head() {
+                return self.trouble(key, &error);
+            }
+            let record = tail.record();
+            self.log.put(record, true);
+            return self.table.queue(key);
+        }
+        match self.read(key, output).and_then(|()| self.table.get(key).map_or(Ok(()), Tail::learn_head)) {
+            Ok(()) => {
+                self.table.count(key);
+                self.touch(key);
+                self.after(key, stat.links);
+            }
+            Err(error) => self.trouble(key, &error),
+        }
+    }
+
+    fn read(&mut self, key: Key, output: &mut Output<'_>) -> io::Result<()> {
+        let now = self.now;
+        let Some(tail) = self.table.get(key) else { return Ok(()) };
+        if tail.cuts.front().is_some_and(|cut| cut.at <= tail.position) {
+            let cut = tail.cuts.pop_front().filter(|cut| cut.at == tail.position);
+            return cut.map_or(Ok(()), |cut| self.cut_here(key, &cut, output));
+        }
+        let cut = tail.cuts.front().filter(|cut| cut.at <= tail.limit()).map(|cut| cut.at);
+        let limit = cut.unwrap_or_else(|| tail.limit());
+        let (start, fresh) = (tail.position, tail.scanned.min(limit));
+        let end = limit.min(fresh + tail.block as u64);
+        let last = cut == Some(end);
+        if fresh > start && !last {
+            // An unfinished line is not read again for each few bytes that are added to it.
+            let more = read_range(tail.file.as_deref(), fresh..end, vec![0; (end - fresh) as usize])?;
+            if memchr::memchr(b'\n', &more).is_none() && end - start < READ_BLOCK_BYTES as u64 {
+                tail.scanned = fresh + more.len() as u64;
+                return Ok(());
+            }
+        }
+        let buffer = self.buffers.take((end - start) as usize);
+        let Some(tail) = self.table.get(key) else { return Ok(()) };
+        let mut bytes = read_range(tail.file.as_deref(), start..end, buffer)?;
+        let last = last && bytes.len() as u64 == end - start;
+        let first = output.len();
+        let mut ranges = Vec::new();
+        let buffer = output.buffer();
+        let (messages, joined) = output.messages();
+        let mut framed = Framed { messages, joined, ranges: &mut ranges };
+        let Tail { file, framer, .. } = tail;
+        let mut fetch = |range, out: &mut Vec<u8>| fetch(file.as_deref(), range, out);
+        let block = Block { position: start, bytes: &bytes, buffer, last, now, fetch: &mut fetch };
+        let taken = framer.frame(block, &mut framed);
+        if last {
+            framer.finish(&mut fetch, &mut framed);
+        }
+        tail.scanned = start + bytes.len() as u64;
+        tail.position = start + taken as u64;
+        tail.block = next_block(tail.block, output.len() - first);
+        bytes.truncate(taken);
+        if taken > 0 {
+            tail.learn_tail(&bytes)?;
+        }
+        if last {
+            tail.cuts.pop_front();
+        }
+        self.push(key, first, ranges, bytes, output);
+        Ok(())
+    }
+
+    /// Lets go what is open where time made a cut.
+    fn cut_here(&mut self, key: Key, cut: &Cut, output: &mut Output<'_>) -> io::Result<()> {
+        let now = self.now;
+        let Some(tail) = self.table.get(key) else { return Ok(()) };
+        let first = output.len();
+        let mut ranges = Vec::new();
+        let (messages, joined) = output.messages();
+        let mut framed = Framed { messages, joined, ranges: &mut ranges };
+        let Tail { file, framer, .. } = tail;
+        let mut fetch = |range, out: &mut Vec<u8>| fetch(file.as_deref(), range, out);
+        if cut.all {
+            framer.finish(&mut fetch, &mut framed);
+        } else {
+            framer.expire(now, &mut fetch, &mut framed);
+        }
+        self.push(key, first, ranges, Vec::new(), output);
+        Ok(())
+    }
+
+    fn push(
+        &mut self,
+        key: Key,
+        first: u32,
+        ranges: Vec<Range<u64>>,
+        block: Vec<u8>,
+        output: &mut Output<'_>,
+    ) {
+        let Some(tail) = self.table.get(key) else { return };
+        let lost = tail.framer.take_unreadable();
+        tail.hand(&ranges);
+        tail.hand(&lost);
+        for range in lost {
+            self.gap(key, range.start, Some(range.end), "it could not be read again to be joined");
+        }
+        let Self { table, buffers, .. } = self;
+        if let Some(tail) = table.get(key) {
+            output.push(tail, first, ranges, block, buffers);
+        }
+    }
+
+    /// What comes next for a tail that had its turn.
+    fn after(&mut self, key: Key, links: u64) {
+        let (now, finishing) = (self.now, self.finishing == Some(true));
+        let crowded = self.table.open >= self.open_max;
+        let (line_wait, sweep) = (self.config.line_wait, self.config.sweep);
+        let Some(tail) = self.table.get(key) else { return };
+        tail.warned = false;
+        if tail.has_more() || tail.cuts.front().is_some_and(|cut| cut.at <= tail.limit()) {
+            return self.table.queue(key);
+        }
+        let quiet = tail.leaving.map(|since| {
+            let wait = if crowded || finishing {
+                Duration::ZERO
+            } else if links == 0 {
+                DELETED_WAIT
+            } else {
+                RENAMED_WAIT
+            };
+            since.max(tail.grew) + wait
+        });
+        let ends = finishing || quiet.is_some_and(|quiet| quiet <= now);
+        if ends && tail.holds_open() {
+            let at = tail.scanned;
+            return self.cut(key, at, true);
+        }
+        if quiet.is_some_and(|quiet| quiet <= now) {
+            return self.drained(key);
+        }
+        let line = (tail.scanned > tail.position).then(|| grid(tail.grew + line_wait));
+        let open = tail.framer.deadline().map(grid);
+        // Nothing tells of changes to a file that has no name.
+        let again = quiet.map(|quiet| quiet.min(now + sweep));
+        let next = [line, open, again].into_iter().flatten().min();
+        self.table.set_timer(key, next);
+    }
+
+    /// A tail's timer has come.
+    pub(super) fn time(&mut self, key: Key) {
+        let (now, line_wait) = (self.now, self.config.line_wait);
+        let Some(tail) = self.table.get(key) else { return };
+        if tail.life != Life::Reading {
+            return;
+        }
+        // Bytes that are there and were not looked at may end the line or go on with the message.
+        let unseen =
+            tail.file.as_ref().and_then(|file| file.stat().ok()).is_none_or(|stat| stat.size != tail.scanned);
+        if !unseen && tail.scanned > tail.position && tail.grew + line_wait <= now {
+            let at = tail.scanned;
+            return self.cut(key, at, true);
+        }
+        if !unseen && tail.framer.deadline().is_some_and(|due| due <= now) {
+            let at = tail.position;
+            return self.cut(key, at, false);
+        }
+        self.table.queue(key);
+    }
+
+    /// Notes a cut that the bytes do not decide. It is durable before what it lets go leaves.
+    fn cut(&mut self, key: Key, at: u64, all: bool) {
+        let Some(tail) = self.table.get(key) else { return };
+        tail.cuts.push_back(Cut { at, all });
+        let stream = tail.key();
+        self.log.cut(stream, at);
+        self.table.queue(key);
+    }
+
+    /// Opens a tail's file where it is closed.
+    fn ensure_open(&mut self, key: Key) -> bool {
+        let Some(tail) = self.table.get(key) else { return false };
+        if tail.life != Life::Reading {
+            return false;
+        }
+        if tail.file.is_some() {
+            return true;
+        }
+        let (id, path) = (tail.id, tail.path.clone());
+        self.table.make_room(self.open_max);
+        let same = |file: &dyn File| file.stat().is_ok_and(|stat: FileStat| stat.id == id);
+        let opened = match self.world.fs.open(&path) {
+            Ok(file) if same(&*file) => Some((file, path)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                self.trouble(key, &error);
+                return false;
+            }
+            _ => self.find_by_id(&path, id),
+        };
+        let Some((file, path)) = opened else {
+            self.lost(key, "removed before it was read");
+            return false;
+        };
+        if let Some(tail) = self.table.get(key) {
+            tail.file = Some(file);
+            tail.path = path;
+        }
+        self.table.opened(key);
+        true
+    }
+
+    /// A file cannot be read now; it is tried again.
+    fn trouble(&mut self, key: Key, error: &io::Error) {
+        if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) {
+            self.open_max = (self.table.open / 2).max(8);
+        }
+        let now = self.now;
+        let Some(tail) = self.table.get(key) else { return };
+        tail.warned = true;
+        let warning = format!("{}: {error}", tail.path.display());
+        self.table.set_timer(key, Some(now + RETRY));
+        self.warn(warning);
+    }
+
+    /// Everything that is there now is to be read, and no more.
+    pub(super) fn set_goals(&mut self) {
+        for key in self.table.keys() {
+            if let Some(tail) = self.table.get(key) {
+                tail.goal = Some(tail.size);
+                self.table.queue(key);
+            }
+        }
+    }
+
+    /// Whether every tail has reached its goal, or cannot.
+    pub(super) fn all_read(&mut self) -> bool {
+        self.table.keys().into_iter().all(|key| {
+            self.table.get(key).is_none_or(|tail| {
+                tail.life != Life::Reading || tail.warned || !(tail.has_more() || tail.holds_open())
+            })
+        })
+    }
+}
+
+impl Tail {
+    /// Looks at the open file: what it shows, and whether it still holds what was read.
+    fn look(&self) -> io::Result<(FileStat, bool)> {
+        let Some(file) = &self.file else { return Err(io::Error::other("not open")) };
+        let stat = file.stat()?;
+        let same = stat.size >= self.scanned && self.tail.fits(&**file, self.position)?;
+        Ok((stat, same))
+    }
+}
+
+/// The next point of the grid.
+fn grid(at: Duration) -> Duration {
+    Duration::from_millis((at.as_millis() as u64).div_ceil(CUT_GRID_MS) * CUT_GRID_MS)
+}
+
+/// Reads a range into a buffer of its length; shorter where the file ends.
+fn read_range(file: Option<&dyn File>, range: Range<u64>, mut buffer: Vec<u8>) -> io::Result<Vec<u8>> {
+    let Some(file) = file else { return Err(io::Error::other("not open")) };
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(range.start + filled as u64, &mut buffer[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    buffer.truncate(filled);
+    Ok(buffer)
+}
+
+/// Reads bytes of the stream again, for the framer.
+fn fetch(file: Option<&dyn File>, range: Range<u64>, out: &mut Vec<u8>) -> io::Result<()> {
+    let length = (range.end - range.start) as usize;
+    let bytes = read_range(file, range, vec![0; length])?;
+    if bytes.len() < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    out.extend_from_slice(&bytes);
+    Ok(())
+}
