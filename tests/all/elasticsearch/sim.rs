@@ -8,6 +8,7 @@ use aludel::event::OptionValue;
 use aludel::seam::{Clock, RealFs};
 use aludel::sink::{Body, Endpoint, Network, Next, Request, Response, Transport, World};
 use bytes::Bytes;
+use proptest::prelude::*;
 
 use super::bulk_server::{Fault, Reply, Store};
 use super::rows::{Total, bodies, number, plan};
@@ -250,4 +251,37 @@ fn scripted(world: &Virtual) -> Total {
     }
     total.add(settled);
     total
+}
+
+/// The parts that answers are made of, good and bad.
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("{\"errors\":false,\"items\":[".to_owned()),
+        Just("{\"errors\":true,\"items\":[".to_owned()),
+        Just("]}".to_owned()),
+        (0u16..1000).prop_map(|status| format!("{{\"create\":{{\"status\":{status}}}}},")),
+        (0u16..1000).prop_map(|status| {
+            let item = format!("{{\"create\":{{\"status\":{status},\"error\":{{\"type\":\"t\"}}}}}}");
+            let items = vec![item; 25].join(",");
+            format!("{{\"errors\":true,\"items\":[{items}]}}")
+        }),
+        ".{0,40}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever a node answers, nothing panics, and in the end every row has settled once.
+    #[test]
+    fn any_answers(answers in prop::collection::vec((any::<u16>(), 100u16..600, any::<bool>(), prop::collection::vec(piece(), 0..4)), 0..12)) {
+        let world = Virtual::default();
+        for (any, usual, ok, pieces) in answers {
+            let status = if ok { 200 } else if any % 4 == 0 { any } else { usual };
+            world.lock().store.script.push_back(Fault::Raw(status, pieces.concat()));
+        }
+        let total = scripted(&world);
+        prop_assert_eq!(total.delivered as usize + total.rejected.len(), 25);
+        prop_assert_eq!(&total.batches.into_iter().collect::<Vec<_>>(), &[(0, 25)]);
+    }
 }

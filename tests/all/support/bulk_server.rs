@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     Items(usize, u16),
     /// Takes nothing of a request with more rows than this, and answers 413.
     TooLarge(usize),
+    /// Takes nothing and answers this status and text.
+    Raw(u16, String),
     /// Closes the connection instead of an answer.
     Reset,
     /// Closes the connection in the middle of the request.
@@ -109,6 +111,7 @@ impl Store {
         match fault {
             Fault::Status(status, after) => Reply::Response(status, after, "{\"error\":\"as told\"}".into()),
             Fault::TooLarge(most) if rows.len() > most => Reply::Response(413, 0, String::new()),
+            Fault::Raw(status, text) => Reply::Response(status, 0, text),
             Fault::Reset | Fault::Deaf => Reply::Reset,
             Fault::Items(every, status) => Reply::Response(200, 0, self.take(&rows, every, status)),
             Fault::None | Fault::TooLarge(_) => Reply::Response(200, 0, self.take(&rows, 0, 0)),
