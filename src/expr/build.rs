@@ -3,6 +3,7 @@
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::{Constant, Expr, Networks, Operator, Set, Unary};
+use crate::event::Texts;
 use crate::limits::REGEX_BYTES_MAX;
 use crate::signature::Type;
 
@@ -63,7 +64,14 @@ impl Expr {
             Operator::Contains | Operator::StartsWith | Operator::EndsWith => {
                 Self::Relation(operator, Box::new([left, right]))
             }
-            operator if operator.is_arithmetic() => Self::Arithmetic(operator, Box::new([left, right])),
+            operator if operator.is_arithmetic() => match (&left, &right) {
+                (Self::Constant(a), Self::Constant(b)) if a.span().is_none() && b.span().is_none() => {
+                    // `10 * 1m` is a number like any other; what overflows stays to be missing in every event.
+                    let folded = super::arithmetic::apply(operator, *a, *b, &mut Texts::default());
+                    folded.map_or_else(|| Self::Arithmetic(operator, Box::new([left, right])), Self::Constant)
+                }
+                _ => Self::Arithmetic(operator, Box::new([left, right])),
+            },
             _ => Self::Compare(operator, Box::new([left, right])),
         })
     }

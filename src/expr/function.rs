@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use super::{Constant, Expr};
-use crate::event::{Facts, Row, Span, Texts, Value, raw};
+use super::{Constant, Constants, Expr};
+use crate::event::{Facts, LayoutBuilder, Row, Span, Texts, Value, raw};
 use crate::limits::{JSON_DEPTH_MAX, ROW_ARENA_BYTES_MAX};
 use crate::signature::{Example, Param, Signature, Type};
 
@@ -254,6 +255,28 @@ impl Call {
     }
 }
 
+impl Call {
+    /// The value of a call of constants, if it needs no text: `timestamp("2024-01-01")` is read once.
+    fn folded(&self, constants: &[Option<Constant>]) -> Option<Value> {
+        let mut held = Constants::default();
+        let mut values = Vec::with_capacity(self.args.len());
+        for (at, arg) in self.args.iter().enumerate() {
+            values.push(match arg {
+                Expr::Missing => Value::Null,
+                Expr::Constant(value) if value.span().is_none() => *value,
+                _ => held.value(constants.get(at)?.as_ref()?),
+            });
+        }
+        let mut row = Row::new(Arc::new(LayoutBuilder::default().build()), held.finish());
+        let value = match (&self.prepared, self.function.body) {
+            (Some(prepared), _) => prepared(&values, &mut row.texts),
+            (None, Body::Pure(eval)) => eval(&values, &mut row.texts),
+            (None, _) => None,
+        };
+        value.filter(|value| value.span().is_none())
+    }
+}
+
 impl Expr {
     /// A call of a function whose arguments have been checked with [`Function::check`], in the order of its
     /// parameters; one that is left out before a given one is [`Expr::Missing`]. `constants` holds, by argument,
@@ -278,7 +301,8 @@ impl Expr {
             Body::Prepared(prepare) => Some(prepare(constants, files)?),
             Body::Pure(_) => None,
         };
-        Ok(Self::Call(Box::new(Call { function, args: args.into(), prepared })))
+        let call = Call { function, args: args.into(), prepared };
+        Ok(call.folded(constants).map_or_else(|| Self::Call(Box::new(call)), Self::Constant))
     }
 }
 

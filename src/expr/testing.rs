@@ -49,6 +49,12 @@ pub(super) fn json(value: Value, row: &Row) -> String {
     String::from_utf8(out).expect("json is text")
 }
 
+/// The expression that a text is.
+pub(super) fn parse(source: &str) -> Result<Expr, String> {
+    let mut reader = Reader { rest: source, constants: Constants::default() };
+    reader.chain().map(|(expr, _, _)| expr)
+}
+
 type Read = (Expr, Type, Option<Constant>);
 
 struct Reader<'a> {

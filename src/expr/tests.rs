@@ -45,6 +45,22 @@ fn every_function_documents_itself() {
     }
 }
 
+/// What depends on constants only is computed once.
+#[test]
+fn calls_of_constants_are_folded() {
+    use super::testing::parse;
+    use crate::event::Value;
+    let folded = |source: &str| match parse(source).expect("an expression") {
+        super::Expr::Constant(value) => Some(value),
+        _ => None,
+    };
+    assert_eq!(folded("timestamp(\"1970-01-01T00:00:01Z\")"), Some(Value::Timestamp(1_000_000_000)));
+    assert_eq!(folded("1m - 30s"), Some(Value::Duration(30_000_000_000)));
+    assert_eq!(folded("lower(\"A\")"), None);
+    assert_eq!(folded("int(\"x\")"), None);
+    assert_eq!(folded("length(.no.such.field)"), None);
+}
+
 mod properties {
     //! Properties: evaluation never panics, arithmetic is that of whole numbers, texts behave as `str` does.
 
