@@ -106,3 +106,18 @@ pub const FILE_SYNC_LINGER: Duration = Duration::from_millis(100);
 
 /// Reasons by which one format's refusals are counted apart.
 pub const PARSE_REASONS_MAX: usize = 64;
+/// Text of one batch in a Parquet encoder, in bytes: a column of text has 32-bit offsets.
+pub const PARQUET_BATCH_TEXT_BYTES_MAX: usize = 1 << 30;
+/// Files of one epoch, those closed for lack of room among them; at this many the epoch is committed.
+pub const PARQUET_EPOCH_FILES_MAX: usize = 4096;
+/// Batches of one epoch; at this many it is committed, since each is remembered until then.
+pub const PARQUET_EPOCH_BATCHES_MAX: usize = 16_384;
+/// Commit records that are kept one by one before they are merged.
+pub const PARQUET_COMMITS_MAX: usize = 64;
+/// Streams in the merged commit record; those that no epoch touched for longest are forgotten first. The cursor
+/// log has them, and has had them for many epochs.
+pub const PARQUET_COMMIT_STREAMS_MAX: usize = 65_536;
+/// Bytes of one write to a Parquet file.
+pub const PARQUET_WRITE_BYTES: usize = 64 * 1024;
+/// Folders of an archive that are remembered as durable, so that they are not synced again.
+pub const PARQUET_FOLDERS_MAX: usize = 4096;

@@ -21,6 +21,7 @@ pub mod elasticsearch;
 pub mod file;
 pub mod http;
 mod lines;
+pub mod parquet;
 mod pretty;
 mod reorder;
 pub mod stdout;
@@ -38,15 +39,24 @@ pub struct Provenance {
 pub enum Payload {
     /// Encoded bytes: bulk lines, NDJSON, text.
     Bytes(Bytes),
-    /// Columns for an archive.
-    Columns(Vec<arrow::record_batch::RecordBatch>),
+    /// Columns for an archive, by partition.
+    Columns(Vec<Columns>),
+}
+
+/// Rows of one partition of an archive.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    /// The partition's folder (`date=2026-11-23/hour=06`); empty where there are no partitions.
+    pub partition: Arc<str>,
+    /// The rows.
+    pub rows: arrow::record_batch::RecordBatch,
 }
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
-            Self::Columns(columns) => write!(f, "{} record batches", columns.len()),
+            Self::Columns(columns) => write!(f, "columns for {} partitions", columns.len()),
         }
     }
 }
@@ -299,6 +309,11 @@ pub trait SinkPlan: Send + Sync {
     /// has room for the lowest batch that is still to come, since the sink holds all later ones until then.
     fn ordered(&self) -> bool {
         false
+    }
+    /// Whether all bodies of a batch must come as one ([`Body::joined`]), since the sink keeps its own record of
+    /// what is settled: one that knows of a batch only by halves would take the first for the whole.
+    fn joined(&self) -> bool {
+        self.ordered()
     }
     /// What is promised: `effectively once`, `at least once` …, and under which condition.
     fn guarantee(&self) -> &'static str;

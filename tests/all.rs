@@ -26,3 +26,5 @@ mod layers;
 mod manifests;
 #[path = "all/plain_sinks.rs"]
 mod plain_sinks;
+#[path = "all/parquet.rs"]
+mod parquet;

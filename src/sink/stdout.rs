@@ -92,6 +92,7 @@ impl<W: Write + Send> Stdout<W> {
     }
 
     /// Writes what is left of the open body.
+    #[expect(clippy::disallowed_methods, reason = "what was taken must be known when the next write fails")]
     fn write(&mut self) -> io::Result<()> {
         let Some((body, written)) = &mut self.open else { return Ok(()) };
         let Payload::Bytes(bytes) = &body.payload else { return Ok(()) };

@@ -222,10 +222,16 @@ impl Fs for Disk {
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.change()?;
-        let direct = |path: &Path| path.parent() == Some(folder) || folder == Path::new(".");
-        state.durable_names.retain(|path, _| !direct(path));
-        let named: Vec<_> =
-            state.names.iter().filter(|(path, _)| direct(path)).map(|(p, i)| (p.clone(), *i)).collect();
+        let folder = if folder == Path::new(".") { Path::new("") } else { folder };
+        // Names below a folder are neighbours.
+        let direct = |names: &BTreeMap<PathBuf, u64>| -> Vec<(PathBuf, u64)> {
+            let below = names.range(folder.to_owned()..).take_while(|(path, _)| path.starts_with(folder));
+            below.filter(|(path, _)| path.parent() == Some(folder)).map(|(p, i)| (p.clone(), *i)).collect()
+        };
+        for (path, _) in direct(&state.durable_names) {
+            state.durable_names.remove(&path);
+        }
+        let named = direct(&state.names);
         state.durable_names.extend(named);
         Ok(())
     }
