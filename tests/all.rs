@@ -24,7 +24,7 @@ mod grammar;
 mod layers;
 #[path = "all/manifests.rs"]
 mod manifests;
-#[path = "all/plain_sinks.rs"]
-mod plain_sinks;
 #[path = "all/parquet.rs"]
 mod parquet;
+#[path = "all/plain_sinks.rs"]
+mod plain_sinks;
