@@ -18,6 +18,7 @@ pub static SOURCES: &[SourceKind] = &[crate::source::files::KIND];
 pub static SINKS: &[SinkKind] = &[
     crate::sink::stdout::KIND,
     crate::sink::file::KIND,
+    crate::sink::parquet::KIND,
     crate::sink::blackhole::KIND,
     crate::sink::elasticsearch::KIND,
 ];

@@ -100,7 +100,9 @@ impl Worker {
         }
         for (sink, bodies) in bodies.into_iter().enumerate() {
             // A sink that keeps order must hear of every batch, or it would wait for it for ever.
-            let bodies = if self.plan.sinks[sink].plan.ordered() {
+            // One that keeps its own account of batches must not hear of one by halves.
+            let plan = &self.plan.sinks[sink].plan;
+            let bodies = if plan.ordered() || (plan.joined() && bodies.len() > 1) {
                 vec![Body::joined(&outcome.provenance, bodies)]
             } else {
                 bodies
