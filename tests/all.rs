@@ -28,3 +28,5 @@ mod manifests;
 mod parquet;
 #[path = "all/plain_sinks.rs"]
 mod plain_sinks;
+#[path = "all/sim_files.rs"]
+mod sim_files;

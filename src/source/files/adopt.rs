@@ -44,18 +44,24 @@ impl Files {
                 _ => {}
             }
         }
+        if !self.log.swept() {
+            self.log.set_swept();
+        }
+    }
+
+    /// Brings what is known from before and was not found by a sweep to an end.
+    pub(super) fn reconcile(&mut self) {
         for (id, (record, cuts)) in std::mem::take(&mut self.missing) {
-            // A folder that is not there may be a disk that is not mounted yet: its files may still come.
-            match record.path.parent().map(|folder| self.world.fs.list(folder)) {
-                Some(Err(_)) => drop(self.missing.insert(id, (record, cuts))),
-                _ => self.recover(&record, &cuts),
+            if let Err(error) = self.recover(&record, &cuts) {
+                self.warn(format!("{}: {error}", record.path.display()));
+                self.missing.insert(id, (record, cuts));
             }
         }
         for (record, cuts) in std::mem::take(&mut self.replaced) {
-            self.recover(&record, &cuts);
-        }
-        if !self.log.swept() {
-            self.log.set_swept();
+            if let Err(error) = self.recover(&record, &cuts) {
+                self.warn(format!("{}: {error}", record.path.display()));
+                self.replaced.push((record, cuts));
+            }
         }
     }
 
@@ -166,9 +172,12 @@ impl Files {
                 } else {
                     self.adopt(path, false);
                 }
-                self.recover(record, cuts);
+                self.replaced.push((record.clone(), cuts.to_vec()));
             }
-            Err(error) => self.warn(format!("{}: {error}", path.display())),
+            Err(error) => {
+                self.missing.insert(record.id, (record.clone(), cuts.to_vec()));
+                self.warn(format!("{}: {error}", path.display()));
+            }
         }
     }
 
@@ -199,33 +208,39 @@ impl Files {
         });
         tail.file = Some(file);
         tail.learn_head()?;
-        tail.learn_tail(&[])?;
+        tail.learn_tail(&[]);
         Ok(Some(tail))
     }
 
-    /// A known stream that no path shows: renamed, copied and cut, or gone.
-    fn recover(&mut self, record: &Record, cuts: &[u64]) {
+    /// A known stream that no path shows: renamed, copied and cut, or gone. An error means that it cannot be said
+    /// now: a folder that is not there may be a disk that is not mounted yet.
+    fn recover(&mut self, record: &Record, cuts: &[u64]) -> io::Result<()> {
+        if let Some(folder) = record.path.parent() {
+            self.world.fs.list(folder)?;
+        }
         let mut found = None;
         if !self.table.by_id.contains_key(&record.id) {
             found = self.find_by_id(&record.path, record.id);
         }
         if found.is_none()
-            && let Some(Copy::New(file, _, path)) =
-                self.find_copy(&record.path, record.id, record.head, record.tail, record.position)
+            && let Some(Copy::New(file, _, path)) = self.find_copy(record)?
         {
             found = Some((file, path));
         }
-        if let Some((file, path)) = found
-            && let Ok(stat) = file.stat()
-            && let Ok(Some(mut tail)) = self.go_on(file, &stat, &path, record, cuts)
-        {
-            tail.leaving = Some(self.now);
-            tail.grew = self.now;
-            self.log.put(tail.record(), true);
-            let key = self.table.add(tail);
-            return self.table.queue(key);
+        if let Some((file, path)) = found {
+            let stat = file.stat()?;
+            if let Some(mut tail) = self.go_on(file, &stat, &path, record, cuts)? {
+                tail.leaving = Some(self.now);
+                tail.grew = self.now;
+                tail.goal = self.finishing.is_some().then_some(stat.size);
+                self.log.put(tail.record(), true);
+                let key = self.table.add(tail);
+                self.table.queue(key);
+                return Ok(());
+            }
         }
         self.lost_before(record);
+        Ok(())
     }
 
     /// A stream whose bytes went while nobody looked: what was not settled of them is a gap.

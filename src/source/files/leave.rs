@@ -1,11 +1,12 @@
 //! Files that go: renamed, removed, cut off. Drained while their bytes are there; what is lost is reported.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::identity::Print;
+use super::identity::{Print, Record};
 use super::state::Files;
 use super::table::Key;
 use super::tail::{Life, Tail};
@@ -57,46 +58,40 @@ impl Files {
 
     /// Seeks a copy of a file in its folder, as `copytruncate` makes it: the same head, and the same bytes before
     /// the position that was reached.
-    pub(super) fn find_copy(
-        &self,
-        path: &Path,
-        not: FileId,
-        head: Print,
-        tail: Print,
-        position: u64,
-    ) -> Option<Copy> {
-        if head.len == 0 {
-            return None;
-        }
+    pub(super) fn find_copy(&self, of: &Record) -> io::Result<Option<Copy>> {
+        let Some(folder) = of.path.parent().filter(|_| of.head.len > 0) else { return Ok(None) };
         let stem = |path: &Path| -> Vec<u8> {
             let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
             name.split(|byte| *byte == b'.').next().unwrap_or_default().to_vec()
         };
-        let mine = stem(path);
-        let entries = self.world.fs.list(path.parent()?).ok()?;
-        for (path, kind) in entries.into_iter().take(SEEK_NAMES_MAX) {
+        let mine = stem(&of.path);
+        for (path, kind) in self.world.fs.list(folder)?.into_iter().take(SEEK_NAMES_MAX) {
             if kind != FileKind::File || !stem(&path).starts_with(&mine) {
                 continue;
             }
             let Ok(file) = self.world.fs.open(&path) else { continue };
-            let Ok(stat) = file.stat() else { continue };
-            let fits = stat.id != not
-                && stat.size >= position
-                && head.fits(&*file, u64::from(head.len)).unwrap_or(false)
-                && tail.fits(&*file, position).unwrap_or(false);
+            let stat = file.stat()?;
+            let fits = stat.id != of.id
+                && stat.size >= of.position
+                && of.head.fits(&*file, u64::from(of.head.len))?
+                && of.tail.fits(&*file, of.position)?;
             if fits {
                 let known = self.table.by_id.contains_key(&stat.id);
-                return Some(if known { Copy::Known(path) } else { Copy::New(file, stat, path) });
+                return Ok(Some(if known { Copy::Known(path) } else { Copy::New(file, stat, path) }));
             }
         }
-        None
+        Ok(None)
     }
 
     /// The file behind a tail no longer holds what was read: it was cut off, and perhaps written again.
     pub(super) fn truncated(&mut self, key: Key, stat: &FileStat) {
+        let Some(old) = self.table.get(key).map(|old| old.record()) else { return };
+        let copy = match self.find_copy(&old) {
+            Ok(copy) => copy,
+            Err(error) => return self.trouble(key, &error),
+        };
+        let (path, seen) = (old.path, old.size);
         let Some(old) = self.table.get(key) else { return };
-        let seen = old.sound.max(old.scanned);
-        let (path, id, head, print, position) = (old.path.clone(), old.id, old.head, old.tail, old.position);
         let file = old.file.take();
         let old_key = old.key();
         let (names, leaving) = (std::mem::take(&mut old.names), old.leaving);
@@ -117,7 +112,7 @@ impl Files {
         }
         self.log.put(record, true);
         self.table.queue(new);
-        match self.find_copy(&path, id, head, print, position) {
+        match copy {
             Some(Copy::New(file, copy, at)) => {
                 self.stand_in(key, file, &copy, at);
                 if copy.size < seen {

@@ -77,6 +77,9 @@ impl Files {
         if self.first_sweep {
             self.end_first_sweep();
         }
+        if !(self.missing.is_empty() && self.replaced.is_empty()) {
+            self.reconcile();
+        }
         if self.finishing == Some(false) {
             self.finishing = Some(true);
             self.set_goals();

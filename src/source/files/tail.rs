@@ -59,6 +59,8 @@ pub(super) struct Tail {
     pub(super) settled_before: Option<(Arc<[Ranges]>, u64)>,
     pub(super) head: Print,
     pub(super) tail: Print,
+    /// What is before `scanned`, where that is inside an unfinished line.
+    pub(super) unfinished: Print,
     /// Places where time cut the stream, not yet passed.
     pub(super) cuts: VecDeque<Cut>,
     /// Paths that show this file.
@@ -110,6 +112,7 @@ impl Tail {
             settled_before: None,
             head: Print::default(),
             tail: Print::default(),
+            unfinished: Print::default(),
             cuts: VecDeque::new(),
             names: 0,
             leaving: None,
@@ -172,15 +175,26 @@ impl Tail {
     }
 
     /// Learns the bytes before the position; `block` are the last ones read, ending there.
-    pub(super) fn learn_tail(&mut self, block: &[u8]) -> io::Result<()> {
-        let len = TAIL_BYTES.min(self.position) as usize;
-        self.tail = match (block.len().checked_sub(len).and_then(|at| block.get(at..)), &self.file) {
-            (Some(bytes), _) => Print::of(bytes),
-            (None, Some(file)) => Print::before(&**file, self.position, len as u64)?,
-            (None, None) => Print::default(),
-        };
+    pub(super) fn learn_tail(&mut self, block: &[u8]) {
+        self.tail = self.print_before(self.position, block);
         self.dirty = true;
-        Ok(())
+    }
+
+    /// Learns the bytes before the end of an unfinished line; `block` are the last ones read, ending there.
+    pub(super) fn learn_unfinished(&mut self, block: &[u8]) {
+        if self.scanned > self.position {
+            self.unfinished = self.print_before(self.scanned, block);
+        }
+    }
+
+    /// What is before a position. Where it cannot be read, nothing is known, and nothing will be missed.
+    fn print_before(&self, end: u64, block: &[u8]) -> Print {
+        let len = TAIL_BYTES.min(end) as usize;
+        match (block.len().checked_sub(len).and_then(|at| block.get(at..)), &self.file) {
+            (Some(bytes), _) => Print::of(bytes),
+            (None, Some(file)) => Print::before(&**file, end, len as u64).unwrap_or_default(),
+            (None, None) => Print::default(),
+        }
     }
 
     /// Notes ranges that are handed on.

@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::identity::HEAD_BYTES;
 use super::output::{Output, next_block};
 use super::state::Files;
 use super::table::Key;
@@ -77,6 +78,7 @@ impl Files {
             let more = read_range(tail.file.as_deref(), fresh..end, vec![0; (end - fresh) as usize])?;
             if memchr::memchr(b'\n', &more).is_none() && end - start < READ_BLOCK_BYTES as u64 {
                 tail.scanned = fresh + more.len() as u64;
+                tail.learn_unfinished(&more);
                 return Ok(());
             }
         }
@@ -99,9 +101,10 @@ impl Files {
         tail.scanned = start + bytes.len() as u64;
         tail.position = start + taken as u64;
         tail.block = next_block(tail.block, output.len() - first);
+        tail.learn_unfinished(&bytes);
         bytes.truncate(taken);
         if taken > 0 {
-            tail.learn_tail(&bytes)?;
+            tail.learn_tail(&bytes);
         }
         if last {
             tail.cuts.pop_front();
@@ -249,7 +252,7 @@ impl Files {
     }
 
     /// A file cannot be read now; it is tried again.
-    fn trouble(&mut self, key: Key, error: &io::Error) {
+    pub(super) fn trouble(&mut self, key: Key, error: &io::Error) {
         if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) {
             self.open_max = (self.table.open / 2).max(8);
         }
@@ -286,7 +289,10 @@ impl Tail {
     fn look(&self) -> io::Result<(FileStat, bool)> {
         let Some(file) = &self.file else { return Err(io::Error::other("not open")) };
         let stat = file.stat()?;
-        let same = stat.size >= self.scanned && self.tail.fits(&**file, self.position)?;
+        let same = stat.size >= self.scanned
+            && self.tail.fits(&**file, self.position)?
+            && (self.scanned == self.position || self.unfinished.fits(&**file, self.scanned)?)
+            && (self.position >= HEAD_BYTES || self.head.fits(&**file, u64::from(self.head.len))?);
         Ok((stat, same))
     }
 }
