@@ -4,9 +4,20 @@
 //! A format never touches the row's fields itself, so that a failed one leaves the event as it was.
 
 mod bind;
+mod cri;
+mod csv;
+mod docker;
 pub mod json;
+mod key_value;
+mod keys;
+mod logfmt;
+mod members;
+mod query;
+mod regex;
 pub mod scan;
+pub mod syslog;
 pub mod time;
+mod typed;
 pub mod url;
 mod zone;
 
@@ -57,7 +68,18 @@ pub struct FormatKind {
 
 /// Every format that is code; those that are data are grammars.
 pub fn formats() -> &'static [FormatKind] {
-    &[json::KIND]
+    &[
+        json::KIND,
+        logfmt::KIND,
+        key_value::KIND,
+        csv::KIND,
+        regex::KIND,
+        syslog::KIND,
+        url::KIND,
+        query::KIND,
+        cri::KIND,
+        docker::KIND,
+    ]
 }
 
 /// Why a text is not of a format: static, since failures are counted by reason.

@@ -5,12 +5,12 @@
 //! a key twice. What `serde_json` refuses is refused.
 
 mod compact;
-mod keys;
 mod scan;
 
-use keys::{Keys, fingerprint};
 use scan::Scanner;
+pub(super) use scan::unescape;
 
+use super::keys::{Keys, fingerprint};
 use super::{Bind, Fields, Format, FormatKind, Gives, Mismatch, Target};
 use crate::event::{Facts, Layout, Slot, Span, Texts, Value};
 use crate::limits::REST_KEYS_MAX;

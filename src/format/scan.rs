@@ -108,6 +108,34 @@ fn is_ipv4(input: &[u8]) -> bool {
     dots == 3 && digits > 0
 }
 
+/// Length of an IPv4 address at the front, where nothing of a host name follows.
+#[inline]
+pub fn ipv4(input: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for dots in 0..4 {
+        if dots > 0 {
+            if input.get(at) != Some(&b'.') {
+                return None;
+            }
+            at += 1;
+        }
+        let digit = |at: usize| input.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10);
+        let mut value = u32::from(digit(at)?);
+        at += 1;
+        while let Some(next) = digit(at) {
+            if value == 0 || value > 25 {
+                return None;
+            }
+            value = value * 10 + u32::from(next);
+            at += 1;
+        }
+        if value > 255 {
+            return None;
+        }
+    }
+    (!input.get(at).is_some_and(|&byte| is_host(byte))).then_some(at)
+}
+
 fn is_ipv6(input: &[u8]) -> bool {
     (2..=45).contains(&input.len())
         && memchr::memchr(b':', input).is_some()

@@ -2,6 +2,88 @@
 
 use std::ops::Range;
 
+use super::members::part as span;
+use super::{Bind, Fields, Format, FormatKind, Gives, Mismatch, Target};
+use crate::event::{Slot, Span, Texts, Value};
+use crate::signature::{Example, Field, Signature, Type};
+
+/// The format as the list has it.
+pub const KIND: FormatKind = FormatKind {
+    signature: &Signature {
+        name: "url",
+        summary: "the parts of a locator, as `url.*`",
+        doc: "Nothing is decoded. A text without `scheme://` is a path.",
+        form: "url",
+        options: &[],
+        examples: &[Example {
+            title: "parts become fields",
+            source: "parse .link as url",
+            input: r#"{"link": "https://shop.example:8443/cart?id=7"}"#,
+            result: r#"{"link": "https://shop.example:8443/cart?id=7", "url": {"domain": "shop.example", "original": "https://shop.example:8443/cart?id=7", "path": "/cart", "port": 8443, "query": "id=7", "scheme": "https"}}"#,
+        }],
+    },
+    gives: |_| {
+        let field =
+            |(path, ty): (&str, Type)| Field { path: path.into(), ty, maybe: true, doc: String::new() };
+        Ok(Gives { fields: FIELDS.map(field).into(), open: false })
+    },
+    bind: |bind: &mut Bind<'_>| {
+        let slots: Result<Vec<_>, _> = FIELDS.iter().map(|(path, _)| bind.slot(path)).collect();
+        Ok(Box::new(Locator { slots: slots?.try_into().map_err(|_| "the fields of a url")? }))
+    },
+};
+
+const FIELDS: [(&str, Type); 9] = [
+    ("url.scheme", Type::Text),
+    ("url.username", Type::Text),
+    ("url.password", Type::Text),
+    ("url.domain", Type::Text),
+    ("url.port", Type::Int),
+    ("url.path", Type::Text),
+    ("url.query", Type::Text),
+    ("url.fragment", Type::Text),
+    ("url.original", Type::Text),
+];
+
+struct Locator {
+    slots: [Slot; 9],
+}
+
+impl Format for Locator {
+    fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
+        let bytes = texts.bytes(input);
+        if bytes.is_empty() {
+            return Err(Mismatch::at(0, "an empty locator"));
+        }
+        let url = split(bytes);
+        let [scheme, username, password, domain, port, path, query, fragment, original] = self.slots;
+        let user = url.userinfo.as_ref().map(|user| {
+            let colon = memchr::memchr(b':', &bytes[user.clone()]).map(|at| user.start + at);
+            (user.start..colon.unwrap_or(user.end), colon.map(|colon| colon + 1..user.end))
+        });
+        let (name, secret) = user.map_or((None, None), |(name, secret)| (Some(name), secret));
+        let parts = [
+            (scheme, url.scheme),
+            (username, name),
+            (password, secret),
+            (domain, url.host),
+            (path, url.path),
+            (query, url.query),
+            (fragment, url.fragment),
+            (original, Some(0..bytes.len())),
+        ];
+        for (slot, range) in parts {
+            if let Some(range) = range {
+                fields.push((Target::Slot(slot), Value::Text(span(input, range.start, range.len()))));
+            }
+        }
+        if let Some(number) = url.port {
+            fields.push((Target::Slot(port), Value::Int(i64::from(number))));
+        }
+        Ok(())
+    }
+}
+
 /// Where the parts of a locator are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Url {

@@ -50,12 +50,12 @@ pub(super) fn line(run: &mut Run<'_>, at: usize, slots: &RequestSlots) -> Option
     });
     if let Some((method, version)) = parts {
         if let Some(slot) = slots.method {
-            run.text(slot, at, method);
+            run.quote_free(slot, at, method);
         }
         let end = version.unwrap_or(len);
         target(run, at + method + 1, end - method - 1, slots);
         if let (Some(version), Some(slot)) = (version, slots.version) {
-            run.text(slot, at + version + 6, len - version - 6);
+            run.quote_free(slot, at + version + 6, len - version - 6);
         }
     }
     Some(at + len)
@@ -65,14 +65,14 @@ pub(super) fn line(run: &mut Run<'_>, at: usize, slots: &RequestSlots) -> Option
 #[inline]
 pub(super) fn target(run: &mut Run<'_>, at: usize, len: usize, slots: &RequestSlots) {
     let url = url::target(run.rest(at).get(..len).unwrap_or_default());
-    run.text(slots.original, at, len);
+    run.quote_free(slots.original, at, len);
     for (part, slot) in [(&url.path, slots.path), (&url.query, slots.query), (&url.host, slots.domain)] {
         if let Some(part) = part {
-            run.text(slot, at + part.start, part.len());
+            run.quote_free(slot, at + part.start, part.len());
         }
     }
     if let Some(scheme) = url.scheme {
-        run.text(slots.scheme, at + scheme.start, scheme.len());
+        run.quote_free(slots.scheme, at + scheme.start, scheme.len());
     }
     if let Some(port) = url.port {
         run.value(slots.port, Value::Int(i64::from(port)));

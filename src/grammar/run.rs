@@ -64,11 +64,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Puts text; nothing is put for an empty one.
+    /// Puts text that ends before the first quote that no backslash hides; nothing for an empty one. In a message
+    /// without backslashes it holds no quote at all.
     #[inline]
-    pub(super) fn text(&mut self, slot: Slot, at: usize, len: usize) {
+    pub(super) fn quote_free(&mut self, slot: Slot, at: usize, len: usize) {
         if len > 0 {
-            let part = self.part(at, len, false);
+            let part = self.part(at, len, true);
             self.value(slot, Value::Text(part));
         }
     }
@@ -126,7 +127,13 @@ impl<'a> Run<'a> {
         let rest = self.rest(at);
         let (len, quote_free, reason) = match scan {
             Scan::UntilByte(byte) => (memchr::memchr(*byte, rest), *byte == b'"', "no end of a text"),
-            Scan::Until(end) => (end.find(rest), false, "no end of a text"),
+            Scan::Until(end) => {
+                // Most fields that can be absent are: a search costs more than a look.
+                if let Some(len) = absent_before(absent, rest, end.needle()) {
+                    return Some(at + len);
+                }
+                (end.find(rest), false, "no end of a text")
+            }
             Scan::Quoted => return self.quoted(to, absent, at),
             Scan::Rest => (Some(rest.len()), false, ""),
             Scan::Word => (Some(scan::word(rest)).filter(|&len| len > 0), false, "no word"),
@@ -162,7 +169,7 @@ impl<'a> Run<'a> {
         if let Some(slot) = to
             && !is_absent(absent, &rest[1..=len])
         {
-            self.text(slot, at + 1, len);
+            self.quote_free(slot, at + 1, len);
         }
         Some(at + len + 2)
     }
@@ -226,6 +233,12 @@ impl<'a> Run<'a> {
     #[inline]
     fn peer(&mut self, slots: &PeerSlots, absent: &[Box<[u8]>], at: usize) -> Option<usize> {
         let rest = self.rest(at);
+        if slots.port.is_none()
+            && let Some(len) = scan::ipv4(rest)
+        {
+            self.place(slots, at, len, true);
+            return Some(at + len);
+        }
         let (start, mut len, mut total) = match rest.first() {
             Some(b'[') if slots.port.is_some() => match memchr::memchr(b']', rest) {
                 Some(end) => (1, end - 1, end + 1),
@@ -267,9 +280,15 @@ impl<'a> Run<'a> {
     /// Puts a host or address.
     #[inline]
     fn address(&mut self, slots: &PeerSlots, at: usize, len: usize) {
+        let is_ip = scan::is_ip(self.rest(at).get(..len).unwrap_or_default());
+        self.place(slots, at, len, is_ip);
+    }
+
+    #[inline]
+    fn place(&mut self, slots: &PeerSlots, at: usize, len: usize, is_ip: bool) {
         let part = self.part(at, len, true);
         self.value(slots.address, Value::Text(part));
-        if scan::is_ip(self.rest(at).get(..len).unwrap_or_default()) {
+        if is_ip {
             self.value(slots.ip, Value::Ip(part));
         } else {
             self.value(slots.domain, Value::Text(part));
@@ -279,7 +298,7 @@ impl<'a> Run<'a> {
     /// `client, proxy, proxy` as `X-Forwarded-For` has it, in quotes or not; behind a comma also with blanks only.
     fn peers(&mut self, slots: &PeerSlots, absent: &[Box<[u8]>], at: usize) -> Option<usize> {
         let rest = self.rest(at);
-        let simple = scan::host(rest);
+        let simple = scan::ipv4(rest).unwrap_or_else(|| scan::host(rest));
         if simple > 0 && !matches!(rest.get(simple), Some(b',')) {
             return self.peer(slots, absent, at);
         }
@@ -326,6 +345,13 @@ fn label(input: &[u8], more: &[u8]) -> Option<usize> {
 
 fn digits(input: &[u8]) -> Option<usize> {
     Some(input.iter().take_while(|byte| byte.is_ascii_digit()).count()).filter(|&len| len > 0)
+}
+
+/// The length of an absent text that stands right before the end.
+#[inline]
+fn absent_before(absent: &[Box<[u8]>], rest: &[u8], end: &[u8]) -> Option<usize> {
+    let fits = |text: &&Box<[u8]>| rest.strip_prefix(&***text).is_some_and(|behind| behind.starts_with(end));
+    absent.iter().find(fits).map(|text| text.len())
 }
 
 fn is_absent(absent: &[Box<[u8]>], text: &[u8]) -> bool {

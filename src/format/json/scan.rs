@@ -1,8 +1,8 @@
 //! Checks JSON text byte by byte (RFC 8259 §2 to §7). The text is known to be UTF-8.
 
-use super::keys::{Keys, fingerprint};
 use crate::event::Value;
 use crate::format::Mismatch;
+use crate::format::keys::{Keys, fingerprint};
 use crate::limits::JSON_DEPTH_MAX;
 
 /// A place in a text.
@@ -321,8 +321,8 @@ fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
         .try_fold(0, |value, &byte| Some(value << 4 | char::from(byte).to_digit(16)?))
 }
 
-/// Appends the text of a checked string, given without its quotes.
-pub(super) fn unescape(bytes: &[u8], out: &mut Vec<u8>) {
+/// Appends the text of a string, given without its quotes. What is no escape of JSON loses its backslash.
+pub(in crate::format) fn unescape(bytes: &[u8], out: &mut Vec<u8>) {
     let mut rest = bytes;
     while let Some(at) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..at]);

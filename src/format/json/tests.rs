@@ -115,9 +115,10 @@ proptest! {
         let at = at.index(text.len());
         text[at] = byte;
         let meant: Result<std::collections::BTreeMap<String, Tree>, _> = serde_json::from_slice(&text);
-        let too_large = |error: &serde_json::Error| error.to_string().contains("number out of range");
-        let taken = meant.as_ref().map_or_else(too_large, |_| true);
-        prop_assert_eq!(written(&[], &text).is_ok(), taken, "{}", String::from_utf8_lossy(&text));
+        // It refuses numbers beyond `f64` at once, which are kept here, whatever stands behind them.
+        let too_large = meant.as_ref().is_err_and(|error| error.to_string().contains("number out of range"));
+        prop_assume!(!too_large);
+        prop_assert_eq!(written(&[], &text).is_ok(), meant.is_ok(), "{}", String::from_utf8_lossy(&text));
     }
 }
 

@@ -1,0 +1,170 @@
+//! Rows of comma separated values (RFC 4180) whose columns are known.
+
+use super::members::{Derived, part};
+use super::typed::{convert, name_and_type};
+use super::{Bind, Calendar, Fields, Format, FormatKind, Gives, Mismatch, Target};
+use crate::event::{Options, Slot, Span, Texts};
+use crate::signature::{Example, Field, OptionSpec, OptionType, Signature, Type};
+
+/// The format as the list has it.
+pub(super) const KIND: FormatKind = FormatKind {
+    signature: &Signature {
+        name: "csv",
+        summary: "a row of separated values whose columns are given",
+        doc: "A column is a field path, with `:int`, `:float`, `:bool`, `:ip` or `:timestamp` behind it where it is not \
+              text; `_` is passed over. An empty value is no field. A row may have fewer values than columns.",
+        form: "csv",
+        options: &[
+            OptionSpec {
+                name: "columns",
+                ty: OptionType::Texts,
+                default: None,
+                doc: "the columns, in order",
+            },
+            OptionSpec {
+                name: "delimiter",
+                ty: OptionType::Text,
+                default: Some("\",\""),
+                doc: "the one byte between values",
+            },
+            OptionSpec {
+                name: "quote",
+                ty: OptionType::Text,
+                default: Some("\"\\\"\""),
+                doc: "the one byte around values that hold delimiters; doubled, it stands for itself",
+            },
+            OptionSpec {
+                name: "zone",
+                ty: OptionType::Text,
+                default: Some("\"UTC\""),
+                doc: "zone of times that do not name theirs",
+            },
+        ],
+        examples: &[Example {
+            title: "typed columns",
+            source: "parse .message as csv { columns = [\"source.ip:ip\", \"http.response.status_code:int\", \"message\"] }",
+            input: r#"{"message": "203.0.113.7,404,\"no, \"\"x\"\"\""}"#,
+            result: r#"{"message": "no, \"x\"", "source": {"ip": "203.0.113.7"}, "http": {"response": {"status_code": 404}}}"#,
+        }],
+    },
+    gives: |options| {
+        byte(options, "delimiter", b',')?;
+        byte(options, "quote", b'"')?;
+        let columns = options.texts("columns");
+        if columns.is_empty() {
+            return Err("a csv row needs its columns".into());
+        }
+        let fields = columns.iter().map(|column| name_and_type(column, ":")).filter(|(name, _)| *name != "_");
+        let field =
+            |(path, ty): (&str, Type)| Field { path: path.to_owned(), ty, maybe: true, doc: String::new() };
+        Ok(Gives { fields: fields.map(field).collect(), open: false })
+    },
+    bind: |bind: &mut Bind<'_>| {
+        let column = |column: &String| {
+            let (name, ty) = name_and_type(column, ":");
+            let slot = if name == "_" { None } else { Some(bind.slot(name)?) };
+            Ok((slot, ty))
+        };
+        Ok(Box::new(Csv {
+            columns: bind.options.texts("columns").iter().map(column).collect::<Result<_, String>>()?,
+            delimiter: byte(bind.options, "delimiter", b',')?,
+            quote: byte(bind.options, "quote", b'"')?,
+            calendar: bind.calendar()?,
+        }))
+    },
+};
+
+fn byte(options: &Options, name: &str, default: u8) -> Result<u8, String> {
+    match options.text(name).map(str::as_bytes) {
+        None => Ok(default),
+        Some([byte]) => Ok(*byte),
+        Some(_) => Err(format!("`{name}` is one byte")),
+    }
+}
+
+struct Csv {
+    columns: Box<[(Option<Slot>, Type)]>,
+    delimiter: u8,
+    quote: u8,
+    calendar: Calendar,
+}
+
+impl Format for Csv {
+    fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
+        let mut derived = Derived::new(texts);
+        let done = self.row(input, texts.bytes(input), &mut derived, fields);
+        derived.finish(texts);
+        done
+    }
+}
+
+impl Csv {
+    fn row(
+        &self,
+        input: Span,
+        bytes: &[u8],
+        derived: &mut Derived,
+        fields: &mut Fields,
+    ) -> Result<(), Mismatch> {
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let mut columns = self.columns.iter();
+        let mut at = 0;
+        loop {
+            let from = derived.bytes.len();
+            let (start, end, next) = self.value(bytes, at, derived)?;
+            let is_derived = derived.bytes.len() > from;
+            let (text, span) = if is_derived {
+                (&derived.bytes[from..], derived.span(from))
+            } else {
+                (&bytes[start..end], part(input, start, end - start))
+            };
+            let Some((slot, ty)) = columns.next() else {
+                return Err(Mismatch::at(at, "more values than columns"));
+            };
+            if let Some(slot) = slot.filter(|_| !text.is_empty()) {
+                let value = convert(text, span, *ty, &self.calendar)
+                    .ok_or_else(|| Mismatch::at(at, "a value is not of the type of its column"))?;
+                fields.push((Target::Slot(slot), value));
+            }
+            match next {
+                Some(next) => at = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// One value: start, end, and where the next one begins. One with doubled quotes is derived.
+    fn value(
+        &self,
+        bytes: &[u8],
+        at: usize,
+        derived: &mut Derived,
+    ) -> Result<(usize, usize, Option<usize>), Mismatch> {
+        let next = |end: usize| bytes.get(end).map(|_| end + 1);
+        if bytes.get(at) != Some(&self.quote) {
+            let len = memchr::memchr(self.delimiter, &bytes[at..]).unwrap_or(bytes.len() - at);
+            return Ok((at, at + len, next(at + len)));
+        }
+        let start = at + 1;
+        let (mut from, mut doubled) = (start, false);
+        loop {
+            let Some(len) = memchr::memchr(self.quote, bytes.get(from..).unwrap_or_default()) else {
+                return Err(Mismatch::at(at, "no closing quote"));
+            };
+            let end = from + len;
+            if bytes.get(end + 1) == Some(&self.quote) {
+                derived.bytes.extend_from_slice(&bytes[from..=end]);
+                (from, doubled) = (end + 2, true);
+                continue;
+            }
+            if doubled {
+                derived.bytes.extend_from_slice(&bytes[from..end]);
+            }
+            return match bytes.get(end + 1) {
+                None => Ok((start, end, None)),
+                Some(byte) if *byte == self.delimiter => Ok((start, end, Some(end + 2))),
+                Some(_) => Err(Mismatch::at(end + 1, "text behind a closing quote")),
+            };
+        }
+    }
+}

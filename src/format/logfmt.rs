@@ -1,0 +1,101 @@
+//! logfmt: `level=info msg="a text" flag`, as Go programs and Heroku write it. Values are text; a key alone is
+//! true.
+
+use super::members::{Derived, Members, part};
+use super::{Bind, Fields, Format, FormatKind, Gives, Mismatch, json};
+use crate::event::{Slot, Span, Texts, Value};
+use crate::signature::{Example, Signature};
+
+/// The format as the list has it.
+pub(super) const KIND: FormatKind = FormatKind {
+    signature: &Signature {
+        name: "logfmt",
+        summary: "key=value pairs between blanks, values in quotes where they hold blanks",
+        doc: "Values are text. A key without a value is true. The last of equal keys counts.",
+        form: "logfmt",
+        options: &[],
+        examples: &[Example {
+            title: "pairs become fields",
+            source: "parse .message as logfmt",
+            input: r#"{"message": "level=info msg=\"cart open\" cached"}"#,
+            result: r#"{"message": "level=info msg=\"cart open\" cached", "level": "info", "msg": "cart open", "cached": true}"#,
+        }],
+    },
+    gives: |_| Ok(Gives { fields: Vec::new(), open: true }),
+    bind: |bind: &mut Bind<'_>| Ok(Box::new(Logfmt { root: bind.root()? })),
+};
+
+struct Logfmt {
+    root: Slot,
+}
+
+impl Format for Logfmt {
+    fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
+        let mut derived = Derived::new(texts);
+        let done = pairs(self.root, input, texts.bytes(input), &mut derived, fields);
+        derived.finish(texts);
+        done
+    }
+}
+
+fn pairs(
+    root: Slot,
+    input: Span,
+    bytes: &[u8],
+    derived: &mut Derived,
+    fields: &mut Fields,
+) -> Result<(), Mismatch> {
+    let mut members = Members::new(root, fields);
+    let (mut at, mut found) = (0, false);
+    loop {
+        at += bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        if at >= bytes.len() {
+            break;
+        }
+        let key_len = key(&bytes[at..]);
+        if key_len == 0 {
+            return Err(Mismatch::at(at, "no key before `=`"));
+        }
+        let key = at..at + key_len;
+        at += key_len;
+        let mut value = Value::Bool(true);
+        if bytes.get(at) == Some(&b'=') {
+            found = true;
+            (value, at) = read(input, bytes, at + 1, derived)?;
+        }
+        let name = &bytes[key.clone()];
+        let same = |other: Span| {
+            bytes
+                .get((other.start - input.start) as usize..)
+                .is_some_and(|rest| rest.get(..other.len as usize) == Some(name))
+        };
+        members.put(fields, (part(input, key.start, key.len()), name), value, same)?;
+    }
+    if found { Ok(()) } else { Err(Mismatch::at(0, "no key=value pair")) }
+}
+
+/// Length of a key: neither blank, quote nor `=`.
+fn key(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|&&byte| byte > b' ' && byte != b'=' && byte != b'"').count()
+}
+
+/// A value in quotes or bare, and one past its end.
+fn read(input: Span, bytes: &[u8], at: usize, derived: &mut Derived) -> Result<(Value, usize), Mismatch> {
+    if bytes.get(at) != Some(&b'"') {
+        let len = bytes[at..].iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+        return Ok((Value::Text(part(input, at, len)), at + len));
+    }
+    let inner = &bytes[at + 1..];
+    let Some(len) = super::scan::quoted(inner, b'"') else {
+        return Err(Mismatch::at(at, "no closing quote"));
+    };
+    let text = &inner[..len];
+    let span = if memchr::memchr(b'\\', text).is_some() {
+        let from = derived.bytes.len();
+        json::unescape(text, &mut derived.bytes);
+        derived.span(from)
+    } else {
+        part(input, at + 1, len)
+    };
+    Ok((Value::Text(span), at + len + 2))
+}
