@@ -1,7 +1,11 @@
 //! Diagnostics: everything that is wrong with something a person wrote, with its place, reason and a suggestion.
 
+mod render;
+
 use std::ops::Range;
 use std::sync::Arc;
+
+pub use render::render;
 
 /// A text that a person wrote, with the name under which errors show it.
 #[derive(Debug, PartialEq, Eq)]
@@ -98,6 +102,21 @@ pub struct Report {
     /// What is wrong, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
+
+impl Report {
+    /// Whether anything in it keeps the text from being used.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(render(self, false).trim_end())
+    }
+}
+
+impl std::error::Error for Report {}
 
 /// The candidate nearest to a word that was meant, if any is near enough to suggest.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -5,4 +5,15 @@
 
 pub mod ast;
 pub mod builtin;
+pub mod codes;
+mod diagnostics;
+mod lex;
+mod parse;
 pub mod plan;
+mod print;
+
+pub use parse::parse;
+pub use print::print;
+
+#[cfg(test)]
+mod tests;

@@ -85,6 +85,8 @@ pub const FILES_MAX: usize = 1_000_000;
 pub const SOURCE_TEXT_BYTES_MAX: usize = 1024 * 1024;
 /// Depth of nesting of expressions and blocks in a pipeline file.
 pub const LANG_DEPTH_MAX: usize = 64;
+/// Height of one expression, chains of operators included, so that no walk over it runs out of stack.
+pub const LANG_HEIGHT_MAX: usize = 256;
 /// Errors reported for one pipeline file before the rest is only counted.
 pub const DIAGNOSTICS_MAX: usize = 64;
 /// Bytes of one grammar file.
