@@ -1,5 +1,7 @@
 //! The one integration test binary: one module per area, so that the crate is linked once.
 
+#[path = "all/captured.rs"]
+mod captured;
 #[path = "all/corpora_multiline.rs"]
 mod corpora_multiline;
 #[path = "all/cursor_log.rs"]

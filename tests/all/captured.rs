@@ -1,0 +1,77 @@
+//! Grammars against the logs of real programs: how many lines of each captured file its grammar takes.
+//!
+//! `fixtures/captured/taken.txt` holds the figures. The test fails where fewer lines are taken *and* where more
+//! are: a figure that nobody raised hides the next loss. `UPDATE_EXPECT=1` writes it anew.
+//! Lines are physical here; those that belong to the message before (a trace, a statement) are taken by none.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aludel::grammar;
+
+/// Captured file and the grammar that is for it.
+const FILES: &[(&str, &str)] = &[
+    ("nginx/access.log", "nginx.access"),
+    ("nginx/access-timed.log", "nginx.access"),
+    ("nginx/error.log", "nginx.error"),
+    ("nginx/outage-1-access.log", "nginx.access"),
+    ("nginx/outage-1-error.log", "nginx.error"),
+    ("nginx/outage-2-access.log", "nginx.access"),
+    ("nginx/outage-2-error.log", "nginx.error"),
+    ("apache/access-combined.log", "apache.access"),
+    ("apache/access-common.log", "apache.access"),
+    ("apache/error.log", "apache.error"),
+    ("postgres/postgresql.log", "postgresql.log"),
+    ("redis/redis.log", "redis.log"),
+    ("redis/replica.log", "redis.log"),
+    ("sshd/auth.log", "system.auth"),
+    ("sshd/auth-iso.log", "system.auth"),
+    ("go/klog.log", "klog"),
+    ("go/klog-fatal.log", "klog"),
+    ("jvm/logback-default.log", "java"),
+    ("jvm/logback.log", "java"),
+    ("jvm/spring.log", "java"),
+    ("jvm/log4j2-default.log", "java"),
+    ("jvm/log4j2.log", "java"),
+    ("jvm/log4j1-style.log", "java"),
+    ("jvm/jul.log", "java"),
+    ("python/basic.log", "python"),
+    ("python/iso.log", "plain"),
+    ("python/dashed.log", "python"),
+    ("python/bracketed.log", "python"),
+];
+
+fn captured() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captured")
+}
+
+/// Taken and all lines; the first three that are not taken go to standard error with `SHOW_REST` set.
+fn count(file: &str, grammar: &grammar::Grammar) -> (usize, usize) {
+    let bytes = fs::read(captured().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let text = String::from_utf8_lossy(&bytes);
+    let rest: Vec<&str> = text.lines().filter(|line| grammar::parse_fields(grammar, line).is_err()).collect();
+    if std::env::var_os("SHOW_REST").is_some() {
+        rest.iter().for_each(|line| eprintln!("{file}: {}", line.chars().take(160).collect::<String>()));
+    }
+    let all = text.lines().count();
+    (all - rest.len(), all)
+}
+
+#[test]
+fn each_grammar_takes_as_many_captured_lines_as_it_did() {
+    let mut found = String::new();
+    for (file, name) in FILES {
+        let grammar = grammar::get(name).unwrap_or_else(|| panic!("no grammar {name}"));
+        let (taken, all) = count(file, grammar);
+        writeln!(found, "{file} {name} {taken} of {all}").expect("a String takes it");
+    }
+    let path = captured().join("taken.txt");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, &found).expect("taken.txt is written");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    let differ: Vec<_> = found.lines().filter(|line| !expected.lines().any(|other| other == *line)).collect();
+    assert!(differ.is_empty(), "now: {differ:#?}; better or right: UPDATE_EXPECT=1");
+    assert_eq!(found, expected);
+}
