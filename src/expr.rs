@@ -14,7 +14,6 @@ mod operator;
 mod set;
 
 use crate::event::{Row, Slot, Value, write_value};
-use crate::limits::ROW_ARENA_BYTES_MAX;
 
 pub use build::checked_regex;
 pub use constant::{Constant, Constants};
@@ -74,7 +73,7 @@ impl Expr {
     pub fn eval(&self, row: &mut Row) -> Option<Value> {
         match self {
             Self::Constant(value) => Some(*value),
-            Self::Field(slot) => field(*slot, row),
+            Self::Field(slot) => row.read(*slot),
             Self::Missing => None,
             Self::Negate(of) => arithmetic::negate(of.eval(row)?),
             Self::Widen(of) => Some(match of.eval(row)? {
@@ -112,8 +111,7 @@ impl Expr {
                 let (Some(left), Some(right)) = (pair[0].eval(row), pair[1].eval(row)) else {
                     return false;
                 };
-                row.texts.derived_bytes() <= ROW_ARENA_BYTES_MAX
-                    && compare::relation(*operator, left, right, &mut row.texts)
+                compare::relation(*operator, left, right, &mut row.texts)
             }
             Self::InSet(of) => of.0.eval(row).is_some_and(|value| of.1.contains(value, &row.texts)),
             Self::InNetworks(of) => of.0.eval(row).is_some_and(|value| of.1.contain(value, &row.texts)),
@@ -136,22 +134,10 @@ impl Expr {
     }
 }
 
-/// A field. Past the bound of derived bytes no further object is written out as JSON.
-#[inline]
-fn field(slot: Slot, row: &mut Row) -> Option<Value> {
-    match row.get(slot) {
-        None if row.texts.derived_bytes() <= ROW_ARENA_BYTES_MAX => row.read(slot),
-        value => value,
-    }
-}
-
 fn list_of(items: &[Expr], row: &mut Row) -> Option<Value> {
     let mut out = row.texts.scratch();
     out.push(b'[');
     for item in items {
-        if out.len() > ROW_ARENA_BYTES_MAX {
-            return None;
-        }
         if let Some(value) = item.eval(row) {
             write_value(&row.texts, value, &mut out);
             out.push(b',');
@@ -165,9 +151,6 @@ fn object_of(members: &[(Box<[u8]>, Expr)], row: &mut Row) -> Option<Value> {
     let mut out = row.texts.scratch();
     out.push(b'{');
     for (fragment, member) in members {
-        if out.len() > ROW_ARENA_BYTES_MAX {
-            return None;
-        }
         if let Some(value) = member.eval(row) {
             out.extend_from_slice(fragment);
             write_value(&row.texts, value, &mut out);

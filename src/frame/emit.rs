@@ -148,6 +148,11 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
         if piece.escaped { None } else { self.slice(&piece.text()) }
     }
 
+    /// The block's bytes of a piece's text, escapes and all.
+    pub(super) fn raw(&self, piece: &Piece) -> Option<&'b [u8]> {
+        self.slice(&piece.text())
+    }
+
     /// The piece's bytes belong to no event (a blank line).
     pub(super) fn account(&mut self, piece: &Piece) {
         push_range(self.out.ranges, self.first_range, piece.range());

@@ -160,12 +160,16 @@ impl Framer {
         lane.line(whole(start, line, separator), config, env, scratch);
     }
 
-    /// A line without envelope in a stream that has them: a message of its own.
+    /// A line without envelope in a stream that has them: a message of its own, and nothing goes on across it, for
+    /// whatever wrote it interrupted the runtime.
     fn odd(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
         if self.config.format == Format::Auto
             && (self.cri(start, line, separator, env) || self.docker(start, line, separator, env))
         {
             return;
+        }
+        if !line.is_empty() {
+            self.flush(env, |_| true);
         }
         let (lane, config, scratch) = self.lane(ODD);
         lane.line(whole(start, line, separator), config, env, scratch);

@@ -79,13 +79,19 @@ impl Lane {
             }
             return;
         }
+        let is_languages = matches!(config.multiline, Multiline::Languages(_));
         let class = match env.text(&piece) {
             Some(text) => report::classify(text, config),
-            None => {
-                scratch.clear();
-                env.append_text(&piece, LOOK_BYTES * 6, scratch);
-                report::classify(scratch, config)
-            }
+            None => match env.raw(&piece) {
+                // Tells most escaped lines without resolving their escapes.
+                Some([b'0'..=b'9', ..]) if is_languages => Class::Header,
+                Some([b'{', b'\\', b'"', ..]) if is_languages => Class::Record,
+                _ => {
+                    scratch.clear();
+                    env.append_text(&piece, LOOK_BYTES * 6, scratch);
+                    report::classify(scratch, config)
+                }
+            },
         };
         self.touched = env.now;
         self.add(class, &[piece], config, env, scratch);
@@ -148,6 +154,9 @@ impl Lane {
                 Verdict::Join(state) | Verdict::Attach(state) => (state, true),
                 Verdict::Maybe(state) => (state, false),
                 Verdict::Break => {
+                    if self.replace(class, pieces, env) {
+                        return;
+                    }
                     self.settle(indent, config, env, scratch);
                     continue;
                 }
@@ -170,6 +179,24 @@ impl Lane {
             }
             return;
         }
+    }
+
+    /// Lets go a line that stands alone and holds another in its place: the way of most lines.
+    #[inline]
+    fn replace(&mut self, class: Class, pieces: &[Piece], env: &mut Env<'_, '_, '_>) -> bool {
+        let ([old], [line], [new]) = (&mut self.pieces[..], &mut self.lines[..], pieces) else {
+            return false;
+        };
+        let Some(state) = machine::first(class) else { return false };
+        if self.parts > 0 {
+            return false;
+        }
+        env.single(old, self.number, 0);
+        *old = *new;
+        *line = Line { class, pieces: 1, bytes: new.len as usize };
+        self.bytes = line.bytes + 1;
+        self.state = state;
+        true
     }
 
     #[inline]
@@ -218,7 +245,11 @@ impl Lane {
     ) -> bool {
         scratch.clear();
         if self.parts == 0 {
-            let count = self.lines.first().map_or(0, |line| line.pieces as usize);
+            let mut lines = self.lines.iter();
+            let mut count = lines.next().map_or(0, |line| line.pieces as usize);
+            if let Some(level) = lines.next().filter(|line| line.class == Class::JulLevel) {
+                count += level.pieces as usize;
+            }
             for piece in self.pieces.iter().take(count) {
                 env.append_text(piece, LOOK_BYTES, scratch);
             }

@@ -17,12 +17,16 @@ pub(super) enum State {
     Header,
     /// A log line with indented lines behind it.
     HeaderMore,
+    /// The first line of `java.util.logging`: its message is due.
+    JulHead,
     /// A log line, and behind it what may be the first function of a Go trace.
     HeaderFunc,
     /// A message that nothing continues any more.
     End,
     /// An exception's first line: frames are due, perhaps after more lines of its message.
     Head,
+    /// The same, written by a runtime: in Python, a traceback may follow.
+    Uncaught,
     /// Frames of Java, Node, .NET.
     Frames,
     /// A blank line behind frames.
@@ -95,8 +99,10 @@ use Verdict::{Attach, Break, Join, Maybe};
 pub(super) fn first(class: Class) -> Option<State> {
     Some(match class {
         Class::Blank => return None,
-        Class::Header => State::Header,
+        Class::Header | Class::JulLevel => State::Header,
+        Class::JulHead => State::JulHead,
         Class::Exception | Class::Caused => State::Head,
+        Class::Uncaught => State::Uncaught,
         Class::NodePlace => State::NodePlace,
         Class::Traceback | Class::PyFile => State::Python,
         Class::PyStack => State::PythonStack,
@@ -119,13 +125,14 @@ pub(super) fn first(class: Class) -> Option<State> {
 #[inline]
 pub(super) fn next(state: State, class: Class, indent: bool) -> Verdict {
     // Nearly every line of a log without traces.
-    if matches!(class, Class::Header | Class::Record) && state != State::RustMessage {
+    if matches!(class, Class::Header | Class::Record | Class::JulHead) && state != State::RustMessage {
         return Break;
     }
     match state {
         State::End => Break,
         State::Line => frames(class),
-        State::Header | State::HeaderMore => header(state, class, indent),
+        State::JulHead if class == Class::JulLevel => Join(State::Header),
+        State::Header | State::HeaderMore | State::JulHead => header(state, class, indent),
         State::HeaderFunc => match class {
             Class::GoFile => Attach(State::Go),
             _ => Break,
@@ -135,7 +142,9 @@ pub(super) fn next(state: State, class: Class, indent: bool) -> Verdict {
             Class::Blank => Maybe(State::Pattern),
             _ => Break,
         },
-        State::Head | State::Frames | State::FramesGap | State::NodePlace => exception(state, class),
+        State::Head | State::Uncaught | State::Frames | State::FramesGap | State::NodePlace => {
+            exception(state, class)
+        }
         State::Python
         | State::PythonEnd
         | State::PythonGap
@@ -164,6 +173,7 @@ fn header(state: State, class: Class, indent: bool) -> Verdict {
         Class::Exception | Class::Caused => Attach(State::Head),
         Class::Traceback => Attach(State::Python),
         Class::PyStack => Join(State::PythonStack),
+        Class::PyDetail => Join(state),
         Class::Goroutine => Attach(State::Go),
         Class::GoFunc => Maybe(State::HeaderFunc),
         Class::RubyPlace => Attach(State::Ruby),
@@ -179,7 +189,8 @@ fn header(state: State, class: Class, indent: bool) -> Verdict {
 fn exception(state: State, class: Class) -> Verdict {
     match (state, class) {
         (_, Class::Frame) => Join(State::Frames),
-        (State::NodePlace, Class::Exception) => Join(State::Head),
+        (State::Uncaught, Class::Traceback) => Join(State::Python),
+        (State::NodePlace, Class::Exception | Class::Uncaught) => Join(State::Head),
         (State::NodePlace, Class::NodeVersion) => Join(State::End),
         (State::NodePlace, Class::Plain | Class::Indented | Class::Blank | Class::Brace | Class::GoFunc) => {
             Maybe(State::NodePlace)
@@ -188,10 +199,11 @@ fn exception(state: State, class: Class) -> Verdict {
         (_, Class::Caused) => Join(State::Head),
         (_, Class::Causes) => Join(State::Rust),
         (_, Class::RustTrace) => Join(State::Rust),
-        (State::Head, Class::Numbered) => Join(State::Numbered),
-        (State::Head, Class::GoFunc | Class::GoFile | Class::Plain | Class::Indented | Class::Blank) => {
-            Maybe(State::Head)
-        }
+        (State::Head | State::Uncaught, Class::Numbered) => Join(State::Numbered),
+        (
+            State::Head | State::Uncaught,
+            Class::GoFunc | Class::GoFile | Class::Plain | Class::Indented | Class::Blank,
+        ) => Maybe(state),
         (State::Frames, Class::Indented | Class::GoFile | Class::Brace) => Join(State::Frames),
         (State::Frames | State::FramesGap, Class::NodeVersion) => Join(State::End),
         (State::Frames | State::FramesGap, Class::Blank) => Maybe(State::FramesGap),

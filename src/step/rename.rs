@@ -2,7 +2,6 @@
 
 use super::{Context, Flow, Step};
 use crate::event::{Row, Slot, Value};
-use crate::limits::ROW_ARENA_BYTES_MAX;
 use crate::signature::{Example, Signature};
 
 /// What `rename` says of itself.
@@ -40,10 +39,7 @@ impl Step for Rename {
     fn run(&self, row: &mut Row, cx: &mut Context<'_>) -> Flow {
         let values = &mut cx.work.values;
         values.clear();
-        // Past the bound of derived bytes fields stay where they are.
-        let mut read =
-            |from| (row.texts.derived_bytes() <= ROW_ARENA_BYTES_MAX).then(|| row.read(from)).flatten();
-        values.extend(self.fields.iter().map(|(from, _)| read(*from)));
+        values.extend(self.fields.iter().map(|(from, _)| row.read(*from)));
         for ((from, _), value) in self.fields.iter().zip(values.iter()) {
             if value.is_some() {
                 row.remove(*from);

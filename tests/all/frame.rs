@@ -89,6 +89,27 @@ fn cases() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
+/// Logs that real programs wrote, in `fixtures/`: how many messages each is, as `fixtures/frame/captured.txt` says.
+#[test]
+fn captured() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let list = fixtures.join("frame/captured.txt");
+    let expected = fs::read_to_string(&list).expect("the list");
+    let config = config(&[]);
+    let mut got = String::new();
+    for path in expected.lines().filter_map(|line| line.split(' ').next()) {
+        let log = fs::read(fixtures.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let messages = texts(&log, &config);
+        let joined = messages.iter().filter(|text| text.contains('\n')).count();
+        let _ = writeln!(got, "{path} {} messages, {joined} of several lines", messages.len());
+    }
+    if got != expected && std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(list, &got).expect("the list is written");
+    } else {
+        assert_eq!(got, expected);
+    }
+}
+
 /// Lines that mean something to the framer, and some that do not.
 const LINES: &[&str] = &[
     "",
@@ -96,6 +117,9 @@ const LINES: &[&str] = &[
     "  indented",
     "2024-05-01 12:00:00 ERROR it failed",
     "2024-05-01 12:00:00 INFO fine",
+    "Nov 23, 2026 1:11:39 PM com.x.Y main",
+    "SEVERE: no",
+    "Exception in thread Thread-1 (f):",
     "java.io.IOException: broken",
     "\tat a.b.C.d(E.java:1)",
     "Caused by: x.YException",
@@ -199,7 +223,7 @@ fn any_config() -> impl Strategy<Value = Arc<FrameConfig>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// However the bytes are cut into blocks, the messages are the same, and every byte is in one range.
     #[test]

@@ -48,9 +48,9 @@ pub(super) static UPPER: Function = Function {
 fn case(
     args: &[Value],
     texts: &mut Texts,
-    changes: impl Fn(&u8) -> bool,
-    ascii: impl Fn(&mut [u8]),
-    unicode: impl Fn(&str) -> String,
+    changes: fn(&u8) -> bool,
+    ascii: fn(&mut [u8]),
+    unicode: fn(&str) -> String,
 ) -> Option<Value> {
     let span = span(args, 0)?;
     let bytes = texts.bytes(span);

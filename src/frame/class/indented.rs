@@ -42,12 +42,16 @@ pub(super) fn classify(line: &[u8]) -> Class {
 /// What stands behind `at `: a call, not prose.
 fn is_call(rest: &[u8]) -> bool {
     let rest = [&b"new "[..], b"async "].iter().find_map(|word| rest.strip_prefix(*word)).unwrap_or(rest);
-    let name = run(rest, |byte| byte != b' ');
-    let (name, behind) = rest.split_at(name);
-    name.iter().any(|byte| matches!(byte, b'.' | b'(' | b'<' | b'/' | b':'))
-        || (!name.is_empty()
-            && behind.first() == Some(&b' ')
-            && behind.get(1).is_some_and(|byte| matches!(byte, b'(' | b'[')))
+    let mut name = 0;
+    for &byte in rest {
+        match byte {
+            // Nearly always within the first word: `at com.…`
+            b'.' | b'(' | b'<' | b'/' | b':' => return true,
+            b' ' => break,
+            _ => name += 1,
+        }
+    }
+    name > 0 && rest.get(name + 1).is_some_and(|byte| matches!(byte, b'(' | b'['))
 }
 
 /// Rails: ` NoMethodError (undefined method …):`

@@ -13,9 +13,10 @@ const STARTS: &[(&[u8], Class)] = &[
     (b"During handling of the above exception", Class::PyChain),
     (b"Caused by: ", Class::Caused),
     (b"Suppressed: ", Class::Caused),
-    (b"Exception in thread ", Class::Exception),
-    (b"Unhandled exception. ", Class::Exception),
-    (b"Uncaught ", Class::Exception),
+    (b"Exception in thread ", Class::Uncaught),
+    (b"Exception ignored in", Class::Uncaught),
+    (b"Unhandled exception. ", Class::Uncaught),
+    (b"Uncaught ", Class::Uncaught),
     (b"Unhandled exception:", Class::DartHead),
     (b"Unhandled Exception:", Class::DartHead),
     (b"Node.js v", Class::NodeVersion),
@@ -40,6 +41,15 @@ const STARTS: &[(&[u8], Class)] = &[
     (b"[signal ", Class::GoSignal),
     (b"[SQL: ", Class::PyDetail),
     (b"[parameters: ", Class::PyDetail),
+    (b"future: <", Class::PyDetail),
+    (b"handle: <", Class::PyDetail),
+    (b"SEVERE: ", Class::JulLevel),
+    (b"WARNING: ", Class::JulLevel),
+    (b"INFO: ", Class::JulLevel),
+    (b"CONFIG: ", Class::JulLevel),
+    (b"FINE: ", Class::JulLevel),
+    (b"FINER: ", Class::JulLevel),
+    (b"FINEST: ", Class::JulLevel),
     (b"(Background on this error at: ", Class::PyDetail),
     (b"--- End of ", Class::Frame),
     (b"---> ", Class::Frame),
@@ -110,7 +120,7 @@ fn place(line: &[u8]) -> Option<Class> {
 
 fn letter(line: &[u8]) -> Class {
     if is_header(line) {
-        return Class::Header;
+        return if is_jul_head(line) { Class::JulHead } else { Class::Header };
     }
     if let Some(len) = exception_name(line)
         && let Some(behind) = line.get(len..)
@@ -147,6 +157,16 @@ fn is_header(line: &[u8]) -> bool {
         || (matches!(line.first(), Some(b'I' | b'W' | b'E' | b'F' | b'D' | b'A'))
             && (line.get(1..5).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit))
                 || line.get(1..4) == Some(b", [")))
+}
+
+/// `Nov 23, 2026 1:11:39 PM com.example.shop.NightlyBatch main`: the layout that `java.util.logging` has by itself.
+fn is_jul_head(line: &[u8]) -> bool {
+    let behind = |half: &[u8]| memmem::find(line, half).and_then(|at| line.get(at + half.len()..));
+    line.get(6) == Some(&b',')
+        && behind(b" AM ").or_else(|| behind(b" PM ")).is_some_and(|name| {
+            name.contains(&b' ')
+                && name.iter().all(|&byte| byte.is_ascii_graphic() && byte != b':' || byte == b' ')
+        })
 }
 
 /// `PHP   1. {main}() /x.php:0`

@@ -47,7 +47,9 @@ impl Partial {
             // Escaped text is cut between pieces only: an escape must stay whole.
             let room = config.message_bytes.saturating_sub(self.bytes);
             let room = if piece.escaped || self.pieces.len() >= config.message_lines { 0 } else { room };
-            let room = env.text(&piece).map_or(room, |text| boundary(text, room));
+            let fit = env.text(&piece).map_or(room, |text| boundary(text, room));
+            // A character that is longer than the bound itself is cut all the same.
+            let room = if fit == 0 && self.pieces.is_empty() { room } else { fit };
             if room > 0 {
                 let (front, back) = piece.split(room as u32);
                 self.pieces.push(front);
@@ -99,8 +101,8 @@ impl Partial {
     }
 }
 
-/// The largest cut at or below `room` that is not inside a UTF-8 character, if one is near.
+/// The largest cut at or below `room` that is not inside a UTF-8 character, if one is near; `room` otherwise.
 fn boundary(text: &[u8], room: usize) -> usize {
     let is_start = |at: &usize| text.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
-    (room.saturating_sub(3)..=room).rev().find(is_start).filter(|&at| at > 0).unwrap_or(room)
+    (room.saturating_sub(3)..=room).rev().find(is_start).unwrap_or(room)
 }

@@ -33,7 +33,13 @@ const WORDS: &[&str] = &[
     "verbose",
     "information",
     "inf",
-    "dbg", // calm
+    "dbg",
+    "trce",
+    "dbug",
+    "config",
+    "fine",
+    "finer",
+    "finest", // calm
     "error",
     "errors",
     "exception",
@@ -65,7 +71,7 @@ const WORDS: &[&str] = &[
     "err",
     "wrn",
 ];
-const CALM: usize = 8;
+const CALM: usize = 14;
 
 /// Whether a log line reports a failure: it has a word of one, or no level that says that all is well.
 pub(super) fn reports_failure(line: &[u8]) -> bool {
