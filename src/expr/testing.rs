@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Constant, Constants, Expr, Files, Operator, function};
+use super::{Constant, Constants, Expr, Files, Operator, Unary, function};
 use crate::event::{LayoutBuilder, Row, Value, write_value};
 use crate::signature::Type;
 
@@ -55,6 +55,26 @@ pub(super) fn parse(source: &str) -> Result<Expr, String> {
     reader.chain().map(|(expr, _, _)| expr)
 }
 
+const OPERATORS: &[(&str, Operator)] = &[
+    ("??", Operator::Else),
+    ("==", Operator::Equal),
+    ("!=", Operator::NotEqual),
+    ("<=", Operator::LessEqual),
+    (">=", Operator::GreaterEqual),
+    ("<", Operator::Less),
+    (">", Operator::Greater),
+    ("in ", Operator::In),
+    ("matches ", Operator::Matches),
+    ("contains ", Operator::Contains),
+    ("starts_with ", Operator::StartsWith),
+    ("ends_with ", Operator::EndsWith),
+    ("+", Operator::Add),
+    ("-", Operator::Subtract),
+    ("*", Operator::Multiply),
+    ("/", Operator::Divide),
+    ("%", Operator::Remainder),
+];
+
 type Read = (Expr, Type, Option<Constant>);
 
 struct Reader<'a> {
@@ -78,11 +98,10 @@ impl Reader<'_> {
 
     fn chain(&mut self) -> Result<Read, String> {
         let mut left = self.one()?;
-        let operators = [("??", Operator::Else), ("==", Operator::Equal), ("-", Operator::Subtract)];
-        while let Some((_, operator)) = operators.into_iter().find(|(token, _)| self.eat(token)) {
+        while let Some((_, operator)) = OPERATORS.iter().find(|(token, _)| self.eat(token)) {
             let right = self.one()?;
             let ty = operator.type_of(left.1, right.1)?;
-            let built = Expr::binary(operator, (left.0, left.1), (right.0, right.1), right.2.as_ref())?;
+            let built = Expr::binary(*operator, (left.0, left.1), (right.0, right.1), right.2.as_ref())?;
             left = (built, ty, None);
         }
         Ok(left)
@@ -106,6 +125,10 @@ impl Reader<'_> {
 
     fn word(&mut self) -> Result<Read, String> {
         let name = self.take(|c| c.is_ascii_alphanumeric() || c == '_');
+        if name == "not" {
+            let (of, ty, _) = self.one()?;
+            return Ok((Expr::unary(Unary::Not, of), Unary::Not.type_of(ty)?, None));
+        }
         let constant = match name.as_str() {
             "null" => Constant::Null,
             "true" => Constant::Bool(true),

@@ -26,6 +26,24 @@ fn examples_of_functions_hold() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Every line of the case file gives what it says.
+#[test]
+fn operators_do_what_the_cases_say() {
+    let cases = include_str!("../../fixtures/expr/operators.case");
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for line in cases.lines().filter(|line| !line.starts_with(['#', '-']) || line.contains("=>")) {
+        let Some((source, expected)) = line.rsplit_once(" => ") else { continue };
+        seen += 1;
+        match evaluate(source) {
+            Ok(found) if same(&found, expected) => {}
+            Ok(found) => wrong.push(format!("{source} gives {found}, not {expected}")),
+            Err(error) => wrong.push(format!("{source}: {error}")),
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert!(seen > 60, "only {seen} cases were read");
+}
+
 /// A function without a summary, an example, or parameters that can be told apart is not finished.
 #[test]
 fn every_function_documents_itself() {
