@@ -1,12 +1,16 @@
 //! The lists: the only file that names every component, and what turns a checked plan into one that runs.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::event::{Layout, Options, Slot};
+use crate::expr::Files;
 use crate::format::{self, Bind, Format, Reference};
 use crate::grammar;
-use crate::lang::plan as lang;
+use crate::lang::{Environment, Formats, Given, Signatures, plan as lang};
+use crate::limits::SECRET_BYTES_MAX;
 use crate::observe::Stats;
+use crate::signature::OptionSpec;
 use crate::sink::{Shape, SinkKind, SinkPlan};
 use crate::source::{SourceKind, SourcePlan};
 use crate::step::{self, Block, Flow, Step};
@@ -114,6 +118,88 @@ impl Runnable {
 
 /// Sinks that can run together: they fit one word of bits.
 const SINKS_MAX: usize = 64;
+
+/// What the checker is told of all components.
+pub fn signatures() -> Signatures<'static> {
+    Signatures {
+        sources: SOURCES.iter().map(|kind| kind.signature).collect(),
+        sinks: SINKS.iter().map(|kind| kind.signature).collect(),
+        formats: &AllFormats,
+    }
+}
+
+/// Formats and grammars under one roof.
+struct AllFormats;
+
+impl Formats for AllFormats {
+    fn names(&self) -> Vec<String> {
+        let formats = format::formats().iter().map(|kind| kind.signature.name.to_owned());
+        formats.chain(grammar::all().iter().map(|grammar| grammar.name().to_owned())).collect()
+    }
+
+    fn options(&self, name: &str) -> Option<&'static [OptionSpec]> {
+        if grammar::get(name).is_some() {
+            return Some(grammar::OPTIONS);
+        }
+        format::formats().iter().find(|kind| kind.signature.name == name).map(|kind| kind.signature.options)
+    }
+
+    fn gives(&self, name: &str, options: &Options) -> Result<Given, String> {
+        if let Some(grammar) = grammar::get(name) {
+            return Ok(Given { fields: grammar.fields().to_vec(), open: false });
+        }
+        let kind = format::formats().iter().find(|kind| kind.signature.name == name);
+        let gives = (kind.ok_or_else(|| format!("unknown format `{name}`"))?.gives)(options)?;
+        Ok(Given { fields: gives.fields, open: gives.open })
+    }
+}
+
+/// The machine, for compiling a pipeline file in `folder`.
+pub struct Machine {
+    /// The folder that relative paths start from.
+    pub folder: PathBuf,
+}
+
+impl Files for Machine {
+    fn read(&self, path: &str, bytes_max: usize) -> Result<Vec<u8>, String> {
+        let path = self.folder.join(path);
+        let wrong = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+        let size = std::fs::metadata(&path).map_err(wrong)?.len();
+        if size > bytes_max as u64 {
+            return Err(format!("{} has {size} bytes, at most {bytes_max} are read", path.display()));
+        }
+        std::fs::read(&path).map_err(wrong)
+    }
+}
+
+impl Environment for Machine {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn secret(&self, reference: &str) -> Result<String, String> {
+        let Some(path) = reference.strip_prefix("file:") else {
+            return Err("a secret is named by `file:` and a path".to_owned());
+        };
+        let bytes = self.read(path, SECRET_BYTES_MAX)?;
+        let text = String::from_utf8(bytes).map_err(|_| format!("{path} is not UTF-8"))?;
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
+
+/// Kinds of sources and sinks whose arguments are paths.
+const OF_PATHS: &[&str] = &["files", "file", "parquet"];
+
+/// Lets relative paths of sources and sinks start from the folder of their pipeline file, so that a file means the
+/// same from wherever it is run.
+pub fn root_paths(plan: &mut lang::Plan, folder: &Path) {
+    let of_paths = plan.sources.iter_mut().chain(&mut plan.sinks).filter(|of| OF_PATHS.contains(&of.kind));
+    for argument in of_paths.flat_map(|of| &mut of.options.arguments) {
+        if !argument.contains("://") {
+            *argument = folder.join(&*argument).to_string_lossy().into_owned();
+        }
+    }
+}
 
 /// Makes components of a checked plan. The error names the source, sink or format and what is wrong with it.
 pub fn build(plan: lang::Plan) -> Result<Runnable, String> {

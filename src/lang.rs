@@ -5,6 +5,7 @@
 
 pub mod ast;
 pub mod builtin;
+mod check;
 pub mod codes;
 mod diagnostics;
 mod lex;
@@ -12,7 +13,9 @@ mod parse;
 pub mod plan;
 mod print;
 
+pub use check::{Condition, Environment, Formats, Given, Signatures, check, condition};
 pub use parse::parse;
+pub use plan::Plan;
 pub use print::print;
 
 #[cfg(test)]

@@ -25,6 +25,7 @@
 //! | [`cli`] | one file per subcommand | all |
 
 pub mod catalog;
+pub mod cli;
 pub mod diag;
 pub mod event;
 pub mod expr;

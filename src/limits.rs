@@ -91,6 +91,8 @@ pub const LANG_HEIGHT_MAX: usize = 256;
 pub const DIAGNOSTICS_MAX: usize = 64;
 /// Bytes of one grammar file.
 pub const GRAMMAR_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of one secret's file.
+pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one lookup table file.
 pub const TABLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Compiled size of one regular expression, in bytes.

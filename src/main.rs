@@ -1,6 +1,10 @@
 //! The `aludel` binary: everything is in the library.
 
+use std::process::ExitCode;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {}
+fn main() -> ExitCode {
+    aludel::cli::main()
+}

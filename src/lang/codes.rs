@@ -36,6 +36,37 @@ codes! {
     PIPE = "E027", "a step without its `|`";
     CLOSING = "E028", "a bracket that is not closed";
     UNKNOWN_CLAUSE = "E029", "a test clause that is not one of the known";
+    // Names.
+    NAME_TWICE = "E101", "two things of the same kind with one name";
+    UNKNOWN_KIND = "E102", "a kind of source or sink that there is not";
+    UNKNOWN_SOURCE = "E103", "a source that the file does not name";
+    UNKNOWN_SINK = "E104", "a sink that the file does not name";
+    UNKNOWN_FRAGMENT = "E105", "a fragment that the file does not name";
+    UNKNOWN_FORMAT = "E106", "a format or grammar that there is not";
+    UNKNOWN_FUNCTION = "E107", "a function that there is not";
+    UNKNOWN_OPTION = "E108", "an option that the component does not have";
+    UNKNOWN_WORD = "E109", "a word that is no constant";
+    SAME_TAG = "E110", "two pipelines whose names give event ids the same tag";
+    // Shape.
+    NO_SOURCE = "E120", "a pipeline that reads nothing";
+    NO_SINK = "E121", "a pipeline that sends to no sink";
+    FRAGMENT_CYCLE = "E122", "a fragment that uses itself";
+    UNREACHABLE = "E123", "steps that no event reaches (warning)";
+    UNUSED = "E124", "a source or sink that no pipeline uses (warning)";
+    TOO_MANY_FIELDS = "E125", "a pipeline that names too many fields";
+    // Values.
+    NOT_CONSTANT = "E140", "a value that must be known before any event is seen";
+    WRONG_OPTION = "E141", "an option with a value that it does not take";
+    MISSING_OPTION = "E142", "an option that must be given";
+    NO_VARIABLE = "E143", "an environment variable that is not set and has no default";
+    NO_SECRET = "E144", "a secret that cannot be read";
+    // Types.
+    UNKNOWN_FIELD = "E201", "a field that cannot be there";
+    WRONG_TYPE = "E202", "a value of a type that makes no sense here";
+    MAYBE_MISSING = "E203", "a value that may be missing where one is needed";
+    WRONG_CALL = "E204", "a call with arguments that the function does not take";
+    WRONG_CONSTANT = "E205", "a pattern, network, zone or table that is wrong";
+    DIVISION = "E206", "a division by zero";
 }
 
 #[cfg(test)]

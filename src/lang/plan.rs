@@ -158,7 +158,7 @@ impl Plan {
         for pipeline in &mut other.pipelines {
             pipeline.sources.iter_mut().for_each(|source| *source += sources);
             pipeline.sinks.iter_mut().for_each(|sink| *sink += sinks);
-            shift(&mut pipeline.steps, sinks);
+            each_sink(&mut pipeline.steps, &mut |sink| *sink += sinks);
         }
         self.sources.append(&mut other.sources);
         self.sinks.append(&mut other.sinks);
@@ -167,18 +167,18 @@ impl Plan {
     }
 }
 
-/// Adds to the number of every sink below these steps.
-fn shift(steps: &mut [Step], by: usize) {
+/// Visits the number of every sink below these steps.
+pub(super) fn each_sink(steps: &mut [Step], visit: &mut dyn FnMut(&mut usize)) {
     for step in steps {
         match step {
-            Step::To(sinks) => sinks.iter_mut().for_each(|sink| *sink += by),
+            Step::To(sinks) => sinks.iter_mut().for_each(&mut *visit),
             Step::When { then, otherwise, .. } => {
-                shift(then, by);
-                shift(otherwise, by);
+                each_sink(then, visit);
+                each_sink(otherwise, visit);
             }
             Step::Match { arms, otherwise, .. } => {
-                arms.iter_mut().for_each(|(_, steps)| shift(steps, by));
-                shift(otherwise, by);
+                arms.iter_mut().for_each(|(_, steps)| each_sink(steps, visit));
+                each_sink(otherwise, visit);
             }
             _ => {}
         }

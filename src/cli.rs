@@ -1,0 +1,92 @@
+//! The command line: one file per subcommand.
+//!
+//! Exit codes: 0 all is well; 1 what was asked for did not succeed (a test failed, a file is not formatted, the run
+//! could not go on); 2 wrong usage, or a pipeline file that does not compile.
+
+mod check;
+mod fmt;
+mod list;
+mod load;
+mod replay;
+mod run;
+mod summary;
+mod test;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A lossless, typed log and event pipeline.
+#[derive(Debug, Parser)]
+#[command(name = "aludel", version, about, max_term_width = 100, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run pipelines: read, parse, ship, until stopped
+    Run(run::Run),
+    /// Check pipeline files and report every error
+    Check(check::Check),
+    /// Format pipeline files
+    Fmt(fmt::Fmt),
+    /// List functions, steps, sources, sinks, formats, grammars or error codes
+    List(list::List),
+    /// Run the tests in pipeline files
+    Test(test::Test),
+    /// Run recorded bytes through a pipeline, in virtual time
+    Replay(replay::Replay),
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Run(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Fmt(command) => command.run(),
+        Command::List(command) => command.run(),
+        Command::Test(command) => command.run(),
+        Command::Replay(command) => command.run(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The reader of our output went away (`aludel list functions | head`): nothing is wrong.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Usage was wrong, or a pipeline file does not compile.
+const WRONG_USAGE: u8 = 2;
+
+/// Writes a line for people to standard error.
+fn complain(line: &str) {
+    // There is nobody left to tell when this fails.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Writes text to standard output.
+fn print(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Whether to colour what goes to standard error.
+fn colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}

@@ -1,0 +1,42 @@
+//! `aludel check`: every error of pipeline files, and nothing else.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{WRONG_USAGE, load};
+use crate::catalog;
+
+/// Check pipeline files and report every error
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Pipeline files, or folders with `*.aludel` files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl Check {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let mut code = ExitCode::SUCCESS;
+        for text in load::texts(&self.files)? {
+            let checked = load::check(&text);
+            load::show(&checked.report);
+            match checked.plan.map(catalog::build) {
+                Some(Ok(plan)) => super::print(&format!(
+                    "{}: {} pipelines, {} sources, {} sinks\n",
+                    text.path.display(),
+                    plan.pipelines.len(),
+                    plan.sources.len(),
+                    plan.sinks.len()
+                ))?,
+                Some(Err(error)) => {
+                    super::complain(&format!("error: {}: {error}", text.path.display()));
+                    code = ExitCode::from(WRONG_USAGE);
+                }
+                None => code = ExitCode::from(WRONG_USAGE),
+            }
+        }
+        Ok(code)
+    }
+}

@@ -1,0 +1,124 @@
+//! From paths to a plan that runs: reads pipeline files, checks them, and shows everything that is wrong.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::{colour, complain};
+use crate::catalog::{self, Runnable};
+use crate::diag::{Report, SourceText, render};
+use crate::lang::{self, Plan, ast};
+use crate::limits::SOURCE_TEXT_BYTES_MAX;
+
+/// A pipeline file that was read.
+pub(super) struct Text {
+    /// Its path as given.
+    pub(super) path: PathBuf,
+    /// Its text, with the name for errors.
+    pub(super) source: Arc<SourceText>,
+}
+
+/// The pipeline files that paths name: files as they are, folders by their `*.aludel` files, sorted.
+pub(super) fn texts(paths: &[PathBuf]) -> anyhow::Result<Vec<Text>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let mut inside: Vec<_> = std::fs::read_dir(path)
+                .with_context(|| format!("cannot list {}", path.display()))?
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|path| path.extension().is_some_and(|extension| extension == "aludel"))
+                .collect();
+            if inside.is_empty() {
+                bail!("{} holds no *.aludel file", path.display());
+            }
+            inside.sort();
+            files.extend(inside);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    files.into_iter().map(read).collect()
+}
+
+fn read(path: PathBuf) -> anyhow::Result<Text> {
+    let shown = path.display();
+    let size = std::fs::metadata(&path).with_context(|| format!("cannot read {shown}"))?.len();
+    if size > SOURCE_TEXT_BYTES_MAX as u64 {
+        bail!("{shown} has {size} bytes; a pipeline file may have {SOURCE_TEXT_BYTES_MAX}");
+    }
+    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {shown}"))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        anyhow::anyhow!("{shown} is not UTF-8 (at byte {})", error.utf8_error().valid_up_to())
+    })?;
+    let source = Arc::new(SourceText { name: path.to_string_lossy().into_owned(), text });
+    Ok(Text { path, source })
+}
+
+/// A checked file: its tree, its plan where it has no errors, and what is to say of it.
+pub(super) struct Checked {
+    /// The tree.
+    pub(super) file: ast::File,
+    /// The plan.
+    pub(super) plan: Option<Plan>,
+    /// Errors and warnings.
+    pub(super) report: Report,
+}
+
+/// Checks one file.
+pub(super) fn check(text: &Text) -> Checked {
+    let (file, diagnostics) = lang::parse(&text.source.text);
+    let mut plan = None;
+    let mut report = Report { source: text.source.clone(), diagnostics };
+    if !report.has_errors() {
+        let folder = text.path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let machine = catalog::Machine { folder };
+        let (mut checked, more) = lang::check(&file, &catalog::signatures(), &machine);
+        if let Some(plan) = &mut checked {
+            catalog::root_paths(plan, &machine.folder);
+        }
+        plan = checked;
+        report.diagnostics.extend(more);
+    }
+    Checked { file, plan, report }
+}
+
+/// Shows what is wrong with a file.
+pub(super) fn show(report: &Report) {
+    if !report.diagnostics.is_empty() {
+        complain(render(report, colour()).trim_end());
+    }
+}
+
+/// Reads and checks all files and makes one plan of them. `None` when any has errors, which have been shown.
+pub(super) fn load(paths: &[PathBuf]) -> anyhow::Result<Option<Runnable>> {
+    let mut all = Plan::default();
+    let mut whole = true;
+    for text in texts(paths)? {
+        let checked = check(&text);
+        show(&checked.report);
+        match checked.plan {
+            Some(plan) => all.append(plan).map_err(anyhow::Error::msg)?,
+            None => whole = false,
+        }
+    }
+    if !whole {
+        return Ok(None);
+    }
+    if all.pipelines.is_empty() {
+        bail!("there is no pipeline to run");
+    }
+    Ok(Some(catalog::build(all).map_err(anyhow::Error::msg)?))
+}
+
+/// The number of a name in a list; where none is given, of the only one.
+pub(super) fn choose(what: &str, names: &[&str], name: Option<&str>) -> anyhow::Result<usize> {
+    match name {
+        Some(name) => names
+            .iter()
+            .position(|known| *known == name)
+            .with_context(|| format!("there is no {what} `{name}`; there are: {}", names.join(", "))),
+        None if names.len() == 1 => Ok(0),
+        None => bail!("there are several {what}s, say which: {}", names.join(", ")),
+    }
+}

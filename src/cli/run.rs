@@ -1,0 +1,214 @@
+//! `aludel run`: runs pipelines until stopped.
+//!
+//! SIGTERM and Ctrl-C stop reading and let what was read go through; a second one quits at once (nothing is lost:
+//! what was not settled is read again). SIGHUP reads the files again; if they do not compile, the old ones run on.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{WRONG_USAGE, complain, load, summary};
+use crate::catalog::Runnable;
+use crate::observe::{Admin, Health};
+use crate::run::{Engine, Ledger, Settings};
+use crate::seam::{RealClock, RealFs};
+use crate::sink::http::HttpNetwork;
+use crate::spool::DataDir;
+
+/// How often the summary on a terminal is drawn again.
+const REDRAW: Duration = Duration::from_millis(500);
+/// How often the process looks whether it has finished.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Run pipelines: read, parse, ship, until stopped
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Pipeline files, or folders with `*.aludel` files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// End when everything that is there has been read and settled
+    #[arg(long)]
+    once: bool,
+    /// Folder for cursors, file identities and dead letters
+    #[arg(long, value_name = "DIR", default_value = ".aludel", env = "ALUDEL_DATA_DIR")]
+    data_dir: PathBuf,
+    /// Address of /metrics, /livez and /readyz, or `off`
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9600", env = "ALUDEL_ADMIN")]
+    admin: String,
+    /// Worker threads; as many as there are processors if not given
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// Print no summary, only warnings and the ledger
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Why the main loop went on.
+enum Wake {
+    Tick,
+    Stop,
+    Reload,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self, wait: Duration) -> Wake {
+        tokio::select! {
+            _ = self.terminate.recv() => Wake::Stop,
+            _ = self.interrupt.recv() => Wake::Stop,
+            _ = self.hangup.recv() => Wake::Reload,
+            () = tokio::time::sleep(wait) => Wake::Tick,
+        }
+    }
+}
+
+impl Run {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let Some(plan) = load::load(&self.files)? else { return Ok(ExitCode::from(WRONG_USAGE)) };
+        let folder = DataDir::lock(&self.data_dir)?;
+        let settings = Settings {
+            data_dir: folder.path().to_path_buf(),
+            workers: self
+                .workers
+                .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            once: self.once,
+            fs: Arc::new(RealFs),
+            clock: Arc::new(RealClock::start()),
+            network: Arc::new(HttpNetwork::start()?),
+        };
+        let health = Arc::new(Health::default());
+        let admin = self.admin(health.clone())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let code = runtime.block_on(self.supervise(Arc::new(plan), &settings, &health, admin.as_ref()));
+        drop(admin);
+        code
+    }
+
+    fn admin(&self, health: Arc<Health>) -> anyhow::Result<Option<Admin>> {
+        if self.admin == "off" {
+            return Ok(None);
+        }
+        let address: SocketAddr =
+            self.admin.parse().with_context(|| format!("--admin {}: not HOST:PORT or `off`", self.admin))?;
+        match Admin::start(address, health) {
+            Ok(admin) => Ok(Some(admin)),
+            // A second instance on one machine is common (a trial beside the service): it still runs.
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && self.once => {
+                complain(&format!("warning: {address} is in use, running without the admin pages"));
+                Ok(None)
+            }
+            Err(error) => Err(error).with_context(|| {
+                format!(
+                    "cannot listen on {address} for /metrics; choose another with --admin, or `--admin off`"
+                )
+            }),
+        }
+    }
+
+    async fn supervise(
+        &self,
+        mut plan: Arc<Runnable>,
+        settings: &Settings,
+        health: &Health,
+        admin: Option<&Admin>,
+    ) -> anyhow::Result<ExitCode> {
+        let mut signals = Signals::listen()?;
+        loop {
+            let engine = Engine::start(plan.clone(), settings).map_err(anyhow::Error::msg)?;
+            health.set_stats(engine.stats());
+            health.set_ready(true);
+            let mut screen = summary::Screen::new(&plan, self.quiet, admin.map(Admin::address));
+            let end = self.watch(&engine, &mut signals, &mut screen, settings).await;
+            health.set_ready(false);
+            if matches!(end, End::Quit) {
+                screen.leave();
+                complain("quit at once: what was not settled is read again by the next run");
+                std::process::exit(130);
+            }
+            let stats = engine.stats();
+            let ledger = engine.join().map_err(anyhow::Error::msg)?;
+            screen.last(&stats.snapshot(), &ledger);
+            match end {
+                End::Reload(next) => plan = Arc::new(next),
+                _ => return Ok(outcome(&ledger)),
+            }
+        }
+    }
+
+    /// Watches a running engine until it has finished.
+    async fn watch(
+        &self,
+        engine: &Engine,
+        signals: &mut Signals,
+        screen: &mut summary::Screen,
+        settings: &Settings,
+    ) -> End {
+        let mut stopping = false;
+        let mut reload = None;
+        let mut drawn = Duration::ZERO;
+        while !engine.is_finished() {
+            match signals.next(LOOK).await {
+                Wake::Stop if stopping => return End::Quit,
+                Wake::Stop => {
+                    stopping = true;
+                    reload = None;
+                    screen.say("stopping: what was read goes through; once more to quit at once");
+                    engine.stop();
+                }
+                Wake::Reload if !stopping => match load::load(&self.files) {
+                    Ok(Some(next)) => {
+                        screen.say("reloading: the new files compile, switching over");
+                        reload = Some(next);
+                        stopping = true;
+                        engine.stop();
+                    }
+                    Ok(None) => screen.say("not reloaded: the files do not compile, the old ones run on"),
+                    Err(error) => screen.say(&format!("not reloaded, the old files run on: {error:#}")),
+                },
+                Wake::Reload | Wake::Tick => {}
+            }
+            for warning in engine.warnings() {
+                screen.say(&format!("warning: {warning}"));
+            }
+            let now = settings.clock.monotonic();
+            if now >= drawn + REDRAW {
+                drawn = now;
+                screen.draw(&engine.stats().snapshot());
+            }
+        }
+        for warning in engine.warnings() {
+            screen.say(&format!("warning: {warning}"));
+        }
+        reload.map_or(End::Finished, End::Reload)
+    }
+}
+
+enum End {
+    Finished,
+    Reload(Runnable),
+    Quit,
+}
+
+/// Success unless bytes were lost or the books do not balance.
+fn outcome(ledger: &Ledger) -> ExitCode {
+    if ledger.balances() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

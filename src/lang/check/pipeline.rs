@@ -1,0 +1,100 @@
+//! One pipeline: its sources, its layout, its steps, its sinks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::collect::Collector;
+use super::expr::Shared;
+use super::scope::Scope;
+use super::steps::Walk;
+use super::{Checker, codes};
+use crate::event::Slot;
+use crate::expr::{Constants, unify};
+use crate::lang::ast;
+use crate::lang::plan::{Pipeline, Plan};
+use crate::position::PipelineTag;
+use crate::signature::Type;
+
+impl<'a> Checker<'a> {
+    /// A pipeline of the file.
+    pub(super) fn pipeline(&mut self, item: &'a ast::Pipeline, plan: &Plan) -> Pipeline {
+        let mut sources = Vec::new();
+        for name in &item.from {
+            match plan.sources.iter().position(|source| source.name == name.node) {
+                Some(source) if sources.contains(&source) => {
+                    let message = format!("`{}` is read twice", name.node);
+                    self.error(codes::NAME_TWICE, &name.place, message);
+                }
+                Some(source) => sources.push(source),
+                None => {
+                    let names: Vec<_> = plan.sources.iter().map(|source| source.name.as_str()).collect();
+                    self.unknown(codes::UNKNOWN_SOURCE, "source", name, names);
+                }
+            }
+        }
+        if item.from.is_empty() {
+            let help = "begin it with `from SOURCE`".to_owned();
+            self.error_with_help(
+                codes::NO_SOURCE,
+                &item.name.place,
+                "this pipeline reads nothing",
+                Some(help),
+            );
+        }
+        let mut collector = Collector::new(self, plan);
+        collector.steps(&item.steps);
+        let layout = collector.layout(&item.name);
+        let mut walk = Walk {
+            plan,
+            shared: Shared { layout: &layout, constants: Constants::default() },
+            reasons: Vec::new(),
+            sinks: Vec::new(),
+            types: BTreeMap::new(),
+            inside: Vec::new(),
+        };
+        let mut scope = Scope::start();
+        walk.note(&scope);
+        let steps = self.steps(&item.steps, &mut scope, &mut walk);
+        walk.note(&scope);
+        let Walk { shared, reasons, mut sinks, types, .. } = walk;
+        if sinks.is_empty() && !self.diagnostics.has_errors() {
+            let help = "end it with `| to SINK`".to_owned();
+            self.error_with_help(
+                codes::NO_SINK,
+                &item.name.place,
+                "this pipeline sends to no sink",
+                Some(help),
+            );
+        }
+        sinks.sort_unstable();
+        sinks.dedup();
+        let constants = shared.constants.finish();
+        let types =
+            (0..layout.len()).map(|slot| types.get(layout.path(slot as Slot)).copied().unwrap_or(Type::Any));
+        Pipeline {
+            name: item.name.node.clone(),
+            tag: PipelineTag::new(&item.name.node),
+            sources,
+            sinks,
+            types: types.collect(),
+            layout: Arc::new(layout),
+            constants,
+            reasons,
+            steps,
+        }
+    }
+}
+
+impl Walk<'_, '_> {
+    /// Remembers the types of fields at a point, for the types that sinks are told.
+    pub(super) fn note(&mut self, scope: &Scope) {
+        for (path, ty) in scope.types() {
+            match self.types.get_mut(path) {
+                Some(known) => *known = unify(*known, ty),
+                None => {
+                    self.types.insert(path.to_owned(), ty);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `test` blocks, as far as they can be checked without running them: names of sources and sinks.
+
+use super::{Checker, codes};
+use crate::lang::ast::{Clause, Test};
+use crate::lang::plan::Plan;
+
+impl Checker<'_> {
+    /// Checks the names in a test.
+    pub(super) fn test(&mut self, test: &Test, plan: &Plan) {
+        for clause in &test.clauses {
+            let (source, sink) = match clause {
+                Clause::InputFile { source, .. } | Clause::InputText { source, .. } => {
+                    (source.as_ref(), None)
+                }
+                Clause::Count { sink, .. } | Clause::Event { sink, .. } | Clause::All { sink, .. } => {
+                    (None, sink.as_ref())
+                }
+                Clause::Golden { sink, .. } => (None, Some(sink)),
+                Clause::Outcome { .. } => (None, None),
+            };
+            if let Some(name) = source
+                && !plan.sources.iter().any(|source| source.name == name.node)
+            {
+                let names: Vec<_> = plan.sources.iter().map(|source| source.name.as_str()).collect();
+                self.unknown(codes::UNKNOWN_SOURCE, "source", name, names);
+            }
+            if let Some(name) = sink
+                && !plan.sinks.iter().any(|sink| sink.name == name.node)
+            {
+                let names: Vec<_> = plan.sinks.iter().map(|sink| sink.name.as_str()).collect();
+                self.unknown(codes::UNKNOWN_SINK, "sink", name, names);
+            }
+        }
+    }
+}
