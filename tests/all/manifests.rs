@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use aludel::lang;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -433,4 +434,16 @@ fn compose_and_systemd_say_the_same_as_the_cluster() {
     let dockerfile = text("Dockerfile");
     assert!(dockerfile.contains("ENTRYPOINT [\"/usr/bin/aludel\"]"));
     assert!(dockerfile.contains("CMD [\"run\", \"/etc/aludel/pipelines\"]"));
+}
+
+/// The files under `docker/` and the pipeline beside them read without an error, and as `aludel fmt` writes them.
+#[test]
+fn deployed_pipelines_read_and_are_formatted() {
+    let kubernetes = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/kubernetes.aludel");
+    let kubernetes = fs::read_to_string(kubernetes).expect("pipelines/kubernetes.aludel");
+    for (name, text) in [("compose.aludel", text("compose.aludel")), ("kubernetes.aludel", kubernetes)] {
+        let (file, diagnostics) = lang::parse(&text);
+        assert!(diagnostics.is_empty(), "{name}: {diagnostics:#?}");
+        assert_eq!(lang::print(&file, &text), text, "{name} is not as `aludel fmt` writes it");
+    }
 }
