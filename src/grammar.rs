@@ -7,11 +7,13 @@
 //! The written form ([`written`]) is what the file says; [`Grammar`] has its parts put in place and its fields
 //! typed; [`Grammar::bind`] gives the plan for one pipeline's layout.
 
+mod auto;
 mod bound;
 mod file;
 mod kind;
 mod level;
 mod list;
+mod message;
 mod plan;
 mod request;
 mod resolve;
@@ -25,6 +27,8 @@ use crate::diag::Report;
 use crate::event::Options;
 use crate::format::{self, Bind, Format, FormatKind, Gives};
 use crate::signature::{Field, OptionSpec, OptionType};
+pub use auto::{AUTO, Detected, TELLABLE, detect, order};
+pub use message::{Found, Reader};
 pub use sample::{Parsed, bless, parse_fields};
 use written::{Sample, Set};
 
@@ -35,7 +39,7 @@ pub const OPTIONS: &[OptionSpec] = &[ZONE];
 pub const ZONE: OptionSpec = OptionSpec {
     name: "zone",
     ty: OptionType::Text,
-    default: Some("UTC"),
+    default: Some("\"UTC\""),
     doc: "zone of times that do not name theirs: an offset such as `+02:00`, or a name such as `Europe/Berlin`",
 };
 
@@ -122,11 +126,16 @@ pub enum Parser {
     Grammar(&'static Grammar),
     /// A format that is code.
     Format(&'static FormatKind),
+    /// Whichever of them is like the text.
+    Auto,
 }
 
 /// The grammar or format of a name.
 pub fn parser(name: &str) -> Option<Parser> {
     let format = || format::formats().iter().find(|format| format.signature.name == name).map(Parser::Format);
+    if name == AUTO {
+        return Some(Parser::Auto);
+    }
     get(name).map(Parser::Grammar).or_else(format)
 }
 
@@ -142,13 +151,14 @@ impl Parser {
         match self {
             Self::Grammar(grammar) => &grammar.name,
             Self::Format(format) => format.signature.name,
+            Self::Auto => AUTO,
         }
     }
 
     /// Options that it takes.
     pub fn options(self) -> &'static [OptionSpec] {
         match self {
-            Self::Grammar(_) => OPTIONS,
+            Self::Grammar(_) | Self::Auto => OPTIONS,
             Self::Format(format) => format.signature.options,
         }
     }
@@ -158,6 +168,7 @@ impl Parser {
         match self {
             Self::Grammar(grammar) => Ok(Gives { fields: grammar.fields.clone(), open: false }),
             Self::Format(format) => (format.gives)(options),
+            Self::Auto => auto::gives(),
         }
     }
 
@@ -166,6 +177,7 @@ impl Parser {
         match self {
             Self::Grammar(grammar) => grammar.bind(bind),
             Self::Format(format) => (format.bind)(bind),
+            Self::Auto => Ok(Box::new(auto::Auto::new(bind)?)),
         }
     }
 }

@@ -46,7 +46,7 @@ fn pairs(
     fields: &mut Fields,
 ) -> Result<(), Mismatch> {
     let mut members = Members::new(root, fields);
-    let (mut at, mut found) = (0, false);
+    let (mut at, mut valued, mut bare) = (0, 0usize, 0usize);
     loop {
         at += bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         if at >= bytes.len() {
@@ -60,8 +60,10 @@ fn pairs(
         at += key_len;
         let mut value = Value::Bool(true);
         if bytes.get(at) == Some(&b'=') {
-            found = true;
+            valued += 1;
             (value, at) = read(input, bytes, at + 1, derived)?;
+        } else {
+            bare += 1;
         }
         let name = &bytes[key.clone()];
         let same = |other: Span| {
@@ -71,7 +73,12 @@ fn pairs(
         };
         members.put(fields, (part(input, key.start, key.len()), name), value, same)?;
     }
-    if found { Ok(()) } else { Err(Mismatch::at(0, "no key=value pair")) }
+    // Prose with an `=` somewhere is not logfmt.
+    if valued > 0 && valued >= bare {
+        Ok(())
+    } else {
+        Err(Mismatch::at(0, "fewer key=value pairs than other words"))
+    }
 }
 
 /// Length of a key: neither blank, quote nor `=`.

@@ -4,7 +4,9 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aludel::grammar::{self, Grammar};
+use aludel::event::Options;
+use aludel::format::Reference;
+use aludel::grammar::{self, Found, Grammar, Reader};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("grammars")
@@ -60,4 +62,83 @@ fn every_grammar_says_what_it_is() {
         assert!(grammar.see().starts_with("https://"), "{}: no `see`", grammar.name());
         assert!(grammar.samples().count() >= 2, "{}: show at least two samples", grammar.name());
     }
+}
+
+/// Name, and samples, of everything that can be told by its looks.
+fn tellable() -> Vec<(String, Vec<String>)> {
+    let grammars = grammar::all().iter().map(|grammar| {
+        (grammar.name().to_owned(), grammar.samples().map(|(_, text)| text.to_owned()).collect())
+    });
+    let formats = aludel::format::formats().iter().map(|format| format.signature);
+    let formats = formats.filter(|signature| grammar::TELLABLE.contains(&signature.name)).map(|signature| {
+        let message = |input: &str| -> Option<String> {
+            let event: serde_json::Value = serde_json::from_str(input).ok()?;
+            Some(event.get("message")?.as_str()?.to_owned())
+        };
+        let samples = signature.examples.iter().filter_map(|example| message(example.input)).collect();
+        (signature.name.to_owned(), samples)
+    });
+    grammars.chain(formats).collect()
+}
+
+/// Whoever takes the samples of another, and not the other way round, is tried after it. `UPDATE_EXPECT=1` writes the
+/// order.
+#[test]
+fn narrow_formats_are_tried_before_wide_ones() {
+    let all = tellable();
+    let takes = |name: &str, samples: &[String]| -> usize {
+        let mut reader = Reader::new(name, &Options::default(), Reference::default()).expect("a format");
+        samples.iter().filter(|text| reader.parse(text.as_bytes(), Found::default(), &mut Vec::new())).count()
+    };
+    let mut rows: Vec<(usize, &str, Vec<(&str, usize)>)> = Vec::new();
+    for (name, _) in &all {
+        let others = all.iter().filter(|(other, _)| other != name);
+        let taken: Vec<_> = others.map(|(other, samples)| (other.as_str(), takes(name, samples))).collect();
+        let taken: Vec<_> = taken.into_iter().filter(|(_, count)| *count > 0).collect();
+        rows.push((taken.iter().map(|(_, count)| count).sum(), name, taken));
+    }
+    rows.sort();
+    let mut text = String::from(
+        "# The order in which formats are tried, and whose samples each takes besides its own.\n",
+    );
+    for (_, name, taken) in &rows {
+        let taken: Vec<_> = taken.iter().map(|(other, count)| format!("{other} {count}")).collect();
+        let line =
+            if taken.is_empty() { (*name).to_owned() } else { format!("{name:<25} {}", taken.join(", ")) };
+        writeln!(text, "{line}").expect("a string");
+    }
+    let path = folder().join("order.golden");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, &text).expect("writable");
+    }
+    assert_eq!(fs::read_to_string(&path).expect("the golden file"), text, "UPDATE_EXPECT=1 writes it");
+    let taken_by = |name: &str, other: &str| {
+        rows.iter().any(|(_, known, taken)| *known == name && taken.iter().any(|(taken, _)| *taken == other))
+    };
+    for (at, (_, first, _)) in rows.iter().enumerate() {
+        for (_, second, _) in &rows[at + 1..] {
+            let swallowed = taken_by(first, second) && !taken_by(second, first);
+            assert!(!swallowed, "{first} is tried before {second} and takes its lines");
+        }
+    }
+}
+
+/// What a grammar wrote is told as that grammar, but for those that are known to look the same.
+#[test]
+fn samples_are_told_by_their_looks() {
+    let mut wrong = String::new();
+    for (name, samples) in tellable() {
+        for sample in samples {
+            let first = sample.lines().next().unwrap_or_default();
+            let told = grammar::detect(&[first.as_bytes()]).map(|told| told.name);
+            if told != Some(name.as_str()) {
+                writeln!(wrong, "{name} is told as {told:?}: {first}").expect("a string");
+            }
+        }
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/grammar/told_otherwise.golden");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, &wrong).expect("writable");
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap_or_default(), wrong, "UPDATE_EXPECT=1 writes it");
 }

@@ -3,7 +3,7 @@
 
 use super::{Line, Syslog};
 use crate::event::Value;
-use crate::format::time::{TimeForm, iso, rfc3164};
+use crate::format::time::{TimeForm, iso, rfc3164, rfc3339};
 use crate::format::{Mismatch, scan};
 
 pub(super) fn parse(syslog: &Syslog, line: &mut Line<'_>) -> Result<(), Mismatch> {
@@ -13,7 +13,9 @@ pub(super) fn parse(syslog: &Syslog, line: &mut Line<'_>) -> Result<(), Mismatch
     // Cisco marks a clock that is not synchronised.
     let mark = usize::from(matches!(line.rest().first(), Some(b'*' | b'.')));
     let rest = line.rest().get(mark..).unwrap_or_default();
-    let read = rfc3164(rest).or_else(|| iso(rest));
+    // Behind a priority any time will do; without one, only those that syslog itself writes.
+    let other = if start > 0 { iso } else { rfc3339 };
+    let read = rfc3164(rest).or_else(|| other(rest));
     let Some((mut parts, mut len)) = read else {
         // A priority alone is enough to know it for syslog (RFC 3164 §4.3.3).
         if start == 0 {

@@ -1,0 +1,138 @@
+//! One message to one event, without a pipeline: for `aludel parse`, for detection and for tests.
+
+use std::sync::Arc;
+
+use super::auto::{AUTO, Auto};
+use super::{Parser, parser};
+use crate::event::{Layout, LayoutBuilder, Options, Row, Slot, Value, write_object};
+use crate::format::{Bind, Fields, Format, Reference, commit};
+
+/// Where a message was found, beside its text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Position of its first byte.
+    pub offset: u64,
+    /// The time of its envelope, in nanoseconds since the epoch.
+    pub time_ns: Option<i64>,
+}
+
+/// Parses messages into ECS events, as JSON.
+pub struct Reader {
+    bench: Bench,
+    slots: Slots,
+    multiline: Value,
+}
+
+/// Fields that every event has, whatever the format.
+struct Slots {
+    time: Slot,
+    error: Slot,
+    original: Slot,
+    flags: Slot,
+    offset: Slot,
+    message: Slot,
+}
+
+const PATHS: [&str; 6] =
+    ["@timestamp", "error.message", "event.original", "log.flags", "log.offset", "message"];
+
+impl Reader {
+    /// A reader for a grammar or format, or `auto`.
+    pub fn new(name: &str, options: &Options, reference: Reference) -> Result<Self, String> {
+        let mut bench = Bench::new(name, options, reference)?;
+        let slot = |path: &str| bench.layout.slot(path).ok_or_else(|| format!("no field `{path}`"));
+        let slots = Slots {
+            time: slot("@timestamp")?,
+            error: slot("error.message")?,
+            original: slot("event.original")?,
+            flags: slot("log.flags")?,
+            offset: slot("log.offset")?,
+            message: slot("message")?,
+        };
+        let multiline = Value::List(bench.multiline);
+        bench.fields.reserve(64);
+        Ok(Self { bench, slots, multiline })
+    }
+
+    /// Appends the event of a message as one line of JSON. A message that is not of the format is an event too, with
+    /// the reason as `error.message`. Returns whether it was of the format.
+    pub fn parse(&mut self, text: &[u8], found: Found, out: &mut Vec<u8>) -> bool {
+        let slots = &self.slots;
+        let Bench { row, format, fields, .. } = &mut self.bench;
+        row.clear();
+        fields.clear();
+        let input = row.texts.push(text);
+        row.set(slots.message, Value::Text(input));
+        let result = format.parse(input, &mut row.texts, fields);
+        match result {
+            Ok(()) => commit(row, fields),
+            Err(mismatch) => {
+                fields.clear();
+                let reason = row.texts.push(mismatch.reason.as_bytes());
+                row.set(slots.error, Value::Text(reason));
+            }
+        }
+        row.set(slots.original, Value::Text(input));
+        row.set(slots.offset, Value::Int(i64::try_from(found.offset).unwrap_or(i64::MAX)));
+        if memchr::memchr(b'\n', text).is_some() {
+            row.set(slots.flags, self.multiline);
+        }
+        if let (None, Some(ns)) = (row.get(slots.time), found.time_ns) {
+            row.set(slots.time, Value::Timestamp(ns));
+        }
+        write_object(row, out);
+        out.push(b'\n');
+        result.is_ok()
+    }
+}
+
+/// A format bound to a layout of its own.
+pub(super) struct Bench {
+    layout: Arc<Layout>,
+    row: Row,
+    format: Box<dyn Format>,
+    auto: Option<Auto>,
+    fields: Fields,
+    multiline: crate::event::Span,
+}
+
+impl Bench {
+    pub(super) fn new(name: &str, options: &Options, reference: Reference) -> Result<Self, String> {
+        let parser = parser(name).ok_or_else(|| unknown(name))?;
+        let mut builder = LayoutBuilder::default();
+        for field in parser.gives(options)?.fields {
+            builder.add(&field.path);
+        }
+        for path in PATHS {
+            if !builder.add(path) {
+                return Err("more fields than an event may name".into());
+            }
+        }
+        let layout = Arc::new(builder.build());
+        let mut constants = Vec::new();
+        let mut bind = Bind { layout: &layout, prefix: "", options, constants: &mut constants, reference };
+        let format = parser.bind(&mut bind)?;
+        let auto = if matches!(parser, Parser::Auto) { Some(Auto::new(&mut bind)?) } else { None };
+        let multiline = bind.constant(b"[\"multiline\"]");
+        let row = Row::new(layout.clone(), constants.into());
+        Ok(Self { layout, row, format, auto, fields: Fields::new(), multiline })
+    }
+
+    /// The name of the format that takes a line, where this is `auto`.
+    pub(super) fn name_of(&mut self, line: &[u8]) -> Option<&'static str> {
+        self.row.clear();
+        self.fields.clear();
+        let input = self.row.texts.push(line);
+        self.auto.as_ref()?.find(input, &mut self.row.texts, &mut self.fields)
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let near = crate::diag::nearest(name, super::names().chain([AUTO]));
+    match near {
+        Some(near) => format!("there is no grammar or format `{name}`; did you mean `{near}`?"),
+        None => format!(
+            "there is no grammar or format `{name}`; `aludel list grammars` and `aludel list formats` show what there is"
+        ),
+    }
+}
