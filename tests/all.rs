@@ -12,6 +12,8 @@ mod disk;
 mod elasticsearch;
 #[path = "all/files.rs"]
 mod files;
+#[path = "all/files_disk.rs"]
+mod files_disk;
 #[path = "all/files_rig.rs"]
 mod files_rig;
 #[path = "all/fixtures.rs"]

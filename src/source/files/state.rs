@@ -29,6 +29,8 @@ pub(super) struct Files {
     pub(super) config: Arc<Config>,
     pub(super) world: World,
     pub(super) resume: Arc<dyn Resume>,
+    /// Never read from: what is written there is about what is read.
+    pub(super) data_dir: PathBuf,
     pub(super) log: IdentityLog,
     pub(super) table: Table,
     pub(super) watches: Watches,
@@ -81,6 +83,7 @@ impl Files {
         let now = world.clock.monotonic();
         Ok(Self {
             open_max: config.open_max,
+            data_dir: std::path::absolute(&world.data_dir).unwrap_or_else(|_| world.data_dir.clone()),
             config,
             world,
             resume,

@@ -24,6 +24,7 @@ const HINT_LATE_NS: i64 = 3_000_000_000;
 /// What a walk found.
 struct Found<'a> {
     excludes: &'a Excludes,
+    data_dir: &'a Path,
     folders: Vec<PathBuf>,
     files: Vec<(PathBuf, bool)>,
     failed: Vec<String>,
@@ -31,14 +32,15 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn new(excludes: &'a Excludes) -> Self {
-        Self { excludes, folders: Vec::new(), files: Vec::new(), failed: Vec::new(), absent: false }
+    fn new(excludes: &'a Excludes, data_dir: &'a Path) -> Self {
+        Self { excludes, data_dir, folders: Vec::new(), files: Vec::new(), failed: Vec::new(), absent: false }
     }
 }
 
 impl Visit for Found<'_> {
     fn excludes(&self, path: &Path) -> bool {
-        self.excludes.matches(path)
+        // What is written about a line must not be a line.
+        self.excludes.matches(path) || path.starts_with(self.data_dir)
     }
 
     fn folder(&mut self, path: &Path) {
@@ -63,8 +65,8 @@ impl Files {
         let begun = self.world.clock.monotonic();
         self.sweep += 1;
         self.watches.begin_sweep();
-        let config = self.config.clone();
-        let mut found = Found::new(&config.excludes);
+        let (config, data_dir) = (self.config.clone(), self.data_dir.clone());
+        let mut found = Found::new(&config.excludes, &data_dir);
         for pattern in &config.patterns {
             pattern.walk(&*self.world.fs, None, &mut found);
         }
@@ -74,7 +76,8 @@ impl Files {
         for path in stale.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
             self.look_at(&path);
         }
-        if self.first_sweep {
+        let first = self.first_sweep;
+        if first {
             self.end_first_sweep();
         }
         if !(self.missing.is_empty() && self.replaced.is_empty()) {
@@ -84,11 +87,16 @@ impl Files {
             self.finishing = Some(true);
             self.set_goals();
         }
-        let cost = self.world.clock.monotonic().saturating_sub(begun);
+        // The first sweep is dear for what it finds, not for what it looks at.
+        let cost = if first { Duration::ZERO } else { self.cost_since(begun) };
         // Where a folder is not there yet, nothing tells of its coming.
         let quick = absent || !self.watches.complete();
         let every = if quick { self.config.sweep } else { self.config.sweep.max(SWEEP_WATCHED) };
         self.next_sweep = self.now + every.max(cost * SWEEP_REST);
+    }
+
+    fn cost_since(&self, begun: Duration) -> Duration {
+        self.world.clock.monotonic().saturating_sub(begun)
     }
 
     fn take_found(&mut self, found: Found<'_>) {
@@ -122,11 +130,11 @@ impl Files {
 
     /// A path that was told of and is not known: a file that is meant, or a folder that may hold some.
     fn look_at_unknown(&mut self, path: &Path) {
-        let config = self.config.clone();
-        let mut found = Found::new(&config.excludes);
+        let (config, data_dir) = (self.config.clone(), self.data_dir.clone());
+        let mut found = Found::new(&config.excludes, &data_dir);
         for pattern in &config.patterns {
             let (file, folder) = pattern.fits(path);
-            if !(file || folder) || path.ancestors().any(|path| config.excludes.matches(path)) {
+            if !(file || folder) || path.ancestors().any(|path| found.excludes(path)) {
                 continue;
             }
             match self.world.fs.stat(path).map(|stat| stat.kind) {
