@@ -10,6 +10,8 @@ mod cursor_log;
 mod disk;
 #[path = "all/elasticsearch.rs"]
 mod elasticsearch;
+#[path = "all/expr.rs"]
+mod expr;
 #[path = "all/files.rs"]
 mod files;
 #[path = "all/files_disk.rs"]
