@@ -12,6 +12,8 @@ struct Content {
     bytes: Vec<u8>,
     /// What a power cut leaves of it.
     durable: Vec<u8>,
+    /// A sync failed: the pages count as clean, and later syncs do nothing, until they are written again.
+    lies: bool,
 }
 
 /// Inode → content, and names as they are and as a power cut leaves them.
@@ -24,6 +26,8 @@ struct State {
     /// Operations that may still change something; then every operation fails until [`Disk::reboot`].
     operations_left: Option<u64>,
     operations: u64,
+    /// So many syncs of files fail.
+    syncs_fail: u32,
     /// Bytes that may still be written; then writes are torn and fail.
     space_left: Option<usize>,
 }
@@ -66,6 +70,11 @@ impl Disk {
         self.state().space_left = bytes;
     }
 
+    /// The next so many syncs of files fail.
+    pub(crate) fn syncs_fail(&self, times: u32) {
+        self.state().syncs_fail = times;
+    }
+
     /// The power is back. What was not synced is gone; with `lucky`, all of it is there, as after a `kill -9`.
     pub(crate) fn reboot(&self, lucky: bool) {
         let mut state = self.state();
@@ -89,7 +98,7 @@ impl Disk {
         let mut state = self.state();
         let inode = state.next;
         state.next += 1;
-        state.files.insert(inode, Content { bytes: bytes.to_vec(), durable: bytes.to_vec() });
+        state.files.insert(inode, Content { bytes: bytes.to_vec(), durable: bytes.to_vec(), lies: false });
         state.names.insert(path.as_ref().to_owned(), inode);
         state.durable_names.insert(path.as_ref().to_owned(), inode);
     }
@@ -135,8 +144,16 @@ impl File for Handle {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state();
         state.change()?;
+        let fails = state.syncs_fail > 0;
+        state.syncs_fail = state.syncs_fail.saturating_sub(1);
         let content = state.files.get_mut(&self.inode).ok_or(io::ErrorKind::NotFound)?;
-        content.durable = content.bytes.clone();
+        content.lies |= fails;
+        if fails {
+            return Err(io::Error::other("input/output error"));
+        }
+        if !content.lies {
+            content.durable = content.bytes.clone();
+        }
         Ok(())
     }
 
@@ -146,6 +163,7 @@ impl File for Handle {
         let content = state.files.get_mut(&self.inode).ok_or(io::ErrorKind::NotFound)?;
         content.bytes.truncate(size as usize);
         content.durable.truncate(size as usize);
+        content.lies = false;
         Ok(())
     }
 

@@ -437,6 +437,32 @@ fn a_full_disk_loses_nothing() {
     }
 }
 
+/// After a sync that failed, the next may succeed and mean nothing: the file is written again.
+#[test]
+fn a_failed_sync_is_not_believed() {
+    let shape = shape(FIELDS);
+    let plan = plan(partitions(), "archive");
+    for failures in 1..4 {
+        let disk = Disk::default();
+        let (mut sink, _) = plan.open(world(&disk)).expect("it opens");
+        let mut encoder = plan.encoder(&shape).expect("an encoder");
+        let (mut settled, mut now) = (Vec::new(), Duration::ZERO);
+        sink.offer(batch(&mut *encoder, &shape, 0, 0..6, &fill), now);
+        sink.close();
+        disk.syncs_fail(failures);
+        for _ in 0..10 {
+            if sink.step(now, &mut settled) == Next::Done {
+                break;
+            }
+            assert!(sink.trouble().is_some() && settled.is_empty());
+            now += Duration::from_secs(2);
+        }
+        assert_eq!(settled.len(), 1);
+        disk.reboot(false);
+        assert_eq!(ids(&rows(&disk, "archive")).len(), 6);
+    }
+}
+
 /// Ten thousand partitions, interleaved: few files are open at once, and what bodies hold is given back.
 #[test]
 fn many_partitions_keep_the_bound() {

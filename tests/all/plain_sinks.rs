@@ -191,6 +191,26 @@ fn a_full_disk_loses_nothing() {
     assert_eq!(disk.read("a.log").expect("a file"), b"twelve bytes\nthirteen bytes\n");
 }
 
+/// After a sync that failed, the next may succeed and mean nothing: the rows are written again, and once.
+#[test]
+fn a_failed_sync_is_not_believed() {
+    let disk = Disk::default();
+    let (mut sink, _) = plan(file::KIND, &["a.log"], "text").open(world(&disk)).expect("it opens");
+    let (mut now, mut settled) = (Duration::ZERO, Vec::new());
+    sink.offer(body(0, "one\n"), now);
+    sink.close();
+    disk.syncs_fail(2);
+    for _ in 0..10 {
+        if sink.step(now, &mut settled) == Next::Done {
+            break;
+        }
+        now += Duration::from_secs(2);
+    }
+    assert_eq!(settled.len(), 1);
+    disk.reboot(false);
+    assert_eq!(disk.read("a.log").expect("a file"), b"one\n");
+}
+
 struct Pipe {
     takes: usize,
     got: Arc<std::sync::Mutex<Vec<u8>>>,
