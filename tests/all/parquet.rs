@@ -70,7 +70,7 @@ fn batch(
         let id = prefix.id(message.start, message.end, 0);
         encoder.push(&mut row, EventRef { id: &id, message: &message, stream: &stream }).expect("encodes");
     }
-    let ranges = vec![(Arc::new(stream), Vec::from([10 * numbers.start..10 * numbers.end]))];
+    let ranges = vec![(Arc::new(stream), std::iter::once(10 * numbers.start..10 * numbers.end).collect())];
     let provenance = Arc::new(Provenance { batch: number, ranges });
     Body::joined(&provenance, encoder.finish(&provenance))
 }
