@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Starts or stops a real Elasticsearch for tests, on loopback.
 #
-#   tests/servers/elasticsearch.sh start DIR PORT    unpacks below DIR, returns when the server is ready
+#   tests/servers/elasticsearch.sh start DIR PORT [PASSWORD]
+#                                                    unpacks below DIR, returns when the server is ready; with a
+#                                                    password it asks for it, from the user `elastic`
 #   tests/servers/elasticsearch.sh stop DIR          lets it end by itself
 #   tests/servers/elasticsearch.sh kill DIR          does not
 #
 # The artefact is the server that Elastic publishes for integration tests on Maven Central: the ordinary server
-# without a JDK and with few modules (no ingest processors, no ILM, no REST for data streams; `_bulk` makes them).
+# without a JDK and with few modules (no ingest processors, no ILM, no REST for data streams, which
+# `_bulk` makes; no API keys, whose index needs a module that is not there).
 # It is fetched once by the machine's Maven into its own repository. Elasticsearch refuses to run as root, so root
 # runs it as the user `aludel-es`, which is made where it is missing.
 #
@@ -47,7 +50,7 @@ fetch() {
 }
 
 start() {
-    local dir=$1 port=$2 java zip home run=()
+    local dir=$1 port=$2 password=$3 java zip home secure=false run=()
     java=$(find_java) || skip "no Java 17 to 24 found"
     zip=$(fetch)
     command -v unzip >/dev/null || skip "no unzip"
@@ -62,18 +65,28 @@ start() {
         run=(setpriv --reuid="$USER_NAME" --clear-groups --inh-caps=-all)
         "${run[@]}" test -x "$home/bin/elasticsearch" || skip "$home cannot be reached by $USER_NAME"
     fi
+    export ES_JAVA_HOME=$java ES_JAVA_OPTS="-Xms512m -Xmx512m"
+    if [ -n "$password" ]; then
+        secure=true
+        if [ ! -f "$home/config/elasticsearch.keystore" ]; then
+            "${run[@]}" "$home/bin/elasticsearch-keystore" create >/dev/null
+            printf '%s' "$password" |
+                "${run[@]}" "$home/bin/elasticsearch-keystore" add --stdin bootstrap.password >/dev/null
+        fi
+    fi
     (
         cd "$home"
-        ES_JAVA_HOME=$java ES_JAVA_OPTS="-Xms512m -Xmx512m" HOME=$home \
-            exec "${run[@]}" bin/elasticsearch -p "$dir/pid" \
+        HOME=$home exec "${run[@]}" bin/elasticsearch -p "$dir/pid" \
             -E discovery.type=single-node -E network.host=127.0.0.1 \
             -E http.port="$port" -E transport.port="$((port + 1))" \
-            -E xpack.security.enabled=false -E cluster.routing.allocation.disk.threshold_enabled=false \
+            -E xpack.security.enabled="$secure" \
+            -E xpack.security.transport.ssl.enabled=false -E xpack.security.http.ssl.enabled=false \
+            -E cluster.routing.allocation.disk.threshold_enabled=false \
             -E path.data="$dir/data" -E path.logs="$dir/logs"
     ) >"$dir/output.log" 2>&1 </dev/null &
     local child=$!
     for _ in $(seq $((READY_SECONDS * 2))); do
-        if curl -sf "http://127.0.0.1:$port/_cluster/health" >/dev/null 2>&1; then
+        if curl -sf -u "elastic:$password" "http://127.0.0.1:$port/_cluster/health" >/dev/null 2>&1; then
             disown "$child"
             return
         fi
@@ -99,11 +112,11 @@ stop() {
 }
 
 case "${1:-}" in
-start) start "$(realpath -m "${2:?DIR}")" "${3:?PORT}" ;;
+start) start "$(realpath -m "${2:?DIR}")" "${3:?PORT}" "${4:-}" ;;
 stop) stop "$(realpath -m "${2:?DIR}")" TERM ;;
 kill) stop "$(realpath -m "${2:?DIR}")" KILL ;;
 *)
-    echo "usage: $0 start DIR PORT | stop DIR | kill DIR" >&2
+    echo "usage: $0 start DIR PORT [PASSWORD] | stop DIR | kill DIR" >&2
     exit 2
     ;;
 esac

@@ -2,14 +2,19 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use aludel::event::OptionValue;
 use aludel::sink::Endpoint;
 use aludel::sink::http::HttpNetwork;
+use data_encoding::BASE64;
 
 use super::rows::{bodies, plan};
-use super::wire::{ask, ship};
+use super::wire::{ask, ship, ship_until};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/elasticsearch.sh");
+
+const PASSWORD: &str = "sesame-sesame";
 
 /// A real server in a folder of its own; stopped when dropped.
 struct Server {
@@ -41,7 +46,7 @@ impl Server {
     }
 
     fn run(&self) -> Result<(), String> {
-        script(&["start", &self.folder(), &self.port.to_string()])
+        script(&["start", &self.folder(), &self.port.to_string(), PASSWORD])
     }
 
     fn kill(&self) {
@@ -58,7 +63,8 @@ impl Server {
 
     fn ask(&self, method: &'static str, path: &str, body: &str) -> serde_json::Value {
         let network = HttpNetwork::start().expect("a network");
-        let endpoint = Endpoint { url: self.url(), ..Endpoint::default() };
+        let authorization = format!("Basic {}", BASE64.encode(format!("elastic:{PASSWORD}").as_bytes()));
+        let endpoint = Endpoint { url: self.url(), authorization: Some(authorization), ca_file: None };
         let answer = ask(&network, &endpoint, method, path, "application/json", body).expect("an answer");
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!(answer.status, 200, "{method} {path}: {text}");
@@ -101,7 +107,10 @@ fn a_real_elasticsearch_has_every_row_once() {
     // A quarter of the rows meets a mapping that it cannot fit.
     template("logs-conflict", "logs-worker_1-prod", 300, "ip");
 
-    let plan = plan(&[server.url()], &[]);
+    let text = |text: &str| OptionValue::Text(text.into());
+    let as_user =
+        |password| plan(&[server.url()], &[("username", text("elastic")), ("password", text(password))]);
+    let plan = as_user(PASSWORD);
     let (total, said) = ship(&*plan, bodies(&*plan, 0, 4, 500));
     assert!(said.is_empty(), "{said:?}");
     assert_eq!((total.delivered, total.repeated, total.rejected.len()), (1500, 0, 500));
@@ -112,6 +121,16 @@ fn a_real_elasticsearch_has_every_row_once() {
     for (stream, expected) in [("logs-web-prod", 500), ("logs-db-prod", 500), ("logs-other-prod", 500)] {
         assert_eq!(server.count(stream), expected, "{stream}");
     }
+
+    // With a wrong password everything is held, and said; nothing is settled.
+    let wrong = as_user("guess");
+    let (total, said) = ship_until(&*wrong, bodies(&*wrong, 0, 4, 500), Duration::from_secs(2));
+    assert_eq!((total.delivered, total.rejected.len()), (0, 0));
+    assert!(
+        said.iter().all(|line| line.contains("refuses every request") && line.contains("401")),
+        "{said:?}"
+    );
+    assert!(!said.is_empty() && said.len() < 3, "{said:?}");
 
     // The same rows from another run are the same documents.
     let (total, _) = ship(&*plan, bodies(&*plan, 0, 4, 500));
