@@ -27,6 +27,9 @@ fn every_captured_program_says_how_it_was_run() {
     let readme = std::fs::read_to_string(fixtures().join("README.md")).expect("fixtures/README.md");
     for entry in std::fs::read_dir(fixtures().join("captured")).expect("fixtures/captured") {
         let folder = entry.expect("an entry").path();
+        if !folder.is_dir() {
+            continue;
+        }
         let program = folder.file_name().expect("a name").to_string_lossy().into_owned();
         assert!(folder.join("src").is_dir(), "{program} has no src/");
         assert!(readme.contains(&format!("| `{program}/")), "{program} is not in fixtures/README.md");

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use aludel::lang;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -436,14 +436,20 @@ fn compose_and_systemd_say_the_same_as_the_cluster() {
     assert!(dockerfile.contains("CMD [\"run\", \"/etc/aludel/pipelines\"]"));
 }
 
-/// The files under `docker/` and the pipeline beside them read without an error, and as `aludel fmt` writes them.
+/// What the compose file mounts and what the ConfigMap holds is accepted by the program, and stands as it formats.
 #[test]
-fn deployed_pipelines_read_and_are_formatted() {
-    let kubernetes = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/kubernetes.aludel");
-    let kubernetes = fs::read_to_string(kubernetes).expect("pipelines/kubernetes.aludel");
-    for (name, text) in [("compose.aludel", text("compose.aludel")), ("kubernetes.aludel", kubernetes)] {
-        let (file, diagnostics) = lang::parse(&text);
-        assert!(diagnostics.is_empty(), "{name}: {diagnostics:#?}");
-        assert_eq!(lang::print(&file, &text), text, "{name} is not as `aludel fmt` writes it");
+fn deployed_pipelines_are_accepted_and_formatted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut pipelines = config_map().data;
+    pipelines.insert("compose.aludel".to_owned(), text("compose.aludel"));
+    for (name, text) in pipelines {
+        let file = folder.path().join(&name);
+        fs::write(&file, text).expect("a file");
+        for command in [&["check"][..], &["fmt", "--check"]] {
+            let output = Command::new(env!("CARGO_BIN_EXE_aludel")).args(command).arg(&file).output();
+            let output = output.expect("the program starts");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "aludel {} {name}: {said}", command.join(" "));
+        }
     }
 }
