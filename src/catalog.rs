@@ -16,7 +16,7 @@ use crate::source::{SourceKind, SourcePlan};
 use crate::step::{self, Block, Flow, Step};
 
 /// All kinds of sources.
-pub static SOURCES: &[SourceKind] = &[crate::source::files::KIND];
+pub static SOURCES: &[SourceKind] = &[crate::source::files::KIND, crate::source::stdin::KIND];
 
 /// All kinds of sinks.
 pub static SINKS: &[SinkKind] = &[

@@ -36,3 +36,5 @@ mod parquet;
 mod plain_sinks;
 #[path = "all/sim_files.rs"]
 mod sim_files;
+#[path = "all/stdin.rs"]
+mod stdin;

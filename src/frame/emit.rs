@@ -117,12 +117,17 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
             out.extend_from_slice(bytes);
             return true;
         }
+        // What stands in the block is never asked for again: a source need not have it any more.
+        let here = range.start.max(self.position)..range.end;
+        let here = if here.start < here.end { self.slice(&here) } else { None };
+        let earlier = range.start..range.end - here.map_or(0, |bytes| bytes.len() as u64);
         let before = out.len();
-        let wanted = (range.end - range.start) as usize;
-        if (self.fetch)(range.clone(), out).is_err() || out.len() != before + wanted {
+        let wanted = (earlier.end - earlier.start) as usize;
+        if (self.fetch)(earlier, out).is_err() || out.len() != before + wanted {
             out.truncate(before);
             return false;
         }
+        out.extend_from_slice(here.unwrap_or_default());
         true
     }
 
