@@ -7,6 +7,7 @@ mod check;
 mod fmt;
 mod list;
 mod load;
+mod parse;
 mod replay;
 mod run;
 mod summary;
@@ -33,6 +34,8 @@ enum Command {
     Check(check::Check),
     /// Format pipeline files
     Fmt(fmt::Fmt),
+    /// Parse log lines into events, as NDJSON
+    Parse(parse::Parse),
     /// List functions, steps, sources, sinks, formats, grammars or error codes
     List(list::List),
     /// Run the tests in pipeline files
@@ -47,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Fmt(command) => command.run(),
+        Command::Parse(command) => command.run(),
         Command::List(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Replay(command) => command.run(),

@@ -21,7 +21,7 @@ mod run;
 mod sample;
 pub mod written;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use crate::diag::Report;
 use crate::event::Options;
@@ -114,9 +114,23 @@ pub fn all() -> &'static [Grammar] {
     &ALL
 }
 
+/// Grammars of the user's own.
+static INSTALLED: OnceLock<Vec<Grammar>> = OnceLock::new();
+
+/// Adds grammars of the user's own, once and for the life of the process.
+pub fn install(grammars: Vec<Grammar>) -> Result<(), String> {
+    for (at, grammar) in grammars.iter().enumerate() {
+        let twice = grammars[..at].iter().any(|other| other.name == grammar.name);
+        if twice || parser(&grammar.name).is_some() {
+            return Err(format!("there is a grammar or format `{}` already", grammar.name));
+        }
+    }
+    INSTALLED.set(grammars).map_err(|_| "grammars were added before".to_owned())
+}
+
 /// The grammar of a name.
 pub fn get(name: &str) -> Option<&'static Grammar> {
-    all().iter().find(|grammar| grammar.name == name)
+    all().iter().chain(INSTALLED.get().into_iter().flatten()).find(|grammar| grammar.name == name)
 }
 
 /// Anything that `parse … as NAME` can name.

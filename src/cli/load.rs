@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use super::{colour, complain};
 use crate::catalog::{self, Runnable};
 use crate::diag::{Report, SourceText, render};
+use crate::grammar;
 use crate::lang::{self, Plan, ast};
 use crate::limits::SOURCE_TEXT_BYTES_MAX;
 
@@ -121,4 +122,29 @@ pub(super) fn choose(what: &str, names: &[&str], name: Option<&str>) -> anyhow::
         None if names.len() == 1 => Ok(0),
         None => bail!("there are several {what}s, say which: {}", names.join(", ")),
     }
+}
+
+/// Reads the grammars of a folder, beside those that come with aludel. False where one has errors, which are shown.
+pub(super) fn grammars(folder: &Path) -> anyhow::Result<bool> {
+    let listed = std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let mut paths: Vec<_> = listed
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "grammar"))
+        .collect();
+    paths.sort();
+    let (mut loaded, mut good) = (Vec::new(), true);
+    for path in paths {
+        let text = read(path)?;
+        match grammar::Grammar::load(&text.source.name, &text.source.text) {
+            Ok(grammar) => loaded.push(grammar),
+            Err(report) => {
+                complain(render(&report, colour()).trim_end());
+                good = false;
+            }
+        }
+    }
+    if good {
+        grammar::install(loaded).map_err(anyhow::Error::msg)?;
+    }
+    Ok(good)
 }
