@@ -170,6 +170,4 @@ fn close(out: &mut Vec<u8>, bracket: u8) {
 }
 
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;

@@ -9,15 +9,14 @@ use crate::signature::{Example, Signature};
 pub(super) static SIGNATURE: Signature = Signature {
     name: "set",
     summary: "gives fields values",
-    doc: "All expressions see the event as it was before the step. `missing` removes the field. A value that could \
-          not be had (an overflow, a bound) leaves its field as it was; the checker asks for `??` where an expression \
-          may fail otherwise.",
+    doc: "All expressions see the event as it was before the step. `missing` removes the field. A value that may not \
+          be there needs a `??`; with `?? missing` the field is left as it was, as it is after an overflow.",
     form: "set .FIELD = EXPR, …",
     options: &[],
     examples: &[
         Example {
             title: "a sum",
-            source: "set .total = .a + .b",
+            source: "set .total = .a + .b ?? 0",
             input: r#"{"a":1,"b":2}"#,
             result: r#"{"a":1,"b":2,"total":3}"#,
         },
@@ -29,7 +28,7 @@ pub(super) static SIGNATURE: Signature = Signature {
         },
         Example {
             title: "two fields change places",
-            source: "set .a = .b, .b = .a",
+            source: "set .a = .b ?? missing, .b = .a ?? missing",
             input: r#"{"a":1,"b":2}"#,
             result: r#"{"a":2,"b":1}"#,
         },

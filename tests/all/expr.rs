@@ -1,36 +1,117 @@
-//! The examples of functions and steps are text of the language: they parse, and stay the same when printed.
+//! Every example of every function and step is compiled by the language and run; so are the cases of operators.
 
+use std::path::Path;
+
+use aludel::catalog::{self, Machine, Pipeline};
+use aludel::event::{Row, Value, write_object};
 use aludel::expr::functions;
-use aludel::lang::{parse, print};
-use aludel::step::SIGNATURES;
+use aludel::lang::{check, parse, print};
+use aludel::step::{Context, Emit, Flow, SIGNATURES, Work};
 
-/// Parses a pipeline with these steps; prints it; parses that. Returns what is wrong.
-fn fault(steps: &str) -> Option<String> {
-    let text = format!("pipeline p {{\n  from s\n  | {steps}\n}}\n");
+/// A pipeline whose first step makes every field known, with these steps behind it.
+fn compile(steps: &str) -> Result<Pipeline, String> {
+    let text = format!(
+        "source in = files \"none\"\nsink out = blackhole\n\npipeline p {{\n  from in\n  | parse .message as json else pass\n  \
+         | {steps}\n  | to out\n}}\n"
+    );
     let (file, errors) = parse(&text);
-    if let Some(error) = errors.first() {
-        return Some(format!("{steps}: {}", error.message));
+    let says = |what: &str, errors: &[aludel::diag::Diagnostic]| {
+        let all: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
+        format!("{steps}: {what}: {}", all.join("; "))
+    };
+    if !errors.is_empty() {
+        return Err(says("does not parse", &errors));
     }
     let printed = print(&file, &text);
-    let (again, errors) = parse(&printed);
-    let twice = print(&again, &printed);
-    (!errors.is_empty() || twice != printed).then(|| format!("{steps}: printed as\n{printed}"))
+    if print(&parse(&printed).0, &printed) != printed {
+        return Err(format!("{steps}: printed in two ways:\n{printed}"));
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/expr");
+    let (plan, errors) = check(&file, &catalog::signatures(), &Machine { folder });
+    let plan = plan.ok_or_else(|| says("does not compile", &errors))?;
+    catalog::build(plan)?.pipelines.pop().ok_or_else(|| "no pipeline".to_owned())
 }
 
-#[test]
-fn examples_are_text_of_the_language() {
-    let functions = functions().iter().flat_map(|function| function.signature.examples);
-    let of_functions = functions.map(|example| format!("set .x = {}", example.source));
-    let of_steps = SIGNATURES.iter().flat_map(|signature| signature.examples);
-    let of_steps = of_steps.map(|example| example.source.to_owned());
-    let wrong: Vec<_> = of_functions.chain(of_steps).filter_map(|steps| fault(&steps)).collect();
+/// Keeps the last event that reached a sink.
+struct Last(String);
+
+impl Emit for Last {
+    fn emit(&mut self, _: usize, row: &mut Row) {
+        self.0 = json(row);
+    }
+}
+
+fn json(row: &Row) -> String {
+    let mut out = Vec::new();
+    write_object(row, &mut out);
+    String::from_utf8(out).expect("json is text")
+}
+
+/// What becomes of an event behind the first step: its JSON, or the reason for which it ends.
+fn run(steps: &str, event: &str) -> Result<String, String> {
+    let pipeline = compile(steps)?;
+    let mut row = Row::new(pipeline.shape.layout.clone(), pipeline.constants.clone());
+    let span = row.texts.push(event.as_bytes());
+    row.write(0, Value::Object(span));
+    let (mut last, mut work) = (Last("lost".to_owned()), Work::default());
+    for step in pipeline.steps.0.iter().skip(1) {
+        let flow = step.run(&mut row, &mut Context { outputs: &mut last, work: &mut work });
+        let reason = |reason: u16| &*pipeline.reasons[usize::from(reason)];
+        match flow {
+            Flow::Next => {}
+            Flow::Drop(why) => return Ok(format!("dropped \"{}\"", reason(why))),
+            Flow::Reject(why) => return Ok(format!("rejected \"{}\"", reason(why))),
+        }
+    }
+    Ok(last.0)
+}
+
+fn same(found: &str, expected: &str) -> bool {
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    found == expected || (read(found).is_some() && read(found) == read(expected))
+}
+
+/// Runs an example; returns what is wrong with it.
+fn fault(steps: &str, event: &str, expected: &str) -> Option<String> {
+    match run(steps, event) {
+        Ok(found) if same(&found, expected) => None,
+        Ok(found) => Some(format!("{steps}\n    gives {found}\n    not   {expected}")),
+        Err(error) => Some(error),
+    }
+}
+
+/// An expression and its value as a step and the event behind it.
+fn as_step(source: &str, expected: &str) -> (String, String) {
+    let expected = if expected == "missing" { "\"missing\"" } else { expected };
+    (format!("set .x = ({source}) ?? \"missing\""), format!("{{\"x\":{expected}}}"))
+}
+
+fn all_hold(faults: impl Iterator<Item = Option<String>>) {
+    let wrong: Vec<_> = faults.flatten().collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn cases_of_operators_are_text_of_the_language() {
+fn examples_of_functions_run() {
+    let examples = functions().iter().flat_map(|function| function.signature.examples);
+    all_hold(examples.map(|example| {
+        let (step, event) = as_step(example.source, example.result);
+        fault(&step, "{}", &event)
+    }));
+}
+
+#[test]
+fn examples_of_steps_run() {
+    let examples = SIGNATURES.iter().flat_map(|signature| signature.examples);
+    all_hold(examples.map(|example| fault(example.source, example.input, example.result)));
+}
+
+#[test]
+fn cases_of_operators_run() {
     let cases = include_str!("../../fixtures/expr/operators.case");
     let cases = cases.lines().filter_map(|line| line.rsplit_once(" => "));
-    let wrong: Vec<_> = cases.filter_map(|(source, _)| fault(&format!("set .x = {source}"))).collect();
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    all_hold(cases.map(|(source, expected)| {
+        let (step, event) = as_step(source, expected);
+        fault(&step, "{}", &event)
+    }));
 }
