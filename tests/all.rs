@@ -26,6 +26,8 @@ mod frame;
 mod framing;
 #[path = "all/grammar.rs"]
 mod grammar;
+#[path = "all/grammar_properties.rs"]
+mod grammar_properties;
 #[path = "all/layers.rs"]
 mod layers;
 #[path = "all/manifests.rs"]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::auto::{AUTO, Auto};
 use super::{Parser, parser};
 use crate::event::{Layout, LayoutBuilder, Options, Row, Slot, Value, write_object};
-use crate::format::{Bind, Fields, Format, Reference, commit};
+use crate::format::time::TimeForm;
+use crate::format::{Bind, Calendar, Fields, Format, Reference, commit};
 
 /// Where a message was found, beside its text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +32,11 @@ struct Slots {
     flags: Slot,
     offset: Slot,
     message: Slot,
+    times: Vec<Slot>,
 }
+
+/// Where open formats keep the time of an event, best first.
+const TIMES: [&str; 7] = ["@timestamp", "timestamp", "time", "ts", "date", "datetime", "fields.time"];
 
 const PATHS: [&str; 6] =
     ["@timestamp", "error.message", "event.original", "log.flags", "log.offset", "message"];
@@ -48,6 +53,7 @@ impl Reader {
             flags: slot("log.flags")?,
             offset: slot("log.offset")?,
             message: slot("message")?,
+            times: TIMES.iter().filter_map(|path| bench.layout.slot(path)).collect(),
         };
         let multiline = Value::List(bench.multiline);
         bench.fields.reserve(64);
@@ -58,7 +64,7 @@ impl Reader {
     /// the reason as `error.message`. Returns whether it was of the format.
     pub fn parse(&mut self, text: &[u8], found: Found, out: &mut Vec<u8>) -> bool {
         let slots = &self.slots;
-        let Bench { row, format, fields, .. } = &mut self.bench;
+        let Bench { row, format, fields, calendar, .. } = &mut self.bench;
         row.clear();
         fields.clear();
         let input = row.texts.push(text);
@@ -77,13 +83,25 @@ impl Reader {
         if memchr::memchr(b'\n', text).is_some() {
             row.set(slots.flags, self.multiline);
         }
-        if let (None, Some(ns)) = (row.get(slots.time), found.time_ns) {
-            row.set(slots.time, Value::Timestamp(ns));
+        if !matches!(row.get(slots.time), Some(Value::Timestamp(_))) {
+            let written = slots.times.iter().find_map(|slot| time_of(row, *slot, calendar));
+            if let Some(ns) = written.or(found.time_ns) {
+                row.set(slots.time, Value::Timestamp(ns));
+            }
         }
         write_object(row, out);
         out.push(b'\n');
         result.is_ok()
     }
+}
+
+/// The time that a field of an open format tells.
+fn time_of(row: &Row, slot: Slot, calendar: &Calendar) -> Option<i64> {
+    let mut text = Vec::new();
+    crate::event::write_plain(&row.texts, row.get(slot)?, &mut text);
+    let forms = [TimeForm::Iso, TimeForm::Epoch, TimeForm::Clf, TimeForm::Asctime];
+    let whole = |form: &TimeForm| form.scan(&text, calendar).filter(|(_, len)| *len == text.len());
+    forms.iter().find_map(whole).map(|(ns, _)| ns)
 }
 
 /// A format bound to a layout of its own.
@@ -94,6 +112,7 @@ pub(super) struct Bench {
     auto: Option<Auto>,
     fields: Fields,
     multiline: crate::event::Span,
+    calendar: Calendar,
 }
 
 impl Bench {
@@ -103,7 +122,7 @@ impl Bench {
         for field in parser.gives(options)?.fields {
             builder.add(&field.path);
         }
-        for path in PATHS {
+        for path in PATHS.into_iter().chain(TIMES) {
             if !builder.add(path) {
                 return Err("more fields than an event may name".into());
             }
@@ -113,9 +132,10 @@ impl Bench {
         let mut bind = Bind { layout: &layout, prefix: "", options, constants: &mut constants, reference };
         let format = parser.bind(&mut bind)?;
         let auto = if matches!(parser, Parser::Auto) { Some(Auto::new(&mut bind)?) } else { None };
+        let calendar = bind.calendar()?;
         let multiline = bind.constant(b"[\"multiline\"]");
         let row = Row::new(layout.clone(), constants.into());
-        Ok(Self { layout, row, format, auto, fields: Fields::new(), multiline })
+        Ok(Self { layout, row, format, auto, fields: Fields::new(), multiline, calendar })
     }
 
     /// The name of the format that takes a line, where this is `auto`.
