@@ -1,6 +1,6 @@
 //! The lists: the only file that names every component, and what turns a checked plan into one that runs.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::event::{Layout, Options, Slot};
@@ -196,9 +196,24 @@ pub fn root_paths(plan: &mut lang::Plan, folder: &Path) {
     let of_paths = plan.sources.iter_mut().chain(&mut plan.sinks).filter(|of| OF_PATHS.contains(&of.kind));
     for argument in of_paths.flat_map(|of| &mut of.options.arguments) {
         if !argument.contains("://") {
-            *argument = folder.join(&*argument).to_string_lossy().into_owned();
+            *argument = plain(&folder.join(&*argument)).to_string_lossy().into_owned();
         }
     }
+}
+
+/// A path without `.` and `..`, by its text alone: a pattern has no links to follow yet.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
 }
 
 /// Makes components of a checked plan. The error names the source, sink or format and what is wrong with it.

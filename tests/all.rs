@@ -36,7 +36,11 @@ mod manifests;
 mod parquet;
 #[path = "all/plain_sinks.rs"]
 mod plain_sinks;
+#[path = "all/program.rs"]
+mod program;
 #[path = "all/sim_files.rs"]
 mod sim_files;
 #[path = "all/stdin.rs"]
 mod stdin;
+#[path = "all/simulation.rs"]
+mod simulation;

@@ -9,6 +9,7 @@ use super::letters::Letter;
 use super::reader::Job;
 use crate::catalog::{Pipeline, Runnable};
 use crate::event::{Batch, Row, Run, Slot, Value};
+use crate::format::{Calendar, time};
 use crate::limits::LANES_MAX;
 use crate::observe::{Stats, count};
 use crate::position::{IdPrefix, Ranges};
@@ -289,6 +290,19 @@ fn letter(row: &Row, by: &str, reason: &str, event: EventRef<'_>, unix_ns: i64) 
     }
 }
 
+/// Open JSON brings its time as text: a time stamp in every way but its type becomes one.
+#[cold]
+fn as_time(row: &mut Row, slot: Slot, value: Value) {
+    let Value::Text(span) = value else { return };
+    let text = row.texts.bytes(span);
+    if let Some((parts, len)) = time::iso(text)
+        && len == text.len()
+        && let Some(ns) = Calendar::default().unix_ns(&parts)
+    {
+        row.set(slot, Value::Timestamp(ns));
+    }
+}
+
 /// Where `to` hands a row.
 struct Out<'a> {
     encoders: &'a mut [Option<Box<dyn Encoder>>],
@@ -310,11 +324,13 @@ impl Emit for Out<'_> {
         {
             return;
         }
-        // An event without a time of its own happened, as far as anyone can tell, when it was read.
-        if let Some(slot) = self.timestamp
-            && row.get(slot).is_none()
-        {
-            row.set(slot, Value::Timestamp(self.read_unix_ns));
+        if let Some(slot) = self.timestamp {
+            match row.get(slot) {
+                Some(Value::Timestamp(_)) => {}
+                // An event without a time of its own happened, as far as anyone can tell, when it was read.
+                None => row.set(slot, Value::Timestamp(self.read_unix_ns)),
+                Some(other) => as_time(row, slot, other),
+            }
         }
         if let Some(encoder) = &mut self.encoders[sink] {
             match encoder.push(row, self.event) {

@@ -2,7 +2,7 @@
 //! Elasticsearch.
 
 #[path = "support/bulk_server.rs"]
-mod bulk_server;
+pub(crate) mod bulk_server;
 #[path = "elasticsearch/real.rs"]
 mod real;
 #[path = "elasticsearch/rows.rs"]
