@@ -77,11 +77,15 @@ impl Reader {
             Progress::More if !full => Read::More,
             Progress::End => {
                 self.ended = true;
+                self.look();
                 if holds { Read::Batch(self.take(unix_ns)) } else { Read::End }
             }
             _ if full || due.is_some_and(|due| now >= due) => Read::Batch(self.take(unix_ns)),
             Progress::More => Read::More,
-            Progress::Wait(until) => Read::Wait(due.map_or(until, |due| due.min(until))),
+            Progress::Wait(until) => {
+                self.look();
+                Read::Wait(due.map_or(until, |due| due.min(until)))
+            }
         }
     }
 
@@ -97,15 +101,22 @@ impl Reader {
         let mut batch = std::mem::take(&mut self.batch);
         batch.read_unix_ns = unix_ns;
         {
-            let backlog = self.source.backlog();
             let mut stats = self.stats.lock();
             let (_, stats) = &mut stats.sources[self.index];
             stats.bytes += batch.bytes as u64;
             stats.messages += batch.messages.len() as u64;
-            stats.streams = backlog.streams as u64;
-            stats.unread_bytes = backlog.unread_bytes;
         }
+        self.look();
         batch
+    }
+
+    /// Notes how far the source is.
+    fn look(&self) {
+        let backlog = self.source.backlog();
+        let mut stats = self.stats.lock();
+        let (_, stats) = &mut stats.sources[self.index];
+        stats.streams = backlog.streams as u64;
+        stats.unread_bytes = backlog.unread_bytes;
     }
 }
 

@@ -30,6 +30,8 @@ sink es = elasticsearch "http://a:9200", "http://b:9200" { data_stream = "logs-s
 pipeline sim {
   from pods
   | drop "noise" when .message contains "noise"
+  # A file that was renamed is read on under its new name.
+  | remove .log.file.path
   | to es
 }
 "#;
@@ -125,7 +127,8 @@ struct Process {
 
 impl Process {
     fn start(plan: &Arc<Runnable>, settings: &Settings) -> Self {
-        let (log, _) = CursorLog::open(settings.fs.clone(), &settings.data_dir).expect("the cursor log opens");
+        let (log, _) =
+            CursorLog::open(settings.fs.clone(), &settings.data_dir).expect("the cursor log opens");
         let world = World {
             fs: settings.fs.clone(),
             clock: settings.clock.clone(),
@@ -162,8 +165,12 @@ impl Process {
             Read::Batch(batch) => {
                 let job = Job::new(self.number, 0, batch);
                 self.number += 1;
-                let before =
-                    job.batch.runs.iter().map(|run| (run.stream.clone(), run.from, run.settled.clone())).collect();
+                let before = job
+                    .batch
+                    .runs
+                    .iter()
+                    .map(|run| (run.stream.clone(), run.from, run.settled.clone()))
+                    .collect();
                 let message = Message::Handed { provenance: job.provenance.clone(), before };
                 self.settler.take(message, 0);
                 self.jobs.push_back(job);
