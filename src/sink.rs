@@ -165,7 +165,8 @@ pub enum Next {
     At(Duration),
     /// When something comes in.
     Idle,
-    /// Never: closed, and all is settled.
+    /// Never: closed, and all is settled. Before [`Sink::close`]: the destination went away for good in a way that
+    /// is no fault (`aludel … | head`); what is not settled stays so, and the run ends.
     Done,
 }
 
@@ -289,11 +290,6 @@ pub trait Sink: Send {
     /// One line for people: what it is doing or waiting for; `None` when all is well.
     fn trouble(&self) -> Option<String> {
         None
-    }
-    /// Whether the destination went away for good in a way that is no fault: the reader of a pipe has left
-    /// (`aludel … | head`). What was not settled stays so; the run ends.
-    fn gone(&self) -> bool {
-        false
     }
 }
 

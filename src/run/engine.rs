@@ -367,7 +367,13 @@ fn deliver(
             Next::Again => Duration::ZERO,
             Next::At(at) => at.saturating_sub(clock.monotonic()),
             Next::Idle => Duration::from_secs(3600),
-            Next::Done => return,
+            Next::Done => {
+                // Before it was closed: the reader of standard output has left, which ends the run.
+                if open {
+                    shared.stop.store(true, Ordering::Release);
+                }
+                return;
+            }
         };
         let offer = |outlet: &mut Outlet, body: Body| {
             stats.lock().sinks[index].1.bytes += body.payload_bytes() as u64;

@@ -154,8 +154,4 @@ impl<W: Write + Send> Sink for Stdout<W> {
     fn trouble(&self) -> Option<String> {
         self.trouble.clone()
     }
-
-    fn gone(&self) -> bool {
-        self.gone
-    }
 }
