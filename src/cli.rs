@@ -4,6 +4,7 @@
 //! could not go on); 2 wrong usage, or a pipeline file that does not compile.
 
 mod check;
+mod explain;
 mod fmt;
 mod list;
 mod load;
@@ -36,6 +37,8 @@ enum Command {
     Fmt(fmt::Fmt),
     /// Parse log lines into events, as NDJSON
     Parse(parse::Parse),
+    /// Show the plan of a pipeline file, or what a step, function, source, sink, format or error code is
+    Explain(explain::Explain),
     /// List functions, steps, sources, sinks, formats, grammars or error codes
     List(list::List),
     /// Run the tests in pipeline files
@@ -51,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Fmt(command) => command.run(),
         Command::Parse(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::List(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Replay(command) => command.run(),

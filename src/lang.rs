@@ -8,12 +8,14 @@ pub mod builtin;
 mod check;
 pub mod codes;
 mod diagnostics;
+mod explain;
 mod lex;
 mod parse;
 pub mod plan;
 mod print;
 
 pub use check::{Condition, Environment, Formats, Given, Signatures, check, condition};
+pub use explain::explain;
 pub use parse::parse;
 pub use plan::Plan;
 pub use print::print;

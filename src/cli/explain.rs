@@ -68,7 +68,13 @@ fn signatures() -> impl Iterator<Item = &'static Signature> {
     let functions = expr::functions().iter().map(|function| function.signature);
     let sources = catalog::SOURCES.iter().map(|kind| kind.signature);
     let sinks = catalog::SINKS.iter().map(|kind| kind.signature);
-    step::SIGNATURES.iter().copied().chain(functions).chain(sources).chain(sinks).chain(format::formats().iter().map(|kind| kind.signature))
+    step::SIGNATURES
+        .iter()
+        .copied()
+        .chain(functions)
+        .chain(sources)
+        .chain(sinks)
+        .chain(format::formats().iter().map(|kind| kind.signature))
 }
 
 fn known() -> Vec<String> {
