@@ -264,6 +264,11 @@ fn read(
             }
             note(notice, index, shared, stats);
         }
+        for stream in reader.source.forgotten() {
+            if settler.send(Message::Forgotten { stream }).is_err() {
+                return;
+            }
+        }
         match step {
             Read::Batch(batch) => {
                 shared.input.acquire(batch.bytes);

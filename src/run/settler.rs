@@ -32,6 +32,11 @@ pub enum Message {
         /// The bytes.
         range: Range<u64>,
     },
+    /// A stream was read to its end, is settled, and will never come back.
+    Forgotten {
+        /// The stream.
+        stream: Arc<Stream>,
+    },
     /// A worker is done with a batch.
     Processed {
         /// The batch.
@@ -138,6 +143,10 @@ impl Settler {
                 }
             }
             Message::Gap { stream, range } => self.tracker.gap(&stream, range),
+            Message::Forgotten { stream } => {
+                self.log.forget(stream.id, stream.generation);
+                self.tracker.forget(stream.id, stream.generation);
+            }
             Message::Processed { provenance, source, expected, unsent, letters } => {
                 self.waiting.extend(letters);
                 self.processed(provenance, source, expected, unsent);

@@ -275,6 +275,7 @@ fn trim(entry: &mut Entry) {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges that holds one is what is meant")]
 mod tests {
     use proptest::prelude::*;
 

@@ -32,7 +32,7 @@ fn record(stream: u64, sink: &str, low: u64, above: &[std::ops::Range<u64>]) -> 
 fn a_restart_reads_from_the_slowest_required_sink() {
     let fs = disk(1);
     let (mut log, _) = open(&fs);
-    log.put(&record(7, "es", 300, &[400..500]));
+    log.put(&record(7, "es", 300, std::slice::from_ref(&(400..500))));
     log.put(&record(7, "archive", 100, &[]));
     log.put(&record(7, "stdout", 0, &[]));
     log.commit().expect("space");

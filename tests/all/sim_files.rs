@@ -14,6 +14,9 @@ const SEEDS: u64 = 40;
 const OPERATIONS: usize = 400;
 const NAMES: [&str; 3] = ["a.log", "b.log", "c.log"];
 
+/// Start, end and text.
+type Event<'a> = (u64, u64, &'a str);
+
 /// What the world outside does, and what it knows.
 struct World {
     rig: Rig,
@@ -171,7 +174,7 @@ impl World {
 
     /// Lines as they can be put together from the events of each stream, with how often each is there.
     fn arrived(&self, seed: u64) -> BTreeMap<String, u32> {
-        let mut streams: BTreeMap<(u64, u16), Vec<(u64, u64, &str)>> = BTreeMap::new();
+        let mut streams: BTreeMap<(u64, u16), Vec<Event<'_>>> = BTreeMap::new();
         for (&(stream, generation, _, start, end, _), text) in &self.rig.events {
             streams.entry((stream, generation)).or_default().push((start, end, text));
         }

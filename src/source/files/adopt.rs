@@ -197,7 +197,8 @@ impl Files {
         }
         self.table.make_room(self.open_max);
         let stream = self.stream(record.stream, record.generation, path);
-        let mut tail = Tail::new(stream, Framer::new(self.config.frame.clone()), stat, path.into(), from);
+        let framer = Framer::new(self.config.frame_as(record.origin));
+        let mut tail = Tail::new(stream, framer, stat, path.into(), from);
         tail.first = record.from;
         tail.head = record.head;
         tail.cuts = cuts.iter().filter(|at| **at > from).map(|at| Cut { at: *at, all: true }).collect();

@@ -4,9 +4,11 @@ use std::path::{PathBuf, absolute};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::glob::{Excludes, Pattern};
-use crate::event::Options;
-use crate::frame::FrameConfig;
+use crate::event::{Options, Origin};
+use crate::frame::{Format, FrameConfig};
 use crate::limits::OPEN_FILES_MAX;
 
 /// Most often that all files may be swept.
@@ -54,9 +56,27 @@ impl Config {
     }
 }
 
-/// Descriptors that one source may hold: half of what the process may, so that others have some too.
+impl Config {
+    /// How to frame a stream of which it is known how its lines are wrapped: in its middle, the first lines that
+    /// are read after a restart might tell otherwise.
+    pub(super) fn frame_as(&self, origin: Origin) -> Arc<FrameConfig> {
+        let format = match (self.frame.format, origin) {
+            (Format::Auto, Origin::Cri) => Format::Cri,
+            (Format::Auto, Origin::Docker) => Format::Docker,
+            _ => return self.frame.clone(),
+        };
+        Arc::new(FrameConfig { format, ..(*self.frame).clone() })
+    }
+}
+
+/// Descriptors that one source may hold: half of what the process may, so that others have some too. The soft
+/// limit is raised to the hard one first: it is low for programs that use `select`, which this one does not.
 fn open_max() -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let mut limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    if setrlimit(Resource::Nofile, raised).is_ok() {
+        limit = raised;
+    }
     let allowed = limit.current.map_or(OPEN_FILES_MAX as u64, |current| current / 2);
     OPEN_FILES_MAX.min(allowed as usize).max(8)
 }

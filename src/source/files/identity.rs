@@ -13,7 +13,7 @@
 //! | 8, 8, 8 | for 1: device, inode, birth |
 //! | 8, 8, 8 | where reading began, how far it has come, size when last seen |
 //! | 2 + 8, 2 + 8 | length and fingerprint of the head, and of what is before the position |
-//! | 1 | 1 when it is no longer found by its path |
+//! | 1 | bit 0: it is no longer found by its path; bits 1 and 2: its lines are known to be CRI's, Docker's |
 //! | rest | path |
 
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::event::Origin;
 use crate::position::StreamId;
 use crate::seam::{FRAME_HEAD_BYTES, File, FileId, Fs, RecordLog, write_frame};
 
@@ -91,6 +92,8 @@ pub(super) struct Record {
     pub(super) tail: Print,
     /// It was rotated away or removed: only its own identity finds it.
     pub(super) leaving: bool,
+    /// How its lines are wrapped, as was told by its first ones.
+    pub(super) origin: Origin,
     pub(super) path: PathBuf,
 }
 
@@ -263,7 +266,9 @@ fn encode(record: &Record) -> Vec<u8> {
         body.extend_from_slice(&print.len.to_le_bytes());
         body.extend_from_slice(&print.hash.to_le_bytes());
     }
-    body.push(u8::from(record.leaving));
+    let wrapped =
+        u8::from(record.origin == Origin::Cri) << 1 | u8::from(record.origin == Origin::Docker) << 2;
+    body.push(u8::from(record.leaving) | wrapped);
     body.extend_from_slice(record.path.as_os_str().as_bytes());
     body
 }
@@ -316,7 +321,7 @@ fn decode(body: &[u8]) -> Option<Fact> {
             let birth_ns = reader.take().map(i64::from_le_bytes)?;
             let (from, position, size) = (reader.u64()?, reader.u64()?, reader.u64()?);
             let (head, tail) = (reader.print()?, reader.print()?);
-            let [leaving] = reader.take()?;
+            let [flags] = reader.take()?;
             Some(Fact::File(Record {
                 stream: key.0,
                 generation: key.1,
@@ -326,7 +331,12 @@ fn decode(body: &[u8]) -> Option<Fact> {
                 size,
                 head,
                 tail,
-                leaving: leaving == 1,
+                leaving: flags & 1 != 0,
+                origin: match flags >> 1 & 3 {
+                    1 => Origin::Cri,
+                    2 => Origin::Docker,
+                    _ => Origin::Lines,
+                },
                 path: PathBuf::from(OsStr::from_bytes(reader.0)),
             }))
         }
@@ -353,6 +363,7 @@ mod tests {
             head: Print::of(b"head"),
             tail: Print::of(b"tail"),
             leaving: true,
+            origin: Origin::Docker,
             path: "/var/log/a.log".into(),
         };
         let mut log = open();

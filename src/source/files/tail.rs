@@ -144,6 +144,7 @@ impl Tail {
             head: self.head,
             tail: self.tail,
             leaving: self.leaving.is_some(),
+            origin: self.framer.origin(),
             path: self.path.clone(),
         }
     }
