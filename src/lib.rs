@@ -16,7 +16,7 @@
 //! |---|---|---|
 //! | [`limits`] [`diag`] [`signature`] [`position`] [`event`] [`seam`] | words: bounds, diagnostics, component signatures, streams and ids, values and rows, the outside world as traits | each other |
 //! | [`frame`] | lines, container partials, multi-line messages | words |
-//! | [`format`], [`grammar`] | parsers in nom; grammar files and their plans | words, (grammar → format) |
+//! | [`format`](mod@format), [`grammar`] | parsers in nom; grammar files and their plans | words, (grammar → format) |
 //! | [`expr`], [`lang`] | functions and evaluation; lex, parse, check, print | words, (lang → expr) |
 //! | [`step`] | one pipeline step per file | words, expr, format, grammar |
 //! | [`source`], [`sink`], [`spool`] | the rims, as state machines over the seams | words, frame, (spool → source) |

@@ -1,8 +1,8 @@
 //! `parquet`: a Hive-partitioned archive of Parquet files that DuckDB, Spark, Trino and pyarrow read as it is.
 //!
-//! Columns are built on the workers ([`encoder`]); the sink ([`archive`]) writes them into one open file per
+//! Columns are built on the workers (`encoder`); the sink (`archive`) writes them into one open file per
 //! partition, and publishes the files of all partitions together, as an epoch, so that after a crash no row is
-//! there twice and none is missing ([`commit`]). Begin with [`schema`], which says what a column is.
+//! there twice and none is missing (`commit`). Begin with `schema`, which says what a column is.
 
 mod archive;
 mod column;
