@@ -29,7 +29,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 static SIGNATURE: Signature = Signature {
     name: "stdin",
     summary: "Reads standard input to its end.",
-    doc: "`journalctl -f | aludel run site.aludel` with `source piped = stdin`. The stream has no path, and a new name \
+    doc: "`journalctl -f | aludel run site.aludel` with `source piped = stdin`. Its path is `<stdin>`, and the stream has a new name \
           for each run of the process. A pipe cannot be read again: what was read and not yet settled when the \
           process is killed is lost; SIGTERM hands it on first.",
     form: "stdin { … }",
@@ -86,7 +86,7 @@ impl Stdin {
             id: StreamId::from_facts(&[b"stdin", &world.host, name.as_bytes(), &run]),
             generation: 0,
             source: name.into(),
-            path: "".into(),
+            path: "<stdin>".into(),
         };
         Self {
             input,
