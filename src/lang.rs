@@ -14,7 +14,7 @@ mod parse;
 pub mod plan;
 mod print;
 
-pub use check::{Condition, Environment, Formats, Given, Signatures, check, condition};
+pub use check::{Condition, Environment, Formats, Given, Signatures, check, compile, condition};
 pub use explain::explain;
 pub use parse::parse;
 pub use plan::Plan;

@@ -87,6 +87,8 @@ pub const SOURCE_TEXT_BYTES_MAX: usize = 1024 * 1024;
 pub const LANG_DEPTH_MAX: usize = 64;
 /// Height of one expression, chains of operators included, so that no walk over it runs out of stack.
 pub const LANG_HEIGHT_MAX: usize = 256;
+/// Steps of one pipeline, those of its fragments counted each time they are used.
+pub const STEPS_MAX: usize = 4096;
 /// Errors reported for one pipeline file before the rest is only counted.
 pub const DIAGNOSTICS_MAX: usize = 64;
 /// Bytes of one grammar file.

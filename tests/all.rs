@@ -28,6 +28,8 @@ mod framing;
 mod grammar;
 #[path = "all/grammar_properties.rs"]
 mod grammar_properties;
+#[path = "all/lang.rs"]
+mod lang;
 #[path = "all/layers.rs"]
 mod layers;
 #[path = "all/manifests.rs"]

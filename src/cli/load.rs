@@ -68,19 +68,13 @@ pub(super) struct Checked {
 
 /// Checks one file.
 pub(super) fn check(text: &Text) -> Checked {
-    let (file, diagnostics) = lang::parse(&text.source.text);
-    let mut plan = None;
-    let mut report = Report { source: text.source.clone(), diagnostics };
-    if !report.has_errors() {
-        let folder = text.path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let machine = catalog::Machine { folder };
-        let (mut checked, more) = lang::check(&file, &catalog::signatures(), &machine);
-        if let Some(plan) = &mut checked {
-            catalog::root_paths(plan, &machine.folder);
-        }
-        plan = checked;
-        report.diagnostics.extend(more);
+    let folder = text.path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let machine = catalog::Machine { folder };
+    let (file, mut plan, diagnostics) = lang::compile(&text.source.text, &catalog::signatures(), &machine);
+    if let Some(plan) = &mut plan {
+        catalog::root_paths(plan, &machine.folder);
     }
+    let report = Report { source: text.source.clone(), diagnostics };
     Checked { file, plan, report }
 }
 

@@ -85,6 +85,41 @@ pub fn check(
     (whole.then_some(plan), checker.diagnostics.finish())
 }
 
+/// Reads and checks a file: its tree, its plan where there are no errors, and all that is to say of it.
+///
+/// A file with faults in its form is checked too, as far as it could be read, so that every error is seen at once;
+/// what only follows from a part that could not be read is left out.
+pub fn compile(
+    text: &str,
+    signatures: &Signatures<'_>,
+    environment: &dyn Environment,
+) -> (ast::File, Option<Plan>, Vec<Diagnostic>) {
+    let (file, mut diagnostics) = super::parse(text);
+    let (plan, found) = check(&file, signatures, environment);
+    if diagnostics.is_empty() {
+        return (file, plan, found);
+    }
+    let unread: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.place.clone()).collect();
+    let apart = |place: &Place| unread.iter().all(|other| place.end < other.start || other.end < place.start);
+    let news = found.into_iter().filter(|new| !FOLLOWS.contains(&new.code) && apart(&new.place));
+    diagnostics.extend(news);
+    diagnostics.sort_by_key(|diagnostic| diagnostic.place.start);
+    (file, None, diagnostics)
+}
+
+/// Errors that may be there only because something else could not be read.
+const FOLLOWS: [crate::diag::Code; 9] = [
+    codes::UNKNOWN_SOURCE,
+    codes::UNKNOWN_SINK,
+    codes::UNKNOWN_FRAGMENT,
+    codes::UNKNOWN_WORD,
+    codes::NO_SOURCE,
+    codes::NO_SINK,
+    codes::UNREACHABLE,
+    codes::UNUSED,
+    codes::NOT_CONSTANT,
+];
+
 struct Checker<'a> {
     signatures: &'a Signatures<'a>,
     environment: &'a dyn Environment,
@@ -195,6 +230,10 @@ impl<'a> Checker<'a> {
     }
 
     fn unused(&mut self, file: &ast::File, plan: &Plan) {
+        // A pipeline with errors may have meant to use it.
+        if self.diagnostics.has_errors() {
+            return;
+        }
         for item in &file.items {
             let (what, name, used) = match item {
                 ast::Item::Source(item) => {

@@ -54,6 +54,7 @@ codes! {
     UNREACHABLE = "E123", "steps that no event reaches (warning)";
     UNUSED = "E124", "a source or sink that no pipeline uses (warning)";
     TOO_MANY_FIELDS = "E125", "a pipeline that names too many fields";
+    TOO_MANY_STEPS = "E126", "a pipeline with too many steps, those of its fragments counted";
     // Values.
     NOT_CONSTANT = "E140", "a value that must be known before any event is seen";
     WRONG_OPTION = "E141", "an option with a value that it does not take";
@@ -67,6 +68,8 @@ codes! {
     WRONG_CALL = "E204", "a call with arguments that the function does not take";
     WRONG_CONSTANT = "E205", "a pattern, network, zone or table that is wrong";
     DIVISION = "E206", "a division by zero";
+    MIXED_TYPES = "E207", "a field to which two formats or branches give different types, used as if it had one";
+    WHOLE_EVENT = "E208", "a step that would replace or move the event itself";
 }
 
 #[cfg(test)]

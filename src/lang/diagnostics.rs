@@ -1,6 +1,6 @@
 //! Collects diagnostics within a bound, so that a megabyte of noise does not make a gigabyte of errors.
 
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Diagnostic, Place, Severity};
 use crate::limits::DIAGNOSTICS_MAX;
 
 use super::codes;
@@ -29,6 +29,12 @@ impl Diagnostics {
     /// Whether any error (and not only warnings) came.
     pub(super) fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Whether anything inside of this place has an error already.
+    pub(super) fn has_error_in(&self, place: &Place) -> bool {
+        let inside = |known: &Diagnostic| place.start <= known.place.start && known.place.end <= place.end;
+        self.list.iter().any(inside)
     }
 
     /// Whether this place already has an error.

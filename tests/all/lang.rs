@@ -27,11 +27,8 @@ fn cases() -> Vec<PathBuf> {
 /// What reading and checking a text says.
 fn report(name: &str, text: &str) -> Report {
     let source = Arc::new(SourceText { name: name.to_owned(), text: text.to_owned() });
-    let (file, mut diagnostics) = lang::parse(text);
-    if diagnostics.is_empty() {
-        let machine = catalog::Machine { folder: root().join("fixtures/lang") };
-        diagnostics = lang::check(&file, &catalog::signatures(), &machine).1;
-    }
+    let machine = catalog::Machine { folder: root().join("fixtures/lang") };
+    let (_, _, diagnostics) = lang::compile(text, &catalog::signatures(), &machine);
     Report { source, diagnostics }
 }
 

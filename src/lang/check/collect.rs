@@ -93,9 +93,9 @@ impl<'a, 'c> Collector<'a, 'c> {
         if let Some(fragment) = self.checker.fragments.get(name.node.as_str()).copied()
             && !self.fragments.contains(&name.node)
         {
+            // Once is enough, and fragments that use others twice and thrice would never end.
             self.fragments.push(name.node.clone());
             self.steps(&fragment.steps);
-            self.fragments.pop();
         }
     }
 

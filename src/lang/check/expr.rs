@@ -102,7 +102,7 @@ impl Checker<'_> {
     }
 
     fn field(&mut self, path: &Path, scope: &Scope, shared: &mut Shared<'_>) -> Typed {
-        let Some(Known { ty, maybe }) = self.lookup(path, scope) else { return Typed::broken() };
+        let Some(Known { ty, maybe, .. }) = self.lookup(path, scope) else { return Typed::broken() };
         match shared.layout.slot(&path.dotted()) {
             Some(slot) => Typed::new(Ready::Field(slot), ty, maybe),
             // Only when the layout is full, which has been reported.
@@ -179,6 +179,10 @@ impl Checker<'_> {
         };
         let b = self.expr(right, scope, shared);
         let operator = operator(op);
+        if !matches!(operator, Operator::Else | Operator::And | Operator::Or) {
+            self.one_type(left, scope);
+            self.one_type(right, scope);
+        }
         let ty = match operator.type_of(a.ty, b.ty) {
             Ok(ty) => ty,
             Err(error) => {
@@ -238,6 +242,17 @@ impl Checker<'_> {
             })
             .collect();
         Typed::new(Ready::ObjectOf(members.into()), Type::Object, false)
+    }
+
+    /// Reports a field to which formats or branches give different types, where an operator needs one.
+    fn one_type(&mut self, of: &Expr, scope: &Scope) {
+        let ExprKind::Path(path) = &*of.node else { return };
+        if scope.get(&path.dotted()).is_some_and(|known| known.mixed) {
+            let dotted = path.dotted();
+            let message = format!("`.{dotted}` has one type or another, by the way it came");
+            let help = format!("convert it first, as in `text(.{dotted})` or `int(.{dotted}) ?? 0`");
+            self.error_with_help(codes::MIXED_TYPES, &of.place, message, Some(help));
+        }
     }
 
     /// Reports a value that may be missing where one is needed.
@@ -344,7 +359,7 @@ impl Checker<'_> {
     }
 }
 
-fn type_of(constant: &Constant) -> Type {
+pub(super) fn type_of(constant: &Constant) -> Type {
     match constant {
         Constant::Null => Type::Any,
         Constant::Bool(_) => Type::Bool,

@@ -21,6 +21,10 @@ impl Checker<'_> {
         kinds: &[&'static Signature],
         is_sink: bool,
     ) -> Option<plan::Component> {
+        if item.kind.node.is_empty() {
+            // It could not be read, which has been reported.
+            return None;
+        }
         let Some(kind) = kinds.iter().find(|kind| kind.name == item.kind.node) else {
             let what = if is_sink { "kind of sink" } else { "kind of source" };
             self.unknown(codes::UNKNOWN_KIND, what, &item.kind, kinds.iter().map(|kind| kind.name));

@@ -50,6 +50,7 @@ impl<'a> Checker<'a> {
             reasons: Vec::new(),
             sinks: Vec::new(),
             types: BTreeMap::new(),
+            steps: 0,
             inside: Vec::new(),
         };
         let mut scope = Scope::start();

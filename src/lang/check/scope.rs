@@ -13,6 +13,22 @@ pub(super) struct Known {
     pub(super) ty: Type,
     /// Whether it may be missing.
     pub(super) maybe: bool,
+    /// Whether it has one type here and another there, so that nothing can be said of it before it is converted.
+    pub(super) mixed: bool,
+}
+
+impl Known {
+    /// A field of one type.
+    pub(super) fn new(ty: Type, maybe: bool) -> Self {
+        Self { ty, maybe, mixed: false }
+    }
+
+    /// The type of what is one or the other, and whether the two are at odds.
+    pub(super) fn meet(self, other: Self) -> (Type, bool) {
+        let ty = unify(self.ty, other.ty);
+        let odds = ty == Type::Any && self.ty != Type::Any && other.ty != Type::Any;
+        (ty, odds || self.mixed || other.mixed)
+    }
 }
 
 /// The fields at a point of a pipeline.
@@ -28,9 +44,8 @@ pub(super) struct Scope {
 impl Scope {
     /// What every event has before its first step.
     pub(super) fn start() -> Self {
-        let fields = BUILTINS
-            .iter()
-            .map(|builtin| (builtin.path.to_owned(), Known { ty: builtin.ty, maybe: builtin.maybe }));
+        let fields =
+            BUILTINS.iter().map(|builtin| (builtin.path.to_owned(), Known::new(builtin.ty, builtin.maybe)));
         Self { fields: fields.collect(), ..Self::default() }
     }
 
@@ -42,7 +57,7 @@ impl Scope {
     /// What is known of a path; `None` where no such field can be.
     pub(super) fn get(&self, path: &str) -> Option<Known> {
         if path.is_empty() {
-            return Some(Known { ty: Type::Object, maybe: false });
+            return Some(Known::new(Type::Object, false));
         }
         if let Some(known) = self.fields.get(path) {
             return Some(*known);
@@ -50,14 +65,14 @@ impl Scope {
         let below = format!("{path}.");
         let mut inside = self.inside(&below).peekable();
         if inside.peek().is_some() {
-            return Some(Known { ty: Type::Object, maybe: inside.all(|(_, known)| known.maybe) });
+            return Some(Known::new(Type::Object, inside.all(|(_, known)| known.maybe)));
         }
         let holder = |at: usize| self.fields.get(path.get(..at)?);
         let open = path
             .match_indices('.')
             .filter_map(|(at, _)| holder(at))
             .any(|known| matches!(known.ty, Type::Any | Type::Object));
-        (open || self.open).then_some(Known { ty: Type::Any, maybe: true })
+        (open || self.open).then_some(Known::new(Type::Any, true))
     }
 
     fn inside<'a>(&'a self, below: &'a str) -> impl Iterator<Item = (&'a String, &'a Known)> {
@@ -72,13 +87,16 @@ impl Scope {
     /// A field is written: what was below it is gone.
     pub(super) fn write(&mut self, path: &str, ty: Type, maybe: bool) {
         self.remove(path);
-        self.fields.insert(path.to_owned(), Known { ty, maybe });
+        self.fields.insert(path.to_owned(), Known::new(ty, maybe));
     }
 
     /// A format gives a field, whatever was there before.
     pub(super) fn give(&mut self, path: &str, given: Known) {
         let known = match self.fields.get(path) {
-            Some(before) if given.maybe => Known { ty: unify(before.ty, given.ty), maybe: before.maybe },
+            Some(before) if given.maybe => {
+                let (ty, mixed) = before.meet(given);
+                Known { ty, maybe: before.maybe, mixed }
+            }
             _ => given,
         };
         self.fields.insert(path.to_owned(), known);
@@ -130,7 +148,7 @@ impl Scope {
         for (path, known) in &mut fields {
             match other.fields.get(path) {
                 Some(there) => {
-                    known.ty = unify(known.ty, there.ty);
+                    (known.ty, known.mixed) = known.meet(*there);
                     known.maybe |= there.maybe;
                 }
                 None => known.maybe = true,

@@ -11,6 +11,7 @@ use crate::event::Slot;
 use crate::expr::unify;
 use crate::lang::ast::{self, Arm, Expr, Path, Step as Written, StepKind};
 use crate::lang::plan::{FormatUse, Otherwise, Plan, Step};
+use crate::limits::STEPS_MAX;
 use crate::signature::Type;
 
 /// What is gathered on the way through one pipeline.
@@ -25,6 +26,8 @@ pub(super) struct Walk<'p, 'l> {
     pub(super) sinks: Vec<usize>,
     /// Types of fields seen so far.
     pub(super) types: BTreeMap<String, Type>,
+    /// Steps walked so far.
+    pub(super) steps: usize,
     /// Fragments that are being walked, outermost first.
     pub(super) inside: Vec<String>,
 }
@@ -60,6 +63,15 @@ impl<'a> Checker<'a> {
                     .push(Diagnostic::error(codes::UNREACHABLE, step.place.clone(), message).warning());
                 break;
             }
+            walk.steps += 1;
+            if walk.steps > STEPS_MAX + 1 {
+                break;
+            }
+            if walk.steps > STEPS_MAX {
+                let message = format!("a pipeline has at most {STEPS_MAX} steps, those of fragments counted");
+                self.error(codes::TOO_MANY_STEPS, &step.place, message);
+                break;
+            }
             self.step(step, scope, walk, &mut ready);
             walk.note(scope);
         }
@@ -76,6 +88,7 @@ impl<'a> Checker<'a> {
             StepKind::Rename(fields) => ready.push(self.rename(fields, scope, walk)),
             StepKind::Remove(paths) => {
                 for path in paths {
+                    self.part(path, "removed");
                     self.lookup(path, scope);
                 }
                 paths.iter().for_each(|path| scope.remove(&path.dotted()));
@@ -83,6 +96,7 @@ impl<'a> Checker<'a> {
             }
             StepKind::Keep(paths) => {
                 for path in paths {
+                    self.part(path, "kept");
                     self.lookup(path, scope);
                 }
                 scope.keep(&paths.iter().map(Path::dotted).collect::<Vec<_>>());
@@ -124,7 +138,17 @@ impl<'a> Checker<'a> {
                 ];
                 self.unknown(codes::UNKNOWN_STEP, "step", name, known);
             }
-            StepKind::Broken => {}
+            // It may have set any field.
+            StepKind::Broken => scope.open = true,
+        }
+    }
+
+    /// The event itself is no field of an event.
+    fn part(&mut self, path: &Path, done: &str) {
+        if path.keys.is_empty() {
+            let help = "name a field, such as `.labels`".to_owned();
+            let message = format!("the event itself cannot be {done}");
+            self.error_with_help(codes::WHOLE_EVENT, &path.place, message, Some(help));
         }
     }
 
@@ -190,7 +214,7 @@ impl<'a> Checker<'a> {
         scope.open |= given.len() < formats.len();
         if given.iter().any(|given| given.open) {
             match into {
-                Some(into) => scope.give(&into.dotted(), Known { ty: Type::Object, maybe: true }),
+                Some(into) => scope.give(&into.dotted(), Known::new(Type::Object, true)),
                 None => scope.open = true,
             }
         }
@@ -202,8 +226,9 @@ impl<'a> Checker<'a> {
         let mut ready = Vec::new();
         let mut known = Vec::new();
         for (path, value) in fields {
+            self.part(path, "set");
             let typed = self.expr(value, scope, &mut walk.shared);
-            if typed.maybe {
+            if typed.maybe && !self.diagnostics.has_error_in(&value.place) {
                 let help = "say what then: `… ?? default`, or `… ?? missing` to leave the field as it is";
                 let message = "this may be missing, and nothing says what the field is then";
                 self.error_with_help(codes::MAYBE_MISSING, &value.place, message, Some(help.to_owned()));
@@ -226,6 +251,9 @@ impl<'a> Checker<'a> {
     }
 
     fn rename(&mut self, fields: &[(Path, Path)], scope: &mut Scope, walk: &mut Walk<'_, '_>) -> Step {
+        for path in fields.iter().flat_map(|(from, to)| [from, to]) {
+            self.part(path, "renamed");
+        }
         let moved: Vec<_> =
             fields.iter().map(|(from, to)| (self.lookup(from, scope), from.dotted(), to.dotted())).collect();
         moved.iter().for_each(|(_, from, _)| scope.remove(from));
@@ -255,7 +283,8 @@ impl<'a> Checker<'a> {
         let mut ready = Vec::new();
         let rest = self.steps(otherwise, &mut after, walk);
         for arm in arms {
-            let patterns = arm.patterns.iter().filter_map(|pattern| self.constant(pattern)).collect();
+            let patterns =
+                arm.patterns.iter().filter_map(|pattern| self.pattern(pattern, typed.ty)).collect();
             let mut inside = scope.clone();
             guard::assume(subject, true, &mut inside);
             ready.push((patterns, self.steps(&arm.steps, &mut inside, walk)));
@@ -263,6 +292,16 @@ impl<'a> Checker<'a> {
         }
         *scope = after;
         Step::Match { subject: typed.ready, arms: ready, otherwise: rest }
+    }
+
+    /// A pattern of a match over values of a type.
+    fn pattern(&mut self, pattern: &Expr, subject: Type) -> Option<crate::expr::Constant> {
+        let constant = self.constant(pattern)?;
+        let ty = super::expr::type_of(&constant);
+        if let Err(error) = crate::expr::Operator::Equal.type_of(subject, ty) {
+            self.error(codes::WRONG_TYPE, &pattern.place, error);
+        }
+        Some(constant)
     }
 
     fn fragment(
@@ -291,24 +330,25 @@ impl<'a> Checker<'a> {
 /// What is known of the fields of a tagged union: a field that some member lacks may be missing, one that has
 /// several types is `any`.
 fn union(given: &[Given], pass: bool) -> BTreeMap<String, Known> {
-    let mut fields: BTreeMap<String, (Type, bool, usize)> = BTreeMap::new();
+    let mut fields: BTreeMap<String, (Known, usize)> = BTreeMap::new();
     for member in given {
         for field in &member.fields {
+            let here = Known::new(field.ty, field.maybe);
             match fields.get_mut(&field.path) {
-                Some((ty, maybe, members)) => {
-                    *ty = unify(*ty, field.ty);
-                    *maybe |= field.maybe;
+                Some((known, members)) => {
+                    (known.ty, known.mixed) = known.meet(here);
+                    known.maybe |= here.maybe;
                     *members += 1;
                 }
                 None => {
-                    fields.insert(field.path.clone(), (field.ty, field.maybe, 1));
+                    fields.insert(field.path.clone(), (here, 1));
                 }
             }
         }
     }
-    let known = |(ty, maybe, members): (Type, bool, usize)| Known {
-        ty,
-        maybe: maybe || pass || members < given.len(),
+    let known = |(known, members): (Known, usize)| Known {
+        maybe: known.maybe || pass || members < given.len(),
+        ..known
     };
     fields.into_iter().map(|(path, found)| (path, known(found))).collect()
 }

@@ -1,4 +1,5 @@
-//! `test` blocks, as far as they can be checked without running them: names of sources and sinks.
+//! `test` blocks, as far as they can be checked without running them: names of sources and sinks,
+//! and the types in conditions.
 
 use super::{Checker, codes};
 use crate::lang::ast::{Clause, Test};
@@ -18,6 +19,14 @@ impl Checker<'_> {
                 Clause::Golden { sink, .. } => (None, Some(sink)),
                 Clause::Outcome { .. } => (None, None),
             };
+            let condition = match clause {
+                Clause::Count { condition, .. } => condition.as_ref(),
+                Clause::Event { condition, .. } | Clause::All { condition, .. } => Some(condition),
+                _ => None,
+            };
+            if let Some(Err(errors)) = condition.map(super::condition) {
+                errors.into_iter().for_each(|error| self.diagnostics.push(error));
+            }
             if let Some(name) = source
                 && !plan.sources.iter().any(|source| source.name == name.node)
             {

@@ -29,6 +29,22 @@ const SIZES: [(&str, i64); 9] = [
     ("TiB", 1 << 40),
 ];
 
+/// What other languages call them.
+const COMMON: [(&str, &str); 12] = [
+    ("sec", "s"),
+    ("secs", "s"),
+    ("seconds", "s"),
+    ("min", "m"),
+    ("mins", "m"),
+    ("minutes", "m"),
+    ("hours", "h"),
+    ("days", "d"),
+    ("k", "KiB"),
+    ("K", "KiB"),
+    ("M", "MiB"),
+    ("G", "GiB"),
+];
+
 fn unit(units: &[(&str, i64)], name: &str) -> Option<i64> {
     units.iter().find(|(known, _)| *known == name).map(|(_, size)| *size)
 }
@@ -105,8 +121,9 @@ impl Lexer<'_> {
             (None, None) => {
                 self.take_while(super::in_word);
                 let units = TIMES.iter().chain(&SIZES).map(|(name, _)| *name);
+                let common = COMMON.iter().find(|(common, _)| *common == name).map(|(_, unit)| *unit);
                 let folded = units.clone().find(|unit| unit.eq_ignore_ascii_case(name));
-                let help = match folded.or_else(|| nearest(name, units)) {
+                let help = match common.or(folded).or_else(|| nearest(name, units)) {
                     Some(unit) => format!("did you mean `{digits}{unit}`?"),
                     None => "units are ns us ms s m h d w, and B KB MB GB TB KiB MiB GiB TiB".to_owned(),
                 };
