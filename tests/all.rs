@@ -42,7 +42,7 @@ mod plain_sinks;
 mod program;
 #[path = "all/sim_files.rs"]
 mod sim_files;
-#[path = "all/stdin.rs"]
-mod stdin;
 #[path = "all/simulation.rs"]
 mod simulation;
+#[path = "all/stdin.rs"]
+mod stdin;
