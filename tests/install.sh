@@ -10,6 +10,7 @@ need promtool prometheus
 need mvn maven
 need java default-jre-headless
 need unzip unzip
+need curl curl
 need openssl openssl
 need python3 python3
 

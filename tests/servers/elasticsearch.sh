@@ -50,10 +50,12 @@ fetch() {
 }
 
 start() {
-    local dir=$1 port=$2 password=$3 java zip home secure=false run=()
+    local dir=$1 port=$2 password=$3 tool java zip home secure=false run=()
     java=$(find_java) || skip "no Java 17 to 24 found"
     zip=$(fetch)
-    command -v unzip >/dev/null || skip "no unzip"
+    for tool in unzip curl setpriv; do
+        command -v "$tool" >/dev/null || skip "no $tool"
+    done
     home=$dir/elasticsearch-$VERSION
     mkdir -p "$dir"
     [ -d "$home" ] || unzip -q "$zip" -d "$dir"
