@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use aludel::diag::{Report, SourceText, render};
 use aludel::{catalog, lang};
+use proptest::prelude::*;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -106,5 +107,41 @@ fn pipeline_files_are_formatted() {
         let (file, errors) = lang::parse(&text);
         assert!(errors.is_empty(), "{}: {errors:?}", path.display());
         assert_eq!(lang::print(&file, &text), text, "{} is not formatted", path.display());
+    }
+}
+
+/// Sound and broken pipeline files to break further.
+fn texts() -> Vec<String> {
+    let mut files = Vec::new();
+    pipeline_files(&root().join("pipelines"), &mut files);
+    pipeline_files(&root().join("fixtures/lang"), &mut files);
+    files.extend(cases());
+    files.iter().map(|path| fs::read_to_string(path).expect("text")).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// However a pipeline file is mangled, it is read, checked and reported on: nothing panics.
+    #[test]
+    fn no_mangled_file_panics(
+        which in any::<prop::sample::Index>(),
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..40usize, any::<prop::sample::Index>()), 1..4),
+    ) {
+        static TEXTS: std::sync::LazyLock<Vec<String>> = std::sync::LazyLock::new(texts);
+        let mut bytes = which.get(&TEXTS).clone().into_bytes();
+        for (from, len, to) in cuts {
+            if bytes.is_empty() {
+                break;
+            }
+            // A stretch moves to another place, so that parts stand where they make no sense.
+            let from = from.index(bytes.len());
+            let end = (from + len).min(bytes.len());
+            let stretch: Vec<u8> = bytes.drain(from..end).collect();
+            let to = if bytes.is_empty() { 0 } else { to.index(bytes.len()) };
+            bytes.splice(to..to, stretch);
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        render(&report("mangled.aludel", &text), false);
     }
 }
