@@ -33,7 +33,8 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let mut rig = Rig::new(seed, plain());
+        // Every other seed holds messages open for lines that may belong to them.
+        let mut rig = Rig::new(seed, if seed % 2 == 0 { plain() } else { Vec::new() });
         rig.start();
         Self {
             rig,
