@@ -61,6 +61,8 @@ pub struct Grammar {
 struct Line {
     name: String,
     items: Vec<plan::Item>,
+    /// Tried only where no other fits.
+    fallback: bool,
 }
 
 impl Grammar {

@@ -93,7 +93,7 @@ pub(super) fn parse(text: &str) -> Result<Written, Vec<Diagnostic>> {
 }
 
 fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fault> {
-    const WORDS: [&str; 7] = ["grammar", "see", "set", "part", "line", "sample", "refuse"];
+    const WORDS: [&str; 8] = ["grammar", "see", "set", "part", "line", "otherwise", "sample", "refuse"];
     let word = block.split_whitespace().next().unwrap_or_default();
     let body = block.get(word.len()..).unwrap_or_default();
     let place = |rest: &str, len: usize| {
@@ -109,11 +109,11 @@ fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fau
         }
         "see" => written.see = body.trim().to_owned(),
         "set" => written.sets.push(item::finish(block::set(body))?),
-        "part" | "line" => {
+        "part" | "line" | "otherwise" => {
             let body = body.trim_start();
             let (name, items) = item::finish(block::form(body, start + block.len()))?;
-            let form = Form { place: place(body, name.len()), name, items };
-            let forms = if word == "line" { &mut written.lines } else { &mut written.parts };
+            let form = Form { place: place(body, name.len()), name, items, fallback: word == "otherwise" };
+            let forms = if word == "part" { &mut written.parts } else { &mut written.lines };
             forms.push(form);
         }
         "sample" => written.samples.push(sample::sample(block, start)?),

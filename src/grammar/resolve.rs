@@ -38,11 +38,13 @@ pub(super) fn resolve(written: Written) -> Result<Grammar, Vec<Diagnostic>> {
         }
         fields.sequence(&items, false, &line.place, &mut wrong);
         fields.end();
-        lines.push(Line { name: line.name.clone(), items: ends(&items, &End::Whole, &mut wrong) });
+        let items = ends(&items, &End::Whole, &mut wrong);
+        lines.push(Line { name: line.name.clone(), items, fallback: line.fallback });
     }
     if !wrong.is_empty() {
         return Err(wrong);
     }
+    lines.sort_by_key(|line| line.fallback);
     Ok(Grammar {
         name: written.name,
         summary: written.summary,

@@ -101,7 +101,9 @@ fn one(grammar: &Grammar, bench: &mut Bench, sample: &Sample) -> Vec<Diagnostic>
     if *name != sample.line {
         return vec![error(format!("this sample is of line `{}` but `{name}` matches it", sample.line))];
     }
-    if let Ok((second, _)) = bench.parse(line + 1, &sample.text) {
+    if let Ok((second, _)) = bench.parse(line + 1, &sample.text)
+        && grammar.lines[second].fallback == grammar.lines[line].fallback
+    {
         let second = &grammar.lines[second].name;
         return vec![error(format!("both `{name}` and `{second}` match this sample"))];
     }

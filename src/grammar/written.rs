@@ -57,6 +57,8 @@ pub struct Form {
     pub place: Place,
     /// What it is made of.
     pub items: Vec<Item>,
+    /// `otherwise`: tried only where no line fits.
+    pub fallback: bool,
 }
 
 /// One piece of a sequence.
