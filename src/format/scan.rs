@@ -173,10 +173,10 @@ fn is_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'%') || byte >= 0x80
 }
 
-/// Length of everything before the first blank.
+/// Length of everything before the first blank or line feed.
 #[inline]
 pub fn word(input: &[u8]) -> usize {
-    memchr::memchr2(b' ', b'\t', input).unwrap_or(input.len())
+    memchr::memchr3(b' ', b'\t', b'\n', input).unwrap_or(input.len())
 }
 
 /// Length of a dotted name as loggers, modules and programs have it: letters, digits and `. _ - / $ @ :`

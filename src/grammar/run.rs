@@ -215,15 +215,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A status code: 100..=599, and the codes up to 999 that servers use for themselves (nginx: 499).
+    /// A status code: three digits. Servers use numbers of their own (nginx: 499), and write what a broken upstream
+    /// sent (nginx: 009).
     #[inline]
     fn status(&mut self, to: Option<Slot>, outcome: Slot, at: usize) -> Option<usize> {
         match scan::int(self.rest(at)) {
-            Some((code @ 100..=999, 3)) => {
+            Some((code @ 0..=999, 3)) => {
                 if let Some(slot) = to {
                     self.value(slot, Value::Int(code));
                 }
-                self.value(outcome, if code < 400 { self.plan.success } else { self.plan.failure });
+                self.value(
+                    outcome,
+                    if (100..400).contains(&code) { self.plan.success } else { self.plan.failure },
+                );
                 Some(at + 3)
             }
             _ => self.fail(at, "no http status code"),
