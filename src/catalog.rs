@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::event::{Layout, Options, Slot};
 use crate::expr::Files;
-use crate::format::{self, Bind, Format, Reference};
+use crate::format::{Bind, Format, Reference};
 use crate::grammar;
 use crate::lang::{Environment, Formats, Given, Signatures, plan as lang};
 use crate::limits::SECRET_BYTES_MAX;
@@ -133,23 +133,16 @@ struct AllFormats;
 
 impl Formats for AllFormats {
     fn names(&self) -> Vec<String> {
-        let formats = format::formats().iter().map(|kind| kind.signature.name.to_owned());
-        formats.chain(grammar::all().iter().map(|grammar| grammar.name().to_owned())).collect()
+        grammar::names().chain([grammar::AUTO]).map(str::to_owned).collect()
     }
 
     fn options(&self, name: &str) -> Option<&'static [OptionSpec]> {
-        if grammar::get(name).is_some() {
-            return Some(grammar::OPTIONS);
-        }
-        format::formats().iter().find(|kind| kind.signature.name == name).map(|kind| kind.signature.options)
+        grammar::parser(name).map(grammar::Parser::options)
     }
 
     fn gives(&self, name: &str, options: &Options) -> Result<Given, String> {
-        if let Some(grammar) = grammar::get(name) {
-            return Ok(Given { fields: grammar.fields().to_vec(), open: false });
-        }
-        let kind = format::formats().iter().find(|kind| kind.signature.name == name);
-        let gives = (kind.ok_or_else(|| format!("unknown format `{name}`"))?.gives)(options)?;
+        let parser = grammar::parser(name).ok_or_else(|| format!("unknown format `{name}`"))?;
+        let gives = parser.gives(options)?;
         Ok(Given { fields: gives.fields, open: gives.open })
     }
 }
@@ -325,10 +318,6 @@ impl Builder {
             constants: &mut self.constants,
             reference: self.reference.clone(),
         };
-        if let Some(grammar) = grammar::get(name) {
-            return grammar.bind(&mut bind);
-        }
-        let kind = format::formats().iter().find(|kind| kind.signature.name == name);
-        (kind.ok_or_else(|| format!("unknown format `{name}`"))?.bind)(&mut bind)
+        grammar::parser(name).ok_or_else(|| format!("unknown format `{name}`"))?.bind(&mut bind)
     }
 }

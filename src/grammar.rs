@@ -158,7 +158,8 @@ pub fn parser(name: &str) -> Option<Parser> {
 /// The names of all grammars and formats.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let formats = format::formats().iter().map(|format| format.signature.name);
-    all().iter().map(|grammar| grammar.name.as_str()).chain(formats)
+    let installed = INSTALLED.get().into_iter().flatten();
+    all().iter().chain(installed).map(|grammar| grammar.name.as_str()).chain(formats)
 }
 
 impl Parser {

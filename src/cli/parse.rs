@@ -166,7 +166,9 @@ fn events(
             event(message, bytes, &joined, reader, &mut line);
             out.write_all(&line)?;
         }
-        (messages.clear(), joined.clear(), ranges.clear());
+        messages.clear();
+        joined.clear();
+        ranges.clear();
         if last {
             return Ok(());
         }

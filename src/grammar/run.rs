@@ -354,8 +354,8 @@ fn digits(input: &[u8]) -> Option<usize> {
 /// The length of an absent text that stands right before the end.
 #[inline]
 fn absent_before(absent: &[Box<[u8]>], rest: &[u8], end: &[u8]) -> Option<usize> {
-    let fits = |text: &&Box<[u8]>| rest.strip_prefix(&***text).is_some_and(|behind| behind.starts_with(end));
-    absent.iter().find(fits).map(|text| text.len())
+    let fits = |text: &&[u8]| rest.strip_prefix(*text).is_some_and(|behind| behind.starts_with(end));
+    absent.iter().map(|text| &**text).find(fits).map(<[u8]>::len)
 }
 
 fn is_absent(absent: &[Box<[u8]>], text: &[u8]) -> bool {

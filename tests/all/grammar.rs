@@ -64,6 +64,9 @@ fn every_grammar_says_what_it_is() {
     }
 }
 
+/// Samples of others that a format takes, its name, and whose.
+type Taken<'a> = (usize, &'a str, Vec<(&'a str, usize)>);
+
 /// Name, and samples, of everything that can be told by its looks.
 fn tellable() -> Vec<(String, Vec<String>)> {
     let grammars = grammar::all().iter().map(|grammar| {
@@ -90,7 +93,7 @@ fn narrow_formats_are_tried_before_wide_ones() {
         let mut reader = Reader::new(name, &Options::default(), Reference::default()).expect("a format");
         samples.iter().filter(|text| reader.parse(text.as_bytes(), Found::default(), &mut Vec::new())).count()
     };
-    let mut rows: Vec<(usize, &str, Vec<(&str, usize)>)> = Vec::new();
+    let mut rows: Vec<Taken<'_>> = Vec::new();
     for (name, _) in &all {
         let others = all.iter().filter(|(other, _)| other != name);
         let taken: Vec<_> = others.map(|(other, samples)| (other.as_str(), takes(name, samples))).collect();

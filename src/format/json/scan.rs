@@ -304,7 +304,7 @@ fn plain(bytes: &[u8]) -> usize {
         let Ok(word) = chunk.try_into().map(u64::from_le_bytes) else { break };
         let zero = |word: u64| word.wrapping_sub(ONES) & !word;
         let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let found = (control | zero(word ^ ONES * 0x22) | zero(word ^ ONES * 0x5C)) & HIGH;
+        let found = (control | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5C))) & HIGH;
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }
