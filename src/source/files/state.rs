@@ -45,6 +45,10 @@ pub(super) struct Files {
     pub(super) now: Duration,
     pub(super) sweep: u64,
     pub(super) next_sweep: Duration,
+    /// When hints may ask for a sweep at the earliest.
+    pub(super) soonest_sweep: Duration,
+    /// A sweep is going on: what is seen was not told by a hint.
+    pub(super) sweeping: bool,
     pub(super) open_max: usize,
     pub(super) said: HashSet<String>,
     pub(super) notices: Vec<Notice>,
@@ -98,6 +102,8 @@ impl Files {
             now,
             sweep: 0,
             next_sweep: now,
+            soonest_sweep: now,
+            sweeping: false,
             said: HashSet::new(),
             notices: warnings.into_iter().map(Notice::Warning).collect(),
             forgotten: Vec::new(),

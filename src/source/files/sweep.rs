@@ -64,6 +64,7 @@ impl Files {
     pub(super) fn sweep_all(&mut self) {
         let begun = self.world.clock.monotonic();
         self.sweep += 1;
+        self.sweeping = true;
         self.watches.begin_sweep();
         let (config, data_dir) = (self.config.clone(), self.data_dir.clone());
         let mut found = Found::new(&config.excludes, &data_dir);
@@ -93,6 +94,8 @@ impl Files {
         let quick = absent || !self.watches.complete();
         let every = if quick { self.config.sweep } else { self.config.sweep.max(SWEEP_WATCHED) };
         self.next_sweep = self.now + every.max(cost * SWEEP_REST);
+        self.soonest_sweep = self.now + self.config.sweep.max(cost * SWEEP_REST);
+        self.sweeping = false;
     }
 
     fn cost_since(&self, begun: Duration) -> Duration {
@@ -116,8 +119,8 @@ impl Files {
 
     /// Does what hints ask for.
     pub(super) fn asked(&mut self, asked: Asked) {
-        if asked.all {
-            self.next_sweep = self.next_sweep.min(self.now + self.config.sweep);
+        if asked.all || asked.gone {
+            self.next_sweep = self.next_sweep.min(self.soonest_sweep);
         }
         for path in asked.names.into_iter().chain(asked.content) {
             if self.table.by_path.contains_key(&path) {
@@ -201,14 +204,9 @@ impl Files {
         self.table.count(key);
         self.table.queue(key);
         self.touch(key);
-        if silent && !self.first_sweep && self.watches.complete() && self.told_by_sweep() {
+        if silent && !self.first_sweep && self.watches.complete() && self.sweeping {
             self.watches.distrust(&path);
         }
-    }
-
-    /// Whether the look that is going on is a sweep's and not a hint's.
-    fn told_by_sweep(&self) -> bool {
-        self.now >= self.next_sweep
     }
 
     /// A path shows no file any more, or another one.

@@ -34,6 +34,8 @@ pub(super) struct Asked {
     pub(super) names: HashSet<PathBuf>,
     /// Hints were lost.
     pub(super) all: bool,
+    /// A watched thing itself went: what comes in its place may come where nothing is watched.
+    pub(super) gone: bool,
 }
 
 impl Watches {
@@ -118,6 +120,7 @@ impl Watches {
                 // The watched thing itself was moved or removed: its watch goes by another name from now on.
                 Hint::Name(watch, None) | Hint::Ended(watch) => {
                     asked.names.extend(at(watch).cloned());
+                    asked.gone = true;
                     if matches!(hint, Hint::Name(..)) {
                         watcher.unwatch(*watch);
                     }
