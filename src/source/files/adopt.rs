@@ -219,29 +219,33 @@ impl Files {
         if let Some(folder) = record.path.parent() {
             self.world.fs.list(folder)?;
         }
-        let mut found = None;
-        if !self.table.by_id.contains_key(&record.id) {
-            found = self.find_by_id(&record.path, record.id);
-        }
-        if found.is_none()
-            && let Some(Copy::New(file, _, path)) = self.find_copy(record)?
+        if !self.table.by_id.contains_key(&record.id)
+            && let Some((file, path)) = self.find_by_id(&record.path, record.id)
+            && self.drain(file, &path, record, cuts)?
         {
-            found = Some((file, path));
+            return Ok(());
         }
-        if let Some((file, path)) = found {
-            let stat = file.stat()?;
-            if let Some(mut tail) = self.go_on(file, &stat, &path, record, cuts)? {
-                tail.leaving = Some(self.now);
-                tail.grew = self.now;
-                tail.goal = self.finishing.is_some().then_some(stat.size);
-                self.log.put(tail.record(), true);
-                let key = self.table.add(tail);
-                self.table.queue(key);
-                return Ok(());
-            }
+        // Not there, or there and cut off: then its bytes may be in a copy.
+        if let Some(Copy::New(file, _, path)) = self.find_copy(record)?
+            && self.drain(file, &path, record, cuts)?
+        {
+            return Ok(());
         }
         self.lost_before(record);
         Ok(())
+    }
+
+    /// Reads on in a file that no pattern finds, if it holds what was read.
+    fn drain(&mut self, file: Box<dyn File>, path: &Path, record: &Record, cuts: &[u64]) -> io::Result<bool> {
+        let stat = file.stat()?;
+        let Some(mut tail) = self.go_on(file, &stat, path, record, cuts)? else { return Ok(false) };
+        tail.leaving = Some(self.now);
+        tail.grew = self.now;
+        tail.goal = self.finishing.is_some().then_some(stat.size);
+        self.log.put(tail.record(), true);
+        let key = self.table.add(tail);
+        self.table.queue(key);
+        Ok(true)
     }
 
     /// A stream whose bytes went while nobody looked: what was not settled of them is a gap.
