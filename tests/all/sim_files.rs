@@ -36,7 +36,7 @@ struct World {
 impl World {
     fn new(seed: u64) -> Self {
         // Every other seed holds messages open for lines that may belong to them.
-        let mut rig = Rig::new(seed, if seed % 2 == 0 { plain() } else { Vec::new() });
+        let mut rig = Rig::new(seed, if seed.is_multiple_of(2) { plain() } else { Vec::new() });
         rig.start();
         Self {
             rig,
