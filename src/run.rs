@@ -18,5 +18,5 @@ pub use engine::{Engine, Settings};
 pub use letters::{Letter, Letters};
 pub use outlet::{Outlet, Stepped};
 pub use reader::{Job, Read, Reader};
-pub use settler::{Ledger, Message, Settler};
+pub use settler::{Ledger, Message, Opened, Settler};
 pub use worker::{Outcome, Unsent, Worker};

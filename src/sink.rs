@@ -317,11 +317,14 @@ pub trait SinkPlan: Send + Sync {
     fn place(&self) -> String;
 }
 
+/// Makes a plan of a sink from its name in the file and its options.
+pub type MakeSink = fn(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String>;
+
 /// A kind of sink, as the catalog lists it.
 #[derive(Clone, Copy)]
 pub struct SinkKind {
     /// What it says of itself.
     pub signature: &'static Signature,
     /// Checks options that the signature cannot (a URL, a folder). `name` is the sink's name in the file.
-    pub plan: fn(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String>,
+    pub plan: MakeSink,
 }

@@ -106,11 +106,14 @@ pub trait SourcePlan: Send + Sync {
     fn place(&self) -> String;
 }
 
+/// Makes a plan of a source from its name in the file and its options.
+pub type MakeSource = fn(name: &str, options: &Options) -> Result<Box<dyn SourcePlan>, String>;
+
 /// A kind of source, as the catalog lists it.
 #[derive(Clone, Copy)]
 pub struct SourceKind {
     /// What it says of itself.
     pub signature: &'static Signature,
     /// Checks options that the signature cannot (globs, patterns).
-    pub plan: fn(name: &str, options: &Options) -> Result<Box<dyn SourcePlan>, String>,
+    pub plan: MakeSource,
 }

@@ -42,6 +42,8 @@ mod parquet;
 mod plain_sinks;
 #[path = "all/program.rs"]
 mod program;
+#[path = "all/readme.rs"]
+mod readme;
 #[path = "all/sim_files.rs"]
 mod sim_files;
 #[path = "all/simulation.rs"]

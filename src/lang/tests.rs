@@ -115,7 +115,7 @@ fn step() -> impl Strategy<Value = Step> {
         (prop::collection::vec(expr(), 0..3), prop::collection::vec(setting(expr()), 0..3)).prop_filter_map(
             "an object as the first argument reads as options",
             |(arguments, options)| {
-                let object = arguments.first().is_some_and(|first| starts_with_brace(first));
+                let object = arguments.first().is_some_and(starts_with_brace);
                 (!object).then(|| StepKind::Call { name: at("enrich_it".into()), arguments, options })
             }
         ),
@@ -187,7 +187,7 @@ fn item() -> impl Strategy<Value = Item> {
     let component = || {
         let rest = (prop::collection::vec(expr(), 0..3), prop::collection::vec(setting(expr()), 0..4));
         (name(), name(), rest).prop_filter_map("braces", |(name, kind, (arguments, options))| {
-            let object = arguments.first().is_some_and(|first| starts_with_brace(first));
+            let object = arguments.first().is_some_and(starts_with_brace);
             (!object).then_some(Component { name, kind, arguments, options, place: 0..0 })
         })
     };
@@ -276,7 +276,11 @@ fn nesting_is_bounded() {
     ];
     for text in deep {
         let (file, errors) = parse(&format!("{head}{text}"));
-        assert!(errors.iter().any(|error| error.code == super::codes::TOO_DEEP), "{}", &text[..20]);
+        assert!(
+            errors.iter().any(|error| error.code == super::codes::TOO_DEEP),
+            "{}",
+            text.get(..20).unwrap_or_default()
+        );
         print(&file, &text);
     }
 }

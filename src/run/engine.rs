@@ -15,14 +15,13 @@ use crossbeam::channel::{Receiver, Sender, bounded, select};
 use super::budget::Pool;
 use super::outlet::Outlet;
 use super::reader::{Job, Read, Reader};
-use super::settler::{Ledger, Message, Settler};
+use super::settler::{Ledger, Message, Opened, Settler};
 use super::wake::Wake;
 use super::worker::Worker;
 use crate::catalog::Runnable;
-use crate::event::Batch;
 use crate::limits::{BUDGET_BODIES_BYTES, BUDGET_INPUT_BYTES};
 use crate::observe::{Stats, count};
-use crate::position::{Ranges, Stream};
+use crate::position::Stream;
 use crate::seam::{Clock, Fs};
 use crate::sink::{Body, Network, Next, World as SinkWorld};
 use crate::source::{Notice, World as SourceWorld};
@@ -52,6 +51,9 @@ pub struct Settings {
     pub network: Arc<dyn Network>,
 }
 
+/// A stream and its low mark: all sinks have settled what is below.
+type Low = (Arc<Stream>, u64);
+
 /// A running plan.
 pub struct Engine {
     shared: Arc<Shared>,
@@ -68,7 +70,7 @@ struct Shared {
     /// Number of the next batch.
     batches: Mutex<u64>,
     /// Low marks that the settler found, for each source to pick up.
-    lows: Mutex<HashMap<usize, Vec<(Arc<Stream>, u64)>>>,
+    lows: Mutex<HashMap<usize, Vec<Low>>>,
     warnings: Mutex<Vec<String>>,
 }
 
@@ -276,8 +278,8 @@ fn read(
                 let mut number = shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
                 let job = Job::new(*number, index, batch);
                 *number += 1;
-                let before = before(&job.batch);
-                let message = Message::Handed { provenance: job.provenance.clone(), before };
+                let opened = Opened::of(&job.batch);
+                let message = Message::Handed { provenance: job.provenance.clone(), opened };
                 if settler.send(message).is_err() || to_workers.send(job).is_err() {
                     return;
                 }
@@ -287,17 +289,6 @@ fn read(
             Read::End => return,
         }
     }
-}
-
-/// Where reading of each stream of a batch began, and what was settled before.
-fn before(batch: &Batch) -> Vec<(Arc<Stream>, u64, Option<Arc<[Ranges]>>)> {
-    let mut streams: Vec<(Arc<Stream>, u64, Option<Arc<[Ranges]>>)> = Vec::new();
-    for run in &batch.runs {
-        if !streams.iter().any(|(stream, _, _)| Arc::ptr_eq(stream, &run.stream)) {
-            streams.push((run.stream.clone(), run.from, run.settled.clone()));
-        }
-    }
-    streams
 }
 
 fn note(notice: Notice, index: usize, shared: &Shared, stats: &Stats) {

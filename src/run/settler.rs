@@ -11,9 +11,35 @@ use super::engine::Settings;
 use super::letters::{Letter, Letters};
 use super::worker::Unsent;
 use crate::catalog::Runnable;
+use crate::event::Batch;
 use crate::position::{Ranges, Stream};
 use crate::sink::{Provenance, Settled};
 use crate::spool::{Account, CursorLog, Fate, Tracker};
+
+/// A stream as a batch brings it: where reading began, and what sinks, by their number, had settled before.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The stream.
+    pub stream: Arc<Stream>,
+    /// Where this process began to read it.
+    pub from: u64,
+    /// What each sink had settled from there on.
+    pub settled: Option<Arc<[Ranges]>>,
+}
+
+impl Opened {
+    /// The streams of a batch, each once.
+    pub fn of(batch: &Batch) -> Vec<Self> {
+        let mut streams: Vec<Self> = Vec::new();
+        for run in &batch.runs {
+            if !streams.iter().any(|opened| Arc::ptr_eq(&opened.stream, &run.stream)) {
+                let (stream, settled) = (run.stream.clone(), run.settled.clone());
+                streams.push(Self { stream, from: run.from, settled });
+            }
+        }
+        streams
+    }
+}
 
 /// What the settler is told.
 #[derive(Debug)]
@@ -22,8 +48,8 @@ pub enum Message {
     Handed {
         /// The batch.
         provenance: Arc<Provenance>,
-        /// Where reading of each of its streams began, and what sinks had settled before.
-        before: Vec<(Arc<Stream>, u64, Option<Arc<[Ranges]>>)>,
+        /// Its streams.
+        opened: Vec<Opened>,
     },
     /// Bytes that can never be read.
     Gap {
@@ -134,8 +160,8 @@ impl Settler {
     /// Takes note of a message.
     pub fn take(&mut self, message: Message, unix_ns: i64) {
         match message {
-            Message::Handed { provenance, before } => {
-                for (stream, from, settled) in before {
+            Message::Handed { provenance, opened } => {
+                for Opened { stream, from, settled } in opened {
                     self.tracker.opened(&stream, from, settled.as_deref());
                 }
                 for (stream, ranges) in &provenance.ranges {

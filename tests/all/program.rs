@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use aludel::seam::{Clock, RealClock};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -77,9 +79,9 @@ impl Drop for Running {
 }
 
 fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
+    let clock = RealClock::start();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(30), "waited too long for {what}");
+        assert!(clock.monotonic() < Duration::from_secs(60), "waited too long for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -200,9 +202,9 @@ fn signals_drain_reload_and_quit() {
 
 impl Running {
     fn end_checked(mut self) -> (Option<i32>, String) {
-        let start = Instant::now();
+        let clock = RealClock::start();
         while self.0.try_wait().expect("asked").is_none() {
-            assert!(start.elapsed() < Duration::from_secs(30), "it does not end");
+            assert!(clock.monotonic() < Duration::from_secs(60), "it does not end");
             std::thread::sleep(Duration::from_millis(20));
         }
         self.end()

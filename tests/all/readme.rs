@@ -22,7 +22,8 @@ fn its_pipelines_pass_their_tests() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join(format!("readme-{number}.aludel"));
         fs::write(&file, format!("{pipeline}\n")).expect("written");
-        let out = Command::new(env!("CARGO_BIN_EXE_aludel")).arg("test").arg(&file).output().expect("started");
+        let out =
+            Command::new(env!("CARGO_BIN_EXE_aludel")).arg("test").arg(&file).output().expect("started");
         let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
         assert!(out.status.success() && said.contains("1 passed, 0 failed"), "{said}");
     }
@@ -32,7 +33,8 @@ fn its_pipelines_pass_their_tests() {
 fn it_has_two_commands_and_ci_runs_them() {
     let commands = blocks(&readme(), "sh");
     assert_eq!(commands, ["cargo run --release -- run pipelines/quickstart.aludel", "cargo test"]);
-    let ci = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run")).expect("the CI script");
+    let ci =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run")).expect("the CI script");
     assert!(ci.contains("\ncargo test\n"));
     assert!(ci.contains("-- run pipelines/quickstart.aludel --once"));
 }
@@ -44,7 +46,8 @@ fn its_subcommands_exist() {
     let mut count = 0;
     for command in named {
         count += 1;
-        let out = Command::new(env!("CARGO_BIN_EXE_aludel")).args([command, "--help"]).output().expect("started");
+        let out =
+            Command::new(env!("CARGO_BIN_EXE_aludel")).args([command, "--help"]).output().expect("started");
         assert!(out.status.success(), "aludel {command}");
     }
     assert!(count > 5);

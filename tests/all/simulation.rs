@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aludel::catalog::{self, Runnable};
 use aludel::lang;
-use aludel::run::{Job, Message, Outlet, Read, Reader, Settings, Settler, Worker};
+use aludel::run::{Job, Message, Opened, Outlet, Read, Reader, Settings, Settler, Worker};
 use aludel::seam::sim::{Dice, SimClock, SimFs};
 use aludel::seam::{Clock, Fs};
 use aludel::sink::{Body, Endpoint, Network, Next, Request, Response, Transport, World};
@@ -165,13 +165,8 @@ impl Process {
             Read::Batch(batch) => {
                 let job = Job::new(self.number, 0, batch);
                 self.number += 1;
-                let before = job
-                    .batch
-                    .runs
-                    .iter()
-                    .map(|run| (run.stream.clone(), run.from, run.settled.clone()))
-                    .collect();
-                let message = Message::Handed { provenance: job.provenance.clone(), before };
+                let opened = Opened::of(&job.batch);
+                let message = Message::Handed { provenance: job.provenance.clone(), opened };
                 self.settler.take(message, 0);
                 self.jobs.push_back(job);
             }
