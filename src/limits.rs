@@ -56,9 +56,9 @@ pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// All memory that the pipeline's queues may hold, in bytes (DESIGN §3).
 pub const BUDGET_BYTES: usize = 48 * 1024 * 1024;
 /// Part of the budget for input: segments and batches on their way to a worker.
-pub const BUDGET_INPUT_BYTES: usize = 8 * 1024 * 1024;
+pub const BUDGET_INPUT_BYTES: usize = 4 * 1024 * 1024;
 /// Part of the budget for encoded bodies in flight.
-pub const BUDGET_BODIES_BYTES: usize = 16 * 1024 * 1024;
+pub const BUDGET_BODIES_BYTES: usize = 8 * 1024 * 1024;
 /// Part of the budget for open messages of streams that cannot be read again.
 pub const BUDGET_JOINS_BYTES: usize = 4 * 1024 * 1024;
 /// Part of the budget for rows that wait for a retry.

@@ -3,8 +3,61 @@
 use super::{Row, Slot, Span, Texts, Value};
 
 /// Appends the whole event as one JSON object.
+#[inline]
 pub fn write_object(row: &Row, out: &mut Vec<u8>) {
-    write_node(row, 0, out);
+    if row.rest().is_empty() && !row.present().meets(row.layout().inner()) {
+        write_leaves(row, out);
+    } else {
+        write_node(row, 0, out);
+    }
+}
+
+/// The usual event: named fields only, none of them both a value and an object. One walk over the bits that are
+/// set, since that is the order in which the fields are written; the general way, which looks for what is below
+/// each object, cost a tenth of the whole path from line to request.
+fn write_leaves(row: &Row, out: &mut Vec<u8>) {
+    let layout = row.layout();
+    out.push(b'{');
+    let mut open: Slot = 0;
+    for slot in row.present().iter() {
+        while slot >= layout.end(open) {
+            close(out);
+            open = layout.parent(open);
+        }
+        let parent = layout.parent(slot);
+        if parent != open {
+            open_down(row, open, parent, out);
+            open = parent;
+        }
+        out.extend_from_slice(layout.fragment(slot));
+        write_value(&row.texts, row.value(slot), out);
+        out.push(b',');
+    }
+    while open != 0 {
+        close(out);
+        open = layout.parent(open);
+    }
+    close(out);
+    out.pop();
+}
+
+/// Opens the objects below `from` down to `to`.
+fn open_down(row: &Row, from: Slot, to: Slot, out: &mut Vec<u8>) {
+    if to == from {
+        return;
+    }
+    open_down(row, from, row.layout().parent(to), out);
+    out.extend_from_slice(row.layout().fragment(to));
+    out.push(b'{');
+}
+
+/// Ends an object whose every part was followed by a comma, and puts one behind it.
+#[inline]
+fn close(out: &mut Vec<u8>) {
+    if out.last() == Some(&b',') {
+        out.pop();
+    }
+    out.extend_from_slice(b"},");
 }
 
 /// Appends the object at `slot`: its named fields in the layout's order, then the keys that only the data knows.
@@ -159,8 +212,10 @@ pub fn write_value(texts: &Texts, value: Value, out: &mut Vec<u8>) {
 #[inline]
 fn write_text(texts: &Texts, span: Span, out: &mut Vec<u8>) {
     if span.facts.is_plain() {
+        let bytes = texts.bytes(span);
+        out.reserve(bytes.len() + 2);
         out.push(b'"');
-        out.extend_from_slice(texts.bytes(span));
+        out.extend_from_slice(bytes);
         out.push(b'"');
     } else if let Some(text) = texts.text(span) {
         write_string(text, out);

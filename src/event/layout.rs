@@ -32,6 +32,25 @@ impl Mask {
         self.0[slot as usize / 64] & (1 << (slot % 64)) != 0
     }
 
+    /// Whether the two sets share a slot.
+    #[inline]
+    pub fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
+    }
+
+    /// The slots, ascending.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = Slot> {
+        self.0.iter().enumerate().flat_map(|(word, &bits)| {
+            let mut bits = bits;
+            std::iter::from_fn(move || {
+                let slot = (bits != 0).then(|| (word * 64) as Slot + bits.trailing_zeros() as Slot);
+                bits &= bits.wrapping_sub(1);
+                slot
+            })
+        })
+    }
+
     /// The lowest slot in `from..end`.
     #[inline]
     pub fn next(&self, from: Slot, end: Slot) -> Option<Slot> {
@@ -84,6 +103,7 @@ struct Node {
 #[derive(Clone, Debug)]
 pub struct Layout {
     nodes: Vec<Node>,
+    inner: Mask,
 }
 
 impl Layout {
@@ -144,6 +164,12 @@ impl Layout {
         self.end(slot) > slot + 1
     }
 
+    /// The slots that have named fields below them.
+    #[inline]
+    pub fn inner(&self) -> &Mask {
+        &self.inner
+    }
+
     /// The JSON text `"key":` of a slot.
     #[inline]
     pub fn fragment(&self, slot: Slot) -> &[u8] {
@@ -181,7 +207,13 @@ impl LayoutBuilder {
     pub fn build(&self) -> Layout {
         let mut nodes = Vec::with_capacity(self.count + 1);
         number(&self.root, "", "", 0, &mut nodes);
-        Layout { nodes }
+        let mut inner = Mask::default();
+        for (slot, node) in nodes.iter().enumerate() {
+            if node.end as usize > slot + 1 {
+                inner.insert(slot as Slot);
+            }
+        }
+        Layout { nodes, inner }
     }
 }
 

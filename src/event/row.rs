@@ -157,6 +157,12 @@ impl Row {
         self.present.contains(slot).then(|| self.values[slot as usize])
     }
 
+    /// The value of a slot that is known to be present.
+    #[inline]
+    pub(super) fn value(&self, slot: Slot) -> Value {
+        self.values[slot as usize]
+    }
+
     /// Whether the field or anything below it is present.
     #[inline]
     pub fn has(&self, slot: Slot) -> bool {

@@ -165,10 +165,13 @@ impl Engine {
             })?;
         }
         drop(to_workers);
+        let ordered: Arc<[bool]> = plan.sinks.iter().map(|sink| sink.plan.ordered()).collect();
         for (index, worker) in workers.into_iter().enumerate() {
             let (jobs, sinks, settler) = (for_workers.clone(), to_sinks.clone(), to_settler.clone());
-            let shared = self.shared.clone();
-            self.thread(format!("worker-{index}"), move || work(worker, &jobs, &sinks, &settler, &shared))?;
+            let (shared, ordered) = (self.shared.clone(), ordered.clone());
+            self.thread(format!("worker-{index}"), move || {
+                work(worker, &jobs, &sinks, &settler, &shared, &ordered);
+            })?;
         }
         drop(to_sinks);
         for (index, (outlet, bodies, wake)) in outlets.into_iter().enumerate() {
@@ -314,6 +317,7 @@ fn work(
     sinks: &[Sender<Body>],
     settler: &Sender<Message>,
     shared: &Shared,
+    ordered: &[bool],
 ) {
     for job in jobs {
         let number = job.provenance.batch;
@@ -335,13 +339,22 @@ fn work(
         if settler.send(message).is_err() {
             return;
         }
-        for (sink, body) in bodies {
+        // Sinks that keep order come first: what they hold back until this batch is there may be all that fills
+        // the pool, so the others can wait for room and these must not.
+        let (first, rest): (Vec<_>, Vec<_>) = bodies.into_iter().partition(|(sink, _)| ordered[*sink]);
+        for (sink, body) in first {
             shared.bodies.acquire_for(number, body.bytes);
             if sinks[sink].send(body).is_err() {
                 return;
             }
         }
         shared.bodies.end(number);
+        for (sink, body) in rest {
+            shared.bodies.acquire(body.bytes);
+            if sinks[sink].send(body).is_err() {
+                return;
+            }
+        }
     }
 }
 
