@@ -74,7 +74,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // Dead for good, so that the next one finds the data folder free.
         let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
