@@ -4,6 +4,8 @@
 //! known to make sense.
 
 use crate::diag::Place;
+/// The operators are those that expressions run on: what is written and what runs name the same thing.
+pub use crate::expr::{Operator as BinaryOp, Unary as UnaryOp};
 
 /// A part and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -281,58 +283,6 @@ pub enum Literal {
     Size(i64, String),
     /// `99.9%`: as a fraction (0.999) and as written.
     Percent(f64, String),
-}
-
-/// Operators with one operand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnaryOp {
-    /// `not`
-    Not,
-    /// `-`
-    Negate,
-}
-
-/// Operators with two operands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BinaryOp {
-    /// `or`
-    Or,
-    /// `and`
-    And,
-    /// `==`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterEqual,
-    /// `in`: a list holds it, or a network holds an address.
-    In,
-    /// `matches`: a regular expression given as text.
-    Matches,
-    /// `contains`: a text holds a text, a list an item.
-    Contains,
-    /// `starts_with`
-    StartsWith,
-    /// `ends_with`
-    EndsWith,
-    /// `??`: the right where the left is missing or failed.
-    Else,
-    /// `+`
-    Add,
-    /// `-`
-    Subtract,
-    /// `*`
-    Multiply,
-    /// `/`
-    Divide,
-    /// `%`
-    Remainder,
 }
 
 /// A test block.

@@ -137,10 +137,6 @@ impl Checker<'_> {
             return self.known(expr, scope, shared);
         }
         let typed = self.expr(of, scope, shared);
-        let op = match op {
-            UnaryOp::Not => Unary::Not,
-            UnaryOp::Negate => Unary::Negate,
-        };
         let maybe = op == Unary::Negate && (typed.maybe || typed.ty == Type::Any);
         if op == Unary::Negate {
             self.needs(&typed, of);
@@ -178,33 +174,32 @@ impl Checker<'_> {
             _ => scope,
         };
         let b = self.expr(right, scope, shared);
-        let operator = operator(op);
-        if !matches!(operator, Operator::Else | Operator::And | Operator::Or) {
+        if !matches!(op, Operator::Else | Operator::And | Operator::Or) {
             self.one_type(left, scope);
             self.one_type(right, scope);
         }
-        let ty = match operator.type_of(a.ty, b.ty) {
+        let ty = match op.type_of(a.ty, b.ty) {
             Ok(ty) => ty,
             Err(error) => {
                 self.error(codes::WRONG_TYPE, &expr.place, error);
                 return Typed::broken();
             }
         };
-        let (maybe, may_miss) = match operator {
+        let (maybe, may_miss) = match op {
             Operator::Else => (b.maybe, b.may_miss),
-            _ if operator.is_arithmetic() => {
+            _ if op.is_arithmetic() => {
                 self.needs(&a, left);
                 self.needs(&b, right);
                 let zero = matches!(b.constant, Some(Constant::Int(0) | Constant::Duration(0)));
-                if matches!(operator, Operator::Divide | Operator::Remainder) && zero {
+                if matches!(op, Operator::Divide | Operator::Remainder) && zero {
                     self.error(codes::DIVISION, &right.place, "this divides by zero");
                 }
-                let fails = a.may_miss || b.may_miss || operator.may_fail(a.ty, b.ty, b.constant.as_ref());
+                let fails = a.may_miss || b.may_miss || op.may_fail(a.ty, b.ty, b.constant.as_ref());
                 (fails, fails)
             }
             _ => (false, false),
         };
-        match Ready::binary(operator, (a.ready, a.ty), (b.ready, b.ty), b.constant.as_ref()) {
+        match Ready::binary(op, (a.ready, a.ty), (b.ready, b.ty), b.constant.as_ref()) {
             Ok(ready) => Typed { may_miss, ..Typed::new(ready, ty, maybe) },
             Err(error) => {
                 self.error(codes::WRONG_CONSTANT, &right.place, error);
@@ -370,29 +365,5 @@ pub(super) fn type_of(constant: &Constant) -> Type {
         Constant::Text(_) => Type::Text,
         Constant::List(_) => Type::List,
         Constant::Object(_) => Type::Object,
-    }
-}
-
-fn operator(op: BinaryOp) -> Operator {
-    match op {
-        BinaryOp::Or => Operator::Or,
-        BinaryOp::And => Operator::And,
-        BinaryOp::Equal => Operator::Equal,
-        BinaryOp::NotEqual => Operator::NotEqual,
-        BinaryOp::Less => Operator::Less,
-        BinaryOp::LessEqual => Operator::LessEqual,
-        BinaryOp::Greater => Operator::Greater,
-        BinaryOp::GreaterEqual => Operator::GreaterEqual,
-        BinaryOp::In => Operator::In,
-        BinaryOp::Matches => Operator::Matches,
-        BinaryOp::Contains => Operator::Contains,
-        BinaryOp::StartsWith => Operator::StartsWith,
-        BinaryOp::EndsWith => Operator::EndsWith,
-        BinaryOp::Else => Operator::Else,
-        BinaryOp::Add => Operator::Add,
-        BinaryOp::Subtract => Operator::Subtract,
-        BinaryOp::Multiply => Operator::Multiply,
-        BinaryOp::Divide => Operator::Divide,
-        BinaryOp::Remainder => Operator::Remainder,
     }
 }
