@@ -209,16 +209,41 @@ fn plain(path: &Path) -> PathBuf {
     out
 }
 
+/// Puts something around parts of a plan while they are built, to watch them; a run has none. Parts are numbered
+/// as [`crate::lang::outline()`] lists them.
+pub trait Around {
+    /// A step is built.
+    fn step(&mut self, _number: usize, step: Box<dyn Step>) -> Box<dyn Step> {
+        step
+    }
+    /// The steps of a pipeline or of a branch are built.
+    fn block(&mut self, _number: usize, block: Block) -> Block {
+        block
+    }
+    /// The formats of a `parse` are built; the first has this number.
+    fn formats(&mut self, _first: usize, formats: Vec<Box<dyn Format>>) -> Vec<Box<dyn Format>> {
+        formats
+    }
+}
+
+impl Around for () {}
+
 /// Makes components of a checked plan. The error names the source, sink or format and what is wrong with it.
 pub fn build(plan: lang::Plan) -> Result<Runnable, String> {
+    build_around(plan, &mut ())
+}
+
+/// The same, with something around its parts.
+pub fn build_around(plan: lang::Plan, around: &mut dyn Around) -> Result<Runnable, String> {
     if plan.sinks.len() > SINKS_MAX {
         return Err(format!("there are {} sinks; at most {SINKS_MAX} can run together", plan.sinks.len()));
     }
     let sources = plan.sources.into_iter().map(source).collect::<Result<_, _>>()?;
     let sinks = plan.sinks.into_iter().map(sink).collect::<Result<_, _>>()?;
     let reference = Reference::default();
-    let pipelines =
-        plan.pipelines.into_iter().map(|of| pipeline(of, &reference)).collect::<Result<_, _>>()?;
+    let mut next = 0;
+    let pipelines = plan.pipelines.into_iter().map(|of| pipeline(of, &reference, &mut *around, &mut next));
+    let pipelines = pipelines.collect::<Result<_, _>>()?;
     Ok(Runnable { sources, pipelines, sinks, reference })
 }
 
@@ -234,12 +259,19 @@ fn sink(of: lang::Component) -> Result<NamedSink, String> {
     Ok(NamedSink { name: of.name, plan, required: of.required })
 }
 
-fn pipeline(of: lang::Pipeline, reference: &Reference) -> Result<Pipeline, String> {
+fn pipeline(
+    of: lang::Pipeline,
+    reference: &Reference,
+    around: &mut dyn Around,
+    next: &mut usize,
+) -> Result<Pipeline, String> {
     let mut builder = Builder {
         layout: of.layout.clone(),
         formats: Vec::new(),
         constants: of.constants.to_vec(),
         reference: reference.clone(),
+        around,
+        next,
     };
     let steps = builder.block(of.steps).map_err(|error| format!("pipeline {}: {error}", of.name))?;
     let shape = Shape { layout: of.layout, types: of.types, pipeline: of.name.as_str().into(), tag: of.tag };
@@ -256,19 +288,36 @@ fn pipeline(of: lang::Pipeline, reference: &Reference) -> Result<Pipeline, Strin
     })
 }
 
-struct Builder {
+struct Builder<'a> {
     layout: Arc<Layout>,
     formats: Vec<FormatName>,
     constants: Vec<u8>,
     reference: Reference,
+    around: &'a mut dyn Around,
+    /// The number of the next part.
+    next: &'a mut usize,
 }
 
-impl Builder {
+impl Builder<'_> {
+    fn number(&mut self) -> usize {
+        *self.next += 1;
+        *self.next - 1
+    }
+
+    /// The steps of a pipeline or of a branch.
     fn block(&mut self, steps: Vec<lang::Step>) -> Result<Block, String> {
-        steps.into_iter().map(|step| self.step(step)).collect::<Result<_, _>>().map(Block)
+        let number = self.number();
+        let steps = steps.into_iter().map(|step| self.step(step)).collect::<Result<_, _>>()?;
+        Ok(self.around.block(number, Block(steps)))
     }
 
     fn step(&mut self, step: lang::Step) -> Result<Box<dyn Step>, String> {
+        let number = self.number();
+        let step = self.bare(step)?;
+        Ok(self.around.step(number, step))
+    }
+
+    fn bare(&mut self, step: lang::Step) -> Result<Box<dyn Step>, String> {
         Ok(match step {
             lang::Step::Parse { input, formats, into, otherwise } => {
                 let otherwise = match otherwise {
@@ -276,16 +325,14 @@ impl Builder {
                     lang::Otherwise::Drop(reason) => Flow::Drop(reason),
                     lang::Otherwise::Reject(reason) => Flow::Reject(reason),
                 };
-                let first_count = self.formats.len();
-                let formats = formats
-                    .into_iter()
-                    .enumerate()
-                    .map(|(at, format)| {
-                        let bound = self.bind(&format.name, &format.options, into)?;
-                        self.formats.push(FormatName { name: format.name, first: at == 0 });
-                        Ok(bound)
-                    })
-                    .collect::<Result<_, String>>()?;
+                let (first_count, first_number) = (self.formats.len(), *self.next);
+                let mut bound = Vec::new();
+                for (at, format) in formats.into_iter().enumerate() {
+                    self.number();
+                    bound.push(self.bind(&format.name, &format.options, into)?);
+                    self.formats.push(FormatName { name: format.name, first: at == 0 });
+                }
+                let formats = self.around.formats(first_number, bound).into();
                 Box::new(step::Parse { input, formats, first_count, otherwise })
             }
             lang::Step::Set(fields) => Box::new(step::Set { fields: fields.into() }),

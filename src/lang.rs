@@ -10,12 +10,14 @@ pub mod codes;
 mod diagnostics;
 mod explain;
 mod lex;
+pub mod outline;
 mod parse;
 pub mod plan;
 mod print;
 
 pub use check::{Condition, Environment, Formats, Given, Signatures, check, compile, condition};
 pub use explain::explain;
+pub use outline::outline;
 pub use parse::parse;
 pub use plan::Plan;
 pub use print::print;

@@ -22,6 +22,7 @@
 //! | [`source`], [`sink`], [`spool`] | the rims, as state machines over the seams | words, frame, (spool → source) |
 //! | [`catalog`] | the lists: the only file that names every component | all above |
 //! | [`run`], [`replay`], [`observe`] | plan → workers, budget, shutdown; virtual-time runs; metrics | catalog, lang |
+//! | [`profile`] | recorded bytes through a plan with probes around its parts: what costs what | all above |
 //! | [`cli`] | one file per subcommand | all |
 
 pub mod catalog;
@@ -36,6 +37,7 @@ pub mod lang;
 pub mod limits;
 pub mod observe;
 pub mod position;
+pub mod profile;
 pub mod replay;
 pub mod run;
 pub mod seam;

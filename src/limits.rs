@@ -127,3 +127,13 @@ pub const PARQUET_COMMIT_STREAMS_MAX: usize = 65_536;
 pub const PARQUET_WRITE_BYTES: usize = 64 * 1024;
 /// Folders of an archive that are remembered as durable, so that they are not synced again.
 pub const PARQUET_FOLDERS_MAX: usize = 4096;
+
+/// Time that the whole passes of a profile take together at least, unless their number is said: a small input is
+/// read over and over until its figures mean something.
+pub const PROFILE_TIME_MIN: Duration = Duration::from_millis(500);
+/// Timed passes of a profile, however small its input is.
+pub const PROFILE_PASSES_MAX: u32 = 10_000;
+/// Reasons by which a profile counts one format's refusals apart.
+pub const PROFILE_REASONS_MAX: usize = 64;
+/// Bytes that a row of a profile may have derived before its message is no longer tried on further formats.
+pub const PROFILE_TRIAL_BYTES_MAX: usize = 1024 * 1024;

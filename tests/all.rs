@@ -40,6 +40,8 @@ mod manifests;
 mod parquet;
 #[path = "all/plain_sinks.rs"]
 mod plain_sinks;
+#[path = "all/profile.rs"]
+mod profile;
 #[path = "all/program.rs"]
 mod program;
 #[path = "all/readme.rs"]

@@ -1,4 +1,6 @@
-//! `aludel explain`: a pipeline file's plan, or the documentation of one thing by its name.
+//! `aludel explain`: a pipeline file's plan, what its parts cost, or the documentation of one thing by its name.
+
+mod profile;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -19,10 +21,15 @@ pub(super) struct Explain {
     /// A pipeline file, or the name of a step, function, source, sink, format, grammar or error code
     #[arg(required = true, value_name = "FILE|NAME")]
     names: Vec<String>,
+    #[command(flatten)]
+    profile: profile::Profile,
 }
 
 impl Explain {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        if self.profile.is_asked() {
+            return self.profile.run(&self.names);
+        }
         let mut code = ExitCode::SUCCESS;
         for name in self.names {
             if Path::new(&name).is_dir() || name.ends_with(".aludel") {

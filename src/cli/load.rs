@@ -11,6 +11,8 @@ use crate::diag::{Report, SourceText, render};
 use crate::grammar;
 use crate::lang::{self, Plan, ast};
 use crate::limits::SOURCE_TEXT_BYTES_MAX;
+use crate::seam::{Fs, RealFs};
+use crate::source::recorded::Recording;
 
 /// A pipeline file that was read.
 pub(super) struct Text {
@@ -141,4 +143,28 @@ pub(super) fn grammars(folder: &Path) -> anyhow::Result<bool> {
         grammar::install(loaded).map_err(anyhow::Error::msg)?;
     }
     Ok(good)
+}
+
+/// Files as recordings, and when the newest of them was last changed (nanoseconds since the epoch). `path` is the
+/// path under which a pipeline sees them, in place of their own.
+pub(super) fn recordings(files: &[PathBuf], path: Option<&str>) -> anyhow::Result<(Vec<Recording>, i64)> {
+    let (mut recordings, mut newest) = (Vec::new(), 0);
+    for file in files {
+        let (recording, modified_ns) = recording(file, path)?;
+        newest = newest.max(modified_ns);
+        recordings.push(recording);
+    }
+    Ok((recordings, newest))
+}
+
+/// A file as a recording, and when it was last changed.
+fn recording(file: &Path, path: Option<&str>) -> anyhow::Result<(Recording, i64)> {
+    let shown = file.display();
+    let stat = RealFs.stat(file).with_context(|| format!("cannot read {shown}"))?;
+    if stat.kind != crate::seam::FileKind::File {
+        bail!("{shown} is not a file");
+    }
+    let opened = RealFs.open(file).with_context(|| format!("cannot read {shown}"))?;
+    let path = path.map_or_else(|| file.to_string_lossy().into_owned(), str::to_owned);
+    Ok((Recording { path, file: opened, size: stat.size }, stat.modified_ns))
 }

@@ -2,18 +2,15 @@
 //! would get are printed.
 
 use std::io::{BufWriter, IsTerminal, StdoutLock, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
 use clap::Args;
 
 use super::{WRONG_USAGE, complain, load, summary};
 use crate::replay::{Audience, captured, replay};
 use crate::run::Letter;
-use crate::seam::{Fs, RealFs};
-use crate::source::recorded::Recording;
 
 /// Width of the progress bar, in characters.
 const BAR: usize = 40;
@@ -50,15 +47,8 @@ impl Replay {
             Some(name) => Some(load::choose("sink", &names, Some(name))?),
             None => None,
         };
-        let mut total = 0;
-        let mut newest = 0;
-        let mut recordings = Vec::new();
-        for file in &self.input {
-            let (recording, modified_ns) = recording(file, self.path.as_deref())?;
-            total += recording.size;
-            newest = newest.max(modified_ns);
-            recordings.push(recording);
-        }
+        let (recordings, newest) = load::recordings(&self.input, self.path.as_deref())?;
+        let total = recordings.iter().map(|recording| recording.size).sum();
         let mut screen = Screen::new(sink, total);
         let stats = replay(&plan, source, recordings, newest, &mut screen).map_err(anyhow::Error::msg)?;
         screen.finish()?;
@@ -68,18 +58,6 @@ impl Replay {
         complain(summary::text(&plan, &snapshot).trim_end());
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// A file as a recording, and when it was last changed.
-fn recording(file: &Path, path: Option<&str>) -> anyhow::Result<(Recording, i64)> {
-    let shown = file.display();
-    let stat = RealFs.stat(file).with_context(|| format!("cannot read {shown}"))?;
-    if stat.kind != crate::seam::FileKind::File {
-        bail!("{shown} is not a file");
-    }
-    let opened = RealFs.open(file).with_context(|| format!("cannot read {shown}"))?;
-    let path = path.map_or_else(|| file.to_string_lossy().into_owned(), str::to_owned);
-    Ok((Recording { path, file: opened, size: stat.size }, stat.modified_ns))
 }
 
 /// Prints events and, on a terminal, a bar.

@@ -230,6 +230,25 @@ impl Path {
 /// An expression.
 pub type Expr = Spanned<Box<ExprKind>>;
 
+/// Visits an expression and all that are inside of it.
+pub fn each<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
+    visit(expr);
+    match &*expr.node {
+        ExprKind::List(items) => items.iter().for_each(|item| each(item, visit)),
+        ExprKind::Object(members) => members.iter().for_each(|member| each(&member.value, visit)),
+        ExprKind::Call { arguments, options, .. } => {
+            arguments.iter().for_each(|argument| each(argument, visit));
+            options.iter().for_each(|option| each(&option.value, visit));
+        }
+        ExprKind::Unary(_, of) => each(of, visit),
+        ExprKind::Binary(_, left, right) => [left, right].into_iter().for_each(|of| each(of, visit)),
+        ExprKind::If(condition, then, otherwise) => {
+            [condition, then, otherwise].into_iter().for_each(|of| each(of, visit));
+        }
+        ExprKind::Path(_) | ExprKind::Literal(_) | ExprKind::Word(_) | ExprKind::Broken => {}
+    }
+}
+
 /// The expressions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExprKind {

@@ -10,8 +10,7 @@ mod expr;
 mod item;
 mod step;
 
-use super::ast::File;
-use super::ast::Spanned;
+use super::ast::{Arm, File, FormatUse, Spanned, Step, StepKind};
 use crate::diag::Place;
 use doc::Doc;
 
@@ -28,6 +27,31 @@ pub fn print(file: &File, text: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+/// A step without the steps inside of it, on one line.
+pub(super) fn head(step: &Step, text: &str) -> String {
+    on_one_line(text, |printer| match &step.node {
+        StepKind::When { condition, .. } => Doc::All(vec![Doc::text("when "), printer.expr(condition)]),
+        StepKind::Match { subject, .. } => Doc::All(vec![Doc::text("match "), printer.expr(subject)]),
+        _ => printer.step(step),
+    })
+}
+
+/// A format with its options, on one line.
+pub(super) fn format(format: &FormatUse, text: &str) -> String {
+    on_one_line(text, |printer| printer.format(format))
+}
+
+/// The patterns of an arm, on one line.
+pub(super) fn patterns(arm: &Arm, text: &str) -> String {
+    on_one_line(text, |printer| printer.patterns(arm))
+}
+
+fn on_one_line(text: &str, doc: impl FnOnce(&mut Printer<'_>) -> Doc) -> String {
+    let mut printer = Printer { text, comments: &[], next: 0, last: 0 };
+    let lines = doc::render(&doc(&mut printer), usize::MAX - 1);
+    lines.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 struct Printer<'a> {

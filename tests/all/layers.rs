@@ -23,6 +23,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("run", &["catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "spool", "observe"]),
     ("replay", &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),
+    ("profile", &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),
     ("observe", &[]),
 ];
 

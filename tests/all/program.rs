@@ -291,3 +291,38 @@ fn lint(page: &str) {
     let out = lint.wait_with_output().expect("it ends");
     assert!(out.status.success(), "{}\n{classic}", text(&out.stderr));
 }
+
+#[test]
+fn a_profile_shows_each_step_and_what_cannot_be_read_is_said() {
+    let log = "fixtures/containers/db-0_data_postgres-fd3e512e2480f961d174b3a8d9473f2b88b13d4cc57b8f3137a454198cd8e020.log";
+    let profile = |input: &[&str]| {
+        let head = ["explain", "--profile", "pipelines/quickstart.aludel", "--repeat", "2", "--input"];
+        let out = run(&[&head, input].concat());
+        (out.status.code(), text(&out.stdout) + &text(&out.stderr))
+    };
+    let (code, said) = profile(&[log, log]);
+    assert_eq!(code, Some(0), "{said}");
+    for part in [
+        "ns an event",
+        "read and frame",
+        "| parse .message as nginx.access or",
+        "as postgresql.log",
+        "encode for archive",
+        "fastest of 2 passes",
+        "what to change",
+    ] {
+        assert!(said.contains(part), "no {part}:\n{said}");
+    }
+    let (code, said) = profile(&[log, "fixtures/nothing.log"]);
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(1), "error: cannot read fixtures/nothing.log: No such file or directory (os error 2)\n")
+    );
+    let (code, said) = profile(&["fixtures"]);
+    assert_eq!((code, said.as_str()), (Some(1), "error: fixtures is not a file\n"));
+    let (code, said) = {
+        let out = run(&["explain", "--profile", "pipelines/quickstart.aludel"]);
+        (out.status.code(), text(&out.stderr))
+    };
+    assert!(code == Some(2) && said.contains("--input"), "{said}");
+}

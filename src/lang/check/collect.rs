@@ -2,7 +2,7 @@
 
 use super::{Checker, Given, codes};
 use crate::event::{LayoutBuilder, Options};
-use crate::lang::ast::{Expr, ExprKind, FormatUse, Name, Path, Setting, Step, StepKind};
+use crate::lang::ast::{Expr, ExprKind, FormatUse, Name, Path, Step, StepKind, each};
 use crate::lang::builtin::BUILTINS;
 use crate::lang::plan::Plan;
 use crate::limits::SLOTS_MAX;
@@ -119,31 +119,12 @@ impl<'a, 'c> Collector<'a, 'c> {
         }
     }
 
-    fn settings(&mut self, settings: &[Setting]) {
-        settings.iter().for_each(|setting| self.expr(&setting.value));
-    }
-
     pub(super) fn expr(&mut self, expr: &Expr) {
-        match &*expr.node {
-            ExprKind::Path(path) => self.path(path),
-            ExprKind::List(items) => items.iter().for_each(|item| self.expr(item)),
-            ExprKind::Object(members) => self.settings(members),
-            ExprKind::Call { arguments, options, .. } => {
-                arguments.iter().for_each(|argument| self.expr(argument));
-                self.settings(options);
+        each(expr, &mut |inner| {
+            if let ExprKind::Path(path) = &*inner.node {
+                self.path(path);
             }
-            ExprKind::Unary(_, of) => self.expr(of),
-            ExprKind::Binary(_, left, right) => {
-                self.expr(left);
-                self.expr(right);
-            }
-            ExprKind::If(condition, then, otherwise) => {
-                self.expr(condition);
-                self.expr(then);
-                self.expr(otherwise);
-            }
-            ExprKind::Literal(_) | ExprKind::Word(_) | ExprKind::Broken => {}
-        }
+        });
     }
 }
 

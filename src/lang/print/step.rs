@@ -76,7 +76,7 @@ impl Printer<'_> {
         steps.last().map_or(self.last, |step| self.closing(step.place.end))
     }
 
-    fn step(&mut self, step: &Step) -> Doc {
+    pub(super) fn step(&mut self, step: &Step) -> Doc {
         match &step.node {
             StepKind::Parse { input, formats, into, otherwise } => {
                 self.parse(input, formats, into.as_ref(), otherwise.as_ref())
@@ -124,11 +124,7 @@ impl Printer<'_> {
             if at > 0 {
                 rest.extend([Doc::Line, Doc::text("or ")]);
             }
-            rest.push(if format.arguments.is_empty() && format.options.is_empty() {
-                Doc::text(&format.name.node)
-            } else {
-                self.call(&format.name.node, &format.arguments, &format.options)
-            });
+            rest.push(self.format(format));
         }
         if let Some(into) = into {
             rest.extend([Doc::Line, Doc::text(format!("into {}", path_text(into)))]);
@@ -143,6 +139,14 @@ impl Printer<'_> {
         }
         let head = Doc::text(format!("parse {} as ", path_text(input)));
         Doc::group(vec![head, Doc::indent(INNER, Doc::All(rest))])
+    }
+
+    pub(super) fn format(&mut self, format: &FormatUse) -> Doc {
+        if format.arguments.is_empty() && format.options.is_empty() {
+            Doc::text(&format.name.node)
+        } else {
+            self.call(&format.name.node, &format.arguments, &format.options)
+        }
     }
 
     fn assignment(&mut self, path: &Path, value: &Expr) -> Doc {
@@ -199,11 +203,16 @@ impl Printer<'_> {
     }
 
     fn arm(&mut self, arm: &Arm) -> Doc {
+        let patterns = self.patterns(arm);
+        let block = self.block(&arm.steps, 2, arm.place.end.saturating_sub(1));
+        Doc::All(vec![patterns, Doc::text(" => "), block])
+    }
+
+    pub(super) fn patterns(&mut self, arm: &Arm) -> Doc {
         let mut patterns =
             arm.patterns.iter().map(|pattern| self.expr(pattern)).collect::<Vec<_>>().into_iter();
         let first = patterns.next().unwrap_or(Doc::All(Vec::new()));
         let rest = patterns.flat_map(|pattern| [Doc::text(","), Doc::Line, pattern]).collect();
-        let block = self.block(&arm.steps, 2, arm.place.end.saturating_sub(1));
-        Doc::All(vec![Doc::group(vec![first, Doc::indent(2, Doc::All(rest))]), Doc::text(" => "), block])
+        Doc::group(vec![first, Doc::indent(2, Doc::All(rest))])
     }
 }
