@@ -2,6 +2,8 @@
 
 #[path = "all/captured.rs"]
 mod captured;
+#[path = "all/ceiling.rs"]
+mod ceiling;
 #[path = "all/corpora_formats.rs"]
 mod corpora_formats;
 #[path = "all/corpora_multiline.rs"]
