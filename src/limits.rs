@@ -131,7 +131,11 @@ pub const PARQUET_FOLDERS_MAX: usize = 4096;
 /// Time that the whole passes of a profile take together at least, unless their number is said: a small input is
 /// read over and over until its figures mean something.
 pub const PROFILE_TIME_MIN: Duration = Duration::from_millis(500);
-/// Timed passes of a profile, however small its input is.
+/// Timed passes of a profile at least, so that what disturbs a batch in one does not in another.
+pub const PROFILE_PASSES_MIN: u32 = 5;
+/// Time after which there need not be so many: the input is large.
+pub const PROFILE_TIME_ENOUGH: Duration = Duration::from_secs(4);
+/// Timed passes of a profile at most, however small its input is.
 pub const PROFILE_PASSES_MAX: u32 = 10_000;
 /// Reasons by which a profile counts one format's refusals apart.
 pub const PROFILE_REASONS_MAX: usize = 64;

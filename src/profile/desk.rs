@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::spans::Spans;
+use super::spans::{Spans, Times};
 use crate::limits::PROFILE_REASONS_MAX;
 use crate::seam::Clock;
 
@@ -41,7 +42,7 @@ pub(super) struct Tally {
     /// Rows that went on, or that a format or an encoder took.
     pub(super) rows_out: AtomicU64,
     /// Times of rows; for a format of those that it took.
-    pub(super) spans: Mutex<Spans>,
+    pub(super) times: Mutex<Times>,
     /// Of a format.
     pub(super) refusals: Mutex<Refusals>,
     /// Of an encoder.
@@ -52,7 +53,7 @@ pub(super) struct Tally {
 #[derive(Default)]
 pub(super) struct Refusals {
     /// Times of texts that it refused.
-    pub(super) spans: Spans,
+    pub(super) times: Times,
     /// By reason; at most [`PROFILE_REASONS_MAX`].
     pub(super) reasons: Vec<(&'static str, u64)>,
     /// Texts it took that a later format of its step takes too, by the place of that one behind it.
@@ -60,7 +61,7 @@ pub(super) struct Refusals {
 }
 
 /// What an encoder made.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Encoded {
     /// Bytes of bodies, as they are sent.
     pub(super) bytes: u64,
@@ -70,8 +71,10 @@ pub(super) struct Encoded {
     pub(super) message_bytes: u64,
     /// Bytes of `url.original` beside `url.path`.
     pub(super) url_bytes: u64,
-    /// Time that the ends of batches took, in sampled passes, in nanoseconds.
-    pub(super) finish_ns: u64,
+    /// Batches that were ended.
+    pub(super) batches: u64,
+    /// Times of their ends.
+    pub(super) ends: Times,
 }
 
 impl Refusals {
@@ -128,7 +131,7 @@ impl Desk {
         &self,
         number: usize,
         work: impl FnOnce() -> T,
-        keep: impl FnOnce(&Tally, &T, std::time::Duration),
+        keep: impl FnOnce(&Tally, &T, Duration),
     ) -> T {
         if self.turn.load(Ordering::Relaxed) != number {
             return work();
@@ -142,12 +145,20 @@ impl Desk {
         done
     }
 
-    /// Does something whole, such as the end of a batch; gives its time in nanoseconds.
-    pub(super) fn lap<T>(&self, work: impl FnOnce() -> T) -> (T, u64) {
+    /// Does something whole, such as the end of a batch, and times it.
+    pub(super) fn lap<T>(&self, work: impl FnOnce() -> T) -> (T, Duration) {
         let start = self.clock.monotonic();
         let done = work();
-        let span = self.clock.monotonic().saturating_sub(start);
-        (done, u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
+        (done, self.clock.monotonic().saturating_sub(start))
+    }
+
+    /// Ends a sampled batch; `quiet` says whether it ran undisturbed.
+    pub(super) fn settle(&self, quiet: bool) {
+        for tally in &self.tallies {
+            open(&tally.times).settle(quiet);
+            open(&tally.refusals).times.settle(quiet);
+            open(&tally.encoded).ends.settle(quiet);
+        }
     }
 
     /// What two looks at the clock cost, in nanoseconds, as a timed row sees it.
@@ -159,7 +170,7 @@ impl Desk {
             let start = self.clock.monotonic();
             spans.add(self.clock.monotonic().saturating_sub(start));
         }
-        spans.usual()
+        spans.mean()
     }
 }
 

@@ -64,7 +64,7 @@ struct EncoderProbe {
 impl Encoder for EncoderProbe {
     fn push(&mut self, row: &mut Row, event: EventRef<'_>) -> Result<(), String> {
         let work = || self.encoder.push(row, event);
-        let result = self.desk.timed(self.number, work, |tally, _, span| open(&tally.spans).add(span));
+        let result = self.desk.timed(self.number, work, |tally, _, span| open(&tally.times).add(span));
         if self.desk.is(Mode::Count) {
             self.desk.count(self.number, result.is_ok());
             self.look(row, event);
@@ -73,13 +73,14 @@ impl Encoder for EncoderProbe {
     }
 
     fn finish(&mut self, provenance: &Arc<Provenance>) -> Vec<Body> {
-        let (bodies, ns) = self.desk.lap(|| self.encoder.finish(provenance));
+        let (bodies, span) = self.desk.lap(|| self.encoder.finish(provenance));
         let Some(tally) = self.desk.tallies.get(self.number) else { return bodies };
         let mut encoded = open(&tally.encoded);
         if self.desk.is(Mode::Sample) {
-            encoded.finish_ns += ns;
+            encoded.ends.add(span);
         }
         if self.desk.is(Mode::Count) {
+            encoded.batches += 1;
             bodies.iter().for_each(|body| note(body, &mut encoded));
         }
         bodies

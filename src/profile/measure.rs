@@ -11,7 +11,7 @@ use super::probe::Probes;
 use crate::catalog::{self, NamedSink, Runnable};
 use crate::frame::FrameConfig;
 use crate::lang::Plan;
-use crate::limits::{PROFILE_PASSES_MAX, PROFILE_TIME_MIN};
+use crate::limits::{PROFILE_PASSES_MAX, PROFILE_PASSES_MIN, PROFILE_TIME_ENOUGH, PROFILE_TIME_MIN};
 use crate::observe::{Snapshot, Stats};
 use crate::run::{Job, Read, Reader, Worker};
 use crate::seam::Clock;
@@ -23,9 +23,9 @@ use crate::source::recorded::Recorded;
 pub struct Measured {
     /// Timed passes.
     pub passes: u32,
-    /// Time of the fastest whole pass that reading and framing took.
+    /// Time of a whole pass that reading and framing took, each batch at its fastest.
     pub read_ns: f64,
-    /// Time of the fastest whole pass that the worker took: steps, encoding, accounts.
+    /// The same of the worker: steps, encoding, accounts.
     pub work_ns: f64,
     /// What two looks at the clock cost; taken off already.
     pub clock_ns: f64,
@@ -96,6 +96,11 @@ impl Measured {
         self.parts.get(number).map_or(0.0, |part| part.row_ns * part.rows_in as f64)
     }
 
+    /// Time of a whole pass that the ends of batches in encoders take.
+    pub fn ends_ns(&self) -> f64 {
+        self.sinks.iter().map(|sink| sink.finish_ns * sink.rows_in as f64).sum()
+    }
+
     /// The share of a time in a whole pass, 0 to 1; 0 where nothing was timed.
     pub fn share(&self, ns: f64) -> f64 {
         if self.whole_ns() > 0.0 { ns / self.whole_ns() } else { 0.0 }
@@ -126,33 +131,37 @@ impl Passes<'_> {
     fn all(&self) -> Result<Measured, String> {
         let mut measured = Measured::default();
         // The first pass counts, and warms what the others find warm.
-        let (_, stats) = self.pass(Mode::Count)?;
+        let (_, stats) = self.pass(Mode::Count, &[])?;
         measured.counts = stats.snapshot();
-        let (mut fastest, mut total) = ([Duration::MAX; 2], Duration::ZERO);
-        while measured.passes < self.subject.repeat.unwrap_or(PROFILE_PASSES_MAX)
-            && (self.subject.repeat.is_some() || total < PROFILE_TIME_MIN)
-        {
-            let (times, _) = self.pass(Mode::Whole)?;
-            let sum = |times: &[Duration; 2]| times[0].saturating_add(times[1]);
-            total += sum(&times);
-            if sum(&times) < sum(&fastest) {
-                fastest = times;
-            }
-            self.pass(Mode::Sample)?;
+        let (mut fastest, mut total) = (Vec::new(), Duration::ZERO);
+        while self.goes_on(measured.passes, total) {
+            let (batches, _) = self.pass(Mode::Whole, &[])?;
+            total += batches.iter().map(Laps::sum).sum::<Duration>();
+            keep_fastest(&mut fastest, batches);
+            self.pass(Mode::Sample, &fastest)?;
             measured.passes += 1;
         }
-        if measured.passes > 0 {
-            [measured.read_ns, measured.work_ns] = fastest.map(|time| time.as_nanos() as f64);
-        }
+        let ns = |part: fn(&Laps) -> Duration| fastest.iter().map(part).sum::<Duration>().as_nanos() as f64;
+        (measured.read_ns, measured.work_ns) = (ns(|laps| laps.read), ns(|laps| laps.work));
         measured.clock_ns = self.desk.clock_ns();
         let (parts, sinks) = self.desk.tallies.split_at(self.subject.outline.len());
         measured.parts = parts.iter().map(|tally| part(tally, measured.clock_ns)).collect();
-        measured.sinks = sinks.iter().map(|tally| sink(tally, measured.clock_ns, measured.passes)).collect();
+        measured.sinks = sinks.iter().map(|tally| sink(tally, measured.clock_ns)).collect();
         Ok(measured)
     }
 
-    /// Reads and processes the recordings once; gives the time of reading and that of the worker.
-    fn pass(&self, mode: Mode) -> Result<([Duration; 2], Arc<Stats>), String> {
+    /// Whether another pass is wanted, after so many that took so long.
+    fn goes_on(&self, passes: u32, total: Duration) -> bool {
+        match self.subject.repeat {
+            Some(repeat) => passes < repeat,
+            None if passes < PROFILE_PASSES_MIN => total < PROFILE_TIME_ENOUGH,
+            None => total < PROFILE_TIME_MIN && passes < PROFILE_PASSES_MAX,
+        }
+    }
+
+    /// Reads and processes the recordings once; gives the times of each batch. In a sampled pass, `fastest` says
+    /// how long they take when nothing disturbs them.
+    fn pass(&self, mode: Mode, fastest: &[Laps]) -> Result<(Vec<Laps>, Arc<Stats>), String> {
         self.desk.begin(mode);
         let (subject, stats) = (self.subject, self.plan.stats());
         let named = &self.plan.sources[subject.source];
@@ -160,21 +169,26 @@ impl Passes<'_> {
         let recorded = Recorded::new(&named.name, config, (subject.recordings)()?);
         let mut reader = Reader::new(Box::new(recorded), subject.source, stats.clone());
         let mut worker = Worker::new(self.plan.clone(), stats.clone())?;
-        let (mut notices, mut times, mut number) = (Vec::new(), [Duration::ZERO; 2], 0);
+        let (mut notices, mut batches, mut laps) = (Vec::new(), Vec::new(), Laps::default());
         loop {
             let start = self.clock.monotonic();
             let read = reader.step(Duration::ZERO, subject.unix_ns, &mut notices);
             let after = self.clock.monotonic();
-            times[0] += after.saturating_sub(start);
+            laps.read += after.saturating_sub(start);
             match read {
                 Read::Batch(batch) => {
-                    let outcome = worker.process(Job::new(number, subject.source, batch));
-                    times[1] += self.clock.monotonic().saturating_sub(after);
-                    number += 1;
+                    let number = batches.len();
+                    let outcome = worker.process(Job::new(number as u64, subject.source, batch));
+                    laps.work = self.clock.monotonic().saturating_sub(after);
                     drop(outcome);
+                    if mode == Mode::Sample {
+                        let usual = fastest.get(number).map_or(Duration::MAX, |laps| laps.work);
+                        self.desk.settle(laps.work <= usual.saturating_mul(5) / 4);
+                    }
+                    batches.push(std::mem::take(&mut laps));
                 }
                 Read::More | Read::Wait(_) => {}
-                Read::End => return Ok((times, stats)),
+                Read::End => return Ok((batches, stats)),
             }
             if let Some(Notice::Warning(warning)) = notices.pop() {
                 return Err(warning);
@@ -183,35 +197,57 @@ impl Passes<'_> {
     }
 }
 
+/// Times of one batch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Laps {
+    read: Duration,
+    work: Duration,
+}
+
+impl Laps {
+    fn sum(&self) -> Duration {
+        self.read + self.work
+    }
+}
+
+/// Keeps each batch's fastest times: what else ran on the machine made the others longer.
+fn keep_fastest(fastest: &mut Vec<Laps>, batches: Vec<Laps>) {
+    for (known, new) in fastest.iter_mut().zip(&batches) {
+        *known = Laps { read: known.read.min(new.read), work: known.work.min(new.work) };
+    }
+    if fastest.len() < batches.len() {
+        *fastest = batches;
+    }
+}
+
 /// The mean of taken and refused texts, each as often as it came.
 fn part(tally: &Tally, clock_ns: f64) -> PartCount {
     let (rows_in, rows_out) = rows(tally);
-    let (spans, refusals) = (open(&tally.spans), open(&tally.refusals));
-    let sampled = spans.count() + refusals.spans.count();
-    let (went, stayed) = match refusals.spans.count() {
+    let (times, refusals) = (open(&tally.times), open(&tally.refusals));
+    let (spans, refused) = (times.spans(), refusals.times.spans());
+    let (went, stayed) = match refused.count() {
         0 => (rows_in as f64, 0.0),
         _ => (rows_out as f64, (rows_in - rows_out) as f64),
     };
-    let total =
-        (spans.usual() - clock_ns).max(0.0) * went + (refusals.spans.usual() - clock_ns).max(0.0) * stayed;
+    let own = |mean: f64| (mean - clock_ns).max(0.0);
+    let total = own(spans.mean()) * went + own(refused.mean()) * stayed;
     let mut reasons = refusals.reasons.clone();
     reasons.sort_by_key(|(reason, count)| (std::cmp::Reverse(*count), *reason));
     PartCount {
         rows_in,
         rows_out,
         row_ns: if rows_in == 0 { 0.0 } else { total / rows_in as f64 },
-        samples: sampled,
+        samples: spans.count() + refused.count(),
         reasons,
         shared: refusals.shared.clone(),
     }
 }
 
-/// Long rows count: an encoder may seal a body among them.
-fn sink(tally: &Tally, clock_ns: f64, passes: u32) -> SinkCount {
+fn sink(tally: &Tally, clock_ns: f64) -> SinkCount {
     let (rows_in, rows_out) = rows(tally);
-    let encoded = open(&tally.encoded).clone();
-    let push_ns = (open(&tally.spans).mean() - clock_ns).max(0.0);
-    let finish_ns = encoded.finish_ns as f64 / f64::from(passes.max(1)) / rows_in.max(1) as f64;
+    let encoded = open(&tally.encoded);
+    let push_ns = (open(&tally.times).spans().mean() - clock_ns).max(0.0);
+    let finish_ns = encoded.ends.spans().mean() * encoded.batches as f64 / rows_in.max(1) as f64;
     SinkCount {
         rows_in,
         rows_out,

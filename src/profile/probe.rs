@@ -110,7 +110,7 @@ impl Step for Turns {
         }
         self.desk.parsed.store(false, Ordering::Relaxed);
         let work = || self.block.run(row, cx);
-        let flow = self.desk.timed(self.number, work, |tally, _, span| open(&tally.spans).add(span));
+        let flow = self.desk.timed(self.number, work, |tally, _, span| open(&tally.times).add(span));
         if self.desk.is(Mode::Count) {
             self.desk.count(self.number, flow == Flow::Next);
         }
@@ -127,7 +127,7 @@ struct StepProbe {
 impl Step for StepProbe {
     fn run(&self, row: &mut Row, cx: &mut Context<'_>) -> Flow {
         let work = || self.step.run(row, cx);
-        let flow = self.desk.timed(self.number, work, |tally, _, span| open(&tally.spans).add(span));
+        let flow = self.desk.timed(self.number, work, |tally, _, span| open(&tally.times).add(span));
         if self.desk.is(Mode::Count) {
             self.desk.count(self.number, flow == Flow::Next);
         }
@@ -166,8 +166,8 @@ impl Format for FormatProbe {
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
         let work = || self.all[self.at].parse(input, texts, fields);
         let result = self.desk.timed(self.number, work, |tally, result, span| match result {
-            Ok(()) => open(&tally.spans).add(span),
-            Err(_) => open(&tally.refusals).spans.add(span),
+            Ok(()) => open(&tally.times).add(span),
+            Err(_) => open(&tally.refusals).times.add(span),
         });
         if self.desk.is(Mode::Count) {
             self.count(input, texts, result);

@@ -11,6 +11,8 @@ use crate::observe::{number, size};
 
 /// Reasons shown for one format, and for one fate of events.
 const REASONS_SHOWN: usize = 3;
+/// Share of the whole, all parts together, from which their times are too long.
+const SUM_SHARE_MAX: f64 = 1.05;
 /// Longest text of a part that is shown, in letters.
 const SHOWN_MAX: usize = 100;
 
@@ -58,9 +60,8 @@ impl Table<'_> {
         let events = of.events();
         self.row(events, events, of.read_ns, "read and frame");
         let steps = depth_ns(self.outline, of, 1);
-        let finish: f64 = of.sinks.iter().map(|sink| sink.finish_ns * sink.rows_in as f64).sum();
         // The rest of what the worker does: it is not watched by a probe of its own.
-        let rest = (of.work_ns - steps - finish).max(0.0);
+        let rest = (of.work_ns - steps - of.ends_ns()).max(0.0);
         self.row(events, events, rest, "begin and end events: id, fields of the source, accounts");
         let mut reads = false;
         for (at, entry) in self.outline.iter().enumerate() {
@@ -209,20 +210,26 @@ fn precision(outline: &[Entry<'_>], of: &Measured, out: &mut String) {
     let (alone, together) = (depth_ns(outline, of, 1), depth_ns(outline, of, 0));
     let _ = writeln!(
         out,
-        "  totals are of the fastest of {} passes; steps of sampled rows, at least {} each, one step timed per row,\n  \
-         the clock's own {} ns taken off{}.\n  \
-         Not in it: what sinks do with encoded rows (sending, writing, waiting), and other threads.",
+        "  totals are of {} passes, each batch at its fastest; steps of sampled rows, at least {} each, one timed per \
+         row,\n  the clock's own {} ns taken off",
         number(u64::from(of.passes)),
         number(least),
-        time(of.clock_ns),
-        if together > 0.0 {
-            format!(
-                "; the steps one by one add up to {:.0} % of all of them in one go",
-                alone / together * 100.0
-            )
-        } else {
-            String::new()
-        }
+        time(of.clock_ns)
+    );
+    if together > 0.0 {
+        let percent = alone / together * 100.0;
+        let _ = writeln!(out, "  the steps one by one add up to {percent:.0} % of all of them in one go");
+    }
+    let sum = of.share(of.read_ns + alone + of.ends_ns());
+    if sum > SUM_SHARE_MAX {
+        let percent = sum * 100.0;
+        let _ = writeln!(
+            out,
+            "  all parts add up to {percent:.0} % of the whole: other work disturbed the samples"
+        );
+    }
+    out.push_str(
+        "  not in it: what sinks do with encoded rows (sending, writing, waiting), and other threads\n",
     );
 }
 

@@ -308,7 +308,7 @@ fn a_profile_shows_each_step_and_what_cannot_be_read_is_said() {
         "| parse .message as nginx.access or",
         "as postgresql.log",
         "encode for archive",
-        "fastest of 2 passes",
+        "totals are of 2 passes",
         "what to change",
     ] {
         assert!(said.contains(part), "no {part}:\n{said}");
