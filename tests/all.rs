@@ -46,6 +46,14 @@ mod plain_sinks;
 mod profile;
 #[path = "all/program.rs"]
 mod program;
+#[path = "all/race.rs"]
+mod race;
+#[path = "../benches/race/sink/sink.rs"]
+#[allow(dead_code, reason = "the race uses what its tests do not")]
+mod race_sink;
+#[path = "../benches/race/workload/workload.rs"]
+#[allow(dead_code, reason = "the race uses what its tests do not")]
+mod race_workload;
 #[path = "all/readme.rs"]
 mod readme;
 #[path = "all/sim_files.rs"]

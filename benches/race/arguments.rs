@@ -1,0 +1,121 @@
+//! The command line of the race.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::workload::{Kind, Shape, Spec};
+
+/// The race: aludel, the ceiling and other shippers over the same logs into the same counting sink.
+///
+/// Start it with `benches/race/run`, which builds what it needs.
+#[derive(Parser)]
+#[command(name = "race", bin_name = "benches/race/run")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Everything at once: what was delivered, and what it cost
+    Throughput(Options),
+    /// Writes a workload's files and says what they hold
+    Generate(Generate),
+}
+
+/// What a race is run with.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// Workloads, with commas between; `mixed` is not among the usual ones
+    #[arg(long, value_delimiter = ',', default_values = ["W1", "W1z", "W2", "W3", "W4", "W5"])]
+    pub(crate) workloads: Vec<String>,
+    /// Who races, with commas between: all that are found if not given
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// A peer's program, where it is not on the path: `vector=/opt/vector/bin/vector`
+    #[arg(long = "peer", value_name = "NAME=PATH")]
+    pub(crate) peers: Vec<String>,
+    /// Another aludel than the one that was built with this
+    #[arg(long, value_name = "PATH")]
+    pub(crate) aludel: Option<PathBuf>,
+    /// Runs of each; the median counts
+    #[arg(long, default_value_t = 3)]
+    pub(crate) runs: usize,
+    /// Cores of the contestant: 1 has the sink on another one, 2 shares both with it
+    #[arg(long, default_value_t = 1)]
+    pub(crate) cores: usize,
+    /// Size of the input
+    #[arg(long, default_value_t = 64)]
+    pub(crate) mib: usize,
+    /// Number of files
+    #[arg(long, default_value_t = 4)]
+    pub(crate) files: usize,
+    /// Another seed gives other lines
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Shape of the lines
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) shape: Shape,
+    /// A folder with `containers/*.log` made elsewhere, instead of a generated one
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Folder for data, work and reports
+    #[arg(long, default_value = "target/race")]
+    pub(crate) out: PathBuf,
+    /// Seconds without a new event after which a run is over
+    #[arg(long, default_value_t = 15)]
+    pub(crate) patience: u64,
+}
+
+impl Options {
+    /// What to generate of one kind.
+    pub(crate) fn spec(&self, kind: Kind) -> Spec {
+        Spec { kind, shape: self.shape, kib: self.mib * 1024, files: self.files, seed: self.seed }
+    }
+}
+
+/// What to generate.
+#[derive(Args)]
+pub(crate) struct Generate {
+    /// What the lines are
+    #[arg(value_enum)]
+    kind: KindName,
+    /// Size of all files together
+    #[arg(long, default_value_t = 64)]
+    mib: usize,
+    /// Number of files
+    #[arg(long, default_value_t = 4)]
+    files: usize,
+    /// Another seed gives other lines
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Shape of the lines
+    #[arg(long, value_enum, default_value_t)]
+    shape: Shape,
+    /// Folder in which the folder of this workload is made
+    #[arg(long, default_value = "target/race/data")]
+    pub(crate) out: PathBuf,
+}
+
+impl Generate {
+    pub(crate) fn spec(&self) -> Spec {
+        let kind = match self.kind {
+            KindName::Nginx => Kind::Nginx,
+            KindName::Json => Kind::Json,
+            KindName::Java => Kind::Java,
+            KindName::Syslog => Kind::Syslog,
+            KindName::Mixed => Kind::Mixed,
+        };
+        Spec { kind, shape: self.shape, kib: self.mib * 1024, files: self.files, seed: self.seed }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum KindName {
+    Nginx,
+    Json,
+    Java,
+    Syslog,
+    Mixed,
+}

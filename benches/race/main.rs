@@ -1,0 +1,57 @@
+//! The race: aludel, the hand-written ceiling and other shippers over the same logs into the same counting sink.
+//!
+//! In: nothing but a seed. Out: what each delivered, lost and repeated, and what it cost. `README.md` beside this
+//! file says how it is run and what the figures mean; `workload/` writes the logs, `sink/` counts what arrives,
+//! `contestant.rs` starts who races.
+
+mod arguments;
+mod contestant;
+mod course;
+mod machine;
+mod process;
+mod report;
+#[path = "sink/sink.rs"]
+mod sink;
+mod throughput;
+#[path = "workload/workload.rs"]
+mod workload;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    // `cargo bench` runs every bench, with one argument of its own; a race takes long and is asked for by name.
+    if std::env::args().skip(1).all(|argument| argument == "--bench") {
+        let _ = io::stdout().write_all(Arguments::command().render_long_help().to_string().as_bytes());
+        return ExitCode::SUCCESS;
+    }
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> io::Result<()> {
+    match arguments.command {
+        Command::Throughput(options) => throughput::run(&options),
+        Command::Generate(options) => {
+            let folder = workload::generate(&options.spec(), &options.out)?;
+            let expected = sink::expect::Expected::scan(&folder)?;
+            writeln!(
+                io::stdout(),
+                "{}: {} events, {} lines, {} bytes",
+                folder.display(),
+                expected.events(),
+                expected.lines,
+                expected.bytes
+            )
+        }
+    }
+}

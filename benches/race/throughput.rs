@@ -1,0 +1,186 @@
+//! Everything at once: what was delivered of files that are there already, and what it cost.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::Duration;
+
+use crate::arguments::Options;
+use crate::contestant::{self, Contestant, Places};
+use crate::course::{Course, Goal};
+use crate::process::{self, Launch, Running, Usage};
+use crate::report::{Report, Result as Outcome};
+use crate::sink::clock;
+use crate::sink::expect::Expected;
+use crate::sink::lines::{Growing, compare};
+use crate::sink::rows;
+use crate::sink::server::Server;
+use crate::sink::tally::{Tally, most};
+use crate::workload;
+
+/// How often a run is looked at. The last event is told at once, not at the next look.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long after the last event something may still come twice.
+const AFTERWARDS: Duration = Duration::from_millis(500);
+/// The core of sink and writer; contestants have the one before it.
+const SINK_CORE: usize = 1;
+
+/// Runs all workloads with all contestants.
+pub(crate) fn run(options: &Options) -> io::Result<()> {
+    let contestants = contestant::find(options)?;
+    let mut report = Report::new(options, &contestants);
+    if options.cores == 1 {
+        process::settle(SINK_CORE)?;
+    }
+    for name in &options.workloads {
+        let course =
+            Course::named(name).ok_or_else(|| io::Error::other(format!("there is no workload {name}")))?;
+        let data = data(options, course)?;
+        let expected = Expected::scan(&data)?;
+        report.course(course, &expected);
+        // Runs of all contestants alternate, so that a busy minute of the machine hits all of them.
+        for run in 0..options.runs {
+            for contestant in &contestants {
+                let Some(outcome) = race(contestant, course, options, &data, &expected)? else { continue };
+                report.add(course, contestant, run, outcome)?;
+            }
+        }
+        report.table(course)?;
+    }
+    report.write(&options.out)
+}
+
+/// The folder with the input, written if it is not there yet.
+pub(crate) fn data(options: &Options, course: &Course) -> io::Result<PathBuf> {
+    let folder = match &options.data {
+        Some(folder) => folder.clone(),
+        None => workload::generate(&options.spec(course.kind), &options.out.join("data"))?,
+    };
+    fs::canonicalize(folder)
+}
+
+/// An empty work folder.
+pub(crate) fn work(options: &Options, contestant: &Contestant, course: &Course) -> io::Result<PathBuf> {
+    let work = options.out.join("work").join(format!("{}-{}", contestant.name, course.name));
+    match fs::remove_dir_all(&work) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => fs::create_dir_all(&work)?,
+    }
+    fs::canonicalize(work)
+}
+
+/// The cores of a contestant.
+pub(crate) fn cores(options: &Options) -> String {
+    (0..options.cores.max(1)).map(|core| core.to_string()).collect::<Vec<_>>().join(",")
+}
+
+/// One run of one contestant; `None` where it has no configuration for the workload.
+fn race(
+    contestant: &Contestant,
+    course: &Course,
+    options: &Options,
+    data: &Path,
+    expected: &Expected,
+) -> io::Result<Option<Outcome>> {
+    let work = work(options, contestant, course)?;
+    let out = match course.goal {
+        Goal::Parquet => work.join("out.parquet"),
+        _ => work.join("out.log"),
+    };
+    let tally = Arc::new(Tally::new(expected, course.watch()));
+    tally.tell_me();
+    let server = Server::start(tally.clone())?;
+    let places = Places { data, work: &work, out: &out, port: server.port() };
+    let Some(command) = contestant.command(course, &places)? else { return Ok(None) };
+    let mut running = Running::start(Launch { command, cores: cores(options) }, &work.join("output"))?;
+    let watched = watch(&mut running, course, &tally, expected, &out, options)?;
+    thread::sleep(AFTERWARDS);
+    let started = running.started;
+    let (total, well) = running.end()?;
+    drop(server);
+    if course.goal == Goal::Parquet {
+        rows::count(&out, &tally)?;
+    }
+    let pace = match course.goal {
+        Goal::Bulk { .. } => tally.most.load(Relaxed),
+        _ => watched.most,
+    };
+    let mut outcome = Outcome {
+        cpu_ns: watched.usage.cpu_ns,
+        wall_ns: watched.at - started,
+        pace_ns: pace.saturating_sub(started),
+        peak_bytes: total.peak_bytes,
+        total_cpu_ns: total.cpu_ns,
+        first_ns: tally.first.load(Relaxed).saturating_sub(started),
+        delivered: tally.delivered.load(Relaxed),
+        lost: expected.events() - tally.delivered.load(Relaxed),
+        duplicated: tally.duplicated.load(Relaxed),
+        repeated: tally.repeated.load(Relaxed),
+        strays: tally.strays.load(Relaxed),
+        joined: tally.joined.load(Relaxed),
+        torn: tally.torn.load(Relaxed),
+        sent_bytes: tally.wire_bytes.load(Relaxed),
+        requests: tally.requests.load(Relaxed),
+        well,
+    };
+    if !matches!(course.goal, Goal::Bulk { .. }) {
+        outcome.first_ns = 0;
+    }
+    if course.goal == Goal::File {
+        let lines = compare(data, &out)?;
+        outcome.delivered = lines.delivered;
+        outcome.lost = lines.lost;
+        outcome.duplicated = lines.duplicated;
+        outcome.strays = lines.strays;
+    }
+    Ok(Some(outcome))
+}
+
+/// What was seen when the newest event arrived.
+struct Watched {
+    at: u64,
+    /// When most of what must come had come, where the tally does not know.
+    most: u64,
+    usage: Usage,
+}
+
+/// Waits for the last event, for the end, or until nothing has come for too long.
+fn watch(
+    running: &mut Running,
+    course: &Course,
+    tally: &Tally,
+    expected: &Expected,
+    out: &Path,
+    options: &Options,
+) -> io::Result<Watched> {
+    let mut growing = Growing::default();
+    let mut seen = Watched { at: clock::now(), most: 0, usage: running.usage() };
+    let mut count = 0;
+    loop {
+        let (now, complete) = match course.goal {
+            Goal::Bulk { .. } => (tally.delivered.load(Relaxed), tally.complete()),
+            Goal::File => {
+                let lines = growing.read(out)?;
+                (lines, lines >= expected.lines)
+            }
+            Goal::Parquet => (running.usage().cpu_ns, false),
+        };
+        let ended = running.ended();
+        if now > count || complete || (ended && course.goal == Goal::Parquet) {
+            count = now;
+            seen = Watched { at: clock::now(), usage: running.usage(), ..seen };
+            // Parquet files are published at the end.
+            if course.goal == Goal::Parquet || (seen.most == 0 && count >= most(expected.lines)) {
+                seen.most = seen.at;
+            }
+        }
+        let quiet = clock::now() - seen.at > options.patience * 1_000_000_000;
+        if complete || ended || quiet {
+            return Ok(seen);
+        }
+        thread::park_timeout(LOOK);
+    }
+}
