@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::sink::server::Health;
 use crate::workload::{Kind, Shape, Spec};
 
 /// The race: aludel, the ceiling and other shippers over the same logs into the same counting sink.
@@ -20,6 +21,17 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Everything at once: what was delivered, and what it cost
     Throughput(Options),
+    /// From the write of a line to its arrival, at a steady rate
+    Delay(Steady),
+    /// How long it takes after an outage of the sink until everything is there
+    Outage(Outage),
+    /// What tailing files costs that nobody writes to
+    Idle(Idle),
+    /// Runs one of the ceiling programs; the race starts itself so
+    Ceiling {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Writes a workload's files and says what they hold
     Generate(Generate),
 }
@@ -73,6 +85,51 @@ impl Options {
     pub(crate) fn spec(&self, kind: Kind) -> Spec {
         Spec { kind, shape: self.shape, kib: self.mib * 1024, files: self.files, seed: self.seed }
     }
+}
+
+/// A steady writer.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Steady {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    /// MB per second that are written; half of what the contestant takes, measured before, if not given
+    #[arg(long)]
+    pub(crate) rate: Option<f64>,
+    /// Seconds of writing
+    #[arg(long, default_value_t = 10)]
+    pub(crate) seconds: u64,
+}
+
+/// A steady writer, and a sink that fails for a while.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Outage {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    /// MB per second that are written
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) rate: f64,
+    /// Seconds of writing before the outage, and after it
+    #[arg(long, default_value_t = 5)]
+    pub(crate) around: u64,
+    /// Seconds of the outage
+    #[arg(long, default_value_t = 10)]
+    pub(crate) outage: u64,
+    /// How the sink fails
+    #[arg(long, value_enum, default_value = "refuse")]
+    pub(crate) how: Health,
+}
+
+/// Files that nobody writes to.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Idle {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    /// Numbers of files, with commas between
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 1_000, 10_000])]
+    pub(crate) idle_files: Vec<usize>,
+    /// Seconds of looking on
+    #[arg(long, default_value_t = 20)]
+    pub(crate) seconds: u64,
 }
 
 /// What to generate.

@@ -1,7 +1,7 @@
 //! Who races, and how each is started for a workload.
 //!
-//! Configurations lie in `configs/NAME/WORKLOAD.*`; in those of peers `@DATA@`, `@WORK@`, `@OUT@` and `@PORT@` are
-//! replaced, aludel reads its own from the environment.
+//! Configurations lie in `configs/NAME/WORKLOAD.*`; in those of peers `@DATA@`, `@WORK@`, `@OUT@`, `@PORT@` and `@FILES@`
+//! (their number) are replaced, aludel reads its own from the environment.
 
 use std::env;
 use std::fs;
@@ -11,6 +11,7 @@ use std::process::Command;
 
 use crate::arguments::Options;
 use crate::course::{Course, Goal};
+use crate::sink::expect::logs;
 
 /// A shipper that can race.
 #[derive(Debug)]
@@ -187,6 +188,11 @@ fn version(program: &Path, arguments: &[&str]) -> String {
 }
 
 impl Contestant {
+    /// Whether it goes on with files that grow; the ceiling reads them once.
+    pub(crate) fn tails(&self) -> bool {
+        !matches!(self.how, How::Ceiling)
+    }
+
     /// Whether it ends by itself when all is delivered.
     pub(crate) fn ends(&self, course: &Course) -> bool {
         course.goal == Goal::Parquet || matches!(self.how, How::Ceiling)
@@ -196,7 +202,14 @@ impl Contestant {
     pub(crate) fn command(&self, course: &Course, places: &Places<'_>) -> io::Result<Option<Command>> {
         let mut command = Command::new(&self.program);
         match &self.how {
-            How::Ceiling => return Ok(None),
+            How::Ceiling => {
+                let Some(program) = course.ceiling else { return Ok(None) };
+                command.args(["ceiling", program, "--data"]).arg(places.data);
+                match course.goal {
+                    Goal::Bulk { .. } => command.arg("--port").arg(places.port.to_string()),
+                    Goal::File | Goal::Parquet => command.arg("--out").arg(places.out),
+                };
+            }
             How::Aludel => {
                 let config = configs().join("aludel").join(format!("{}.aludel", course.name));
                 command.arg("run").arg(config).args(["--quiet", "--admin", "off", "--data-dir"]);
@@ -228,6 +241,7 @@ fn fill(text: &str, places: &Places<'_>) -> String {
         .replace("@WORK@", &places.work.to_string_lossy())
         .replace("@OUT@", &places.out.to_string_lossy())
         .replace("@PORT@", &places.port.to_string())
+        .replace("@FILES@", &logs(places.data).map_or(0, |logs| logs.len()).to_string())
 }
 
 /// Writes a peer's files of a workload into its work folder; returns the main one.

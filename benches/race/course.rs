@@ -20,6 +20,8 @@ pub(crate) struct Course {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) goal: Goal,
+    /// The ceiling program for it.
+    pub(crate) ceiling: Option<&'static str>,
     /// What it is, for the report.
     pub(crate) what: &'static str,
 }
@@ -30,27 +32,49 @@ pub(crate) const COURSES: [Course; 7] = [
         name: "W1",
         kind: Kind::Nginx,
         goal: Goal::Bulk { whole: false },
+        ceiling: Some("w1"),
         what: "CRI nginx access lines → fields → _bulk",
     },
-    Course { name: "W1z", kind: Kind::Nginx, goal: Goal::Bulk { whole: false }, what: "W1 with gzip bodies" },
+    Course {
+        name: "W1z",
+        kind: Kind::Nginx,
+        goal: Goal::Bulk { whole: false },
+        ceiling: Some("w1-gzip"),
+        what: "W1 with gzip bodies",
+    },
     Course {
         name: "W2",
         kind: Kind::Json,
         goal: Goal::Bulk { whole: false },
+        ceiling: Some("w2"),
         what: "docker lines of application JSON → 2 renamed, 3 dropped → _bulk",
     },
     Course {
         name: "W3",
         kind: Kind::Java,
         goal: Goal::Bulk { whole: true },
+        ceiling: Some("w3"),
         what: "CRI Java lines, traces joined → _bulk",
     },
-    Course { name: "W4", kind: Kind::Nginx, goal: Goal::File, what: "W1's files, lines to one file" },
-    Course { name: "W5", kind: Kind::Nginx, goal: Goal::Parquet, what: "W1 → Parquet, 11 columns, zstd 1" },
+    Course {
+        name: "W4",
+        kind: Kind::Nginx,
+        goal: Goal::File,
+        ceiling: Some("w4"),
+        what: "W1's files, lines to one file",
+    },
+    Course {
+        name: "W5",
+        kind: Kind::Nginx,
+        goal: Goal::Parquet,
+        ceiling: Some("w5"),
+        what: "W1 → Parquet, 11 columns, zstd 1",
+    },
     Course {
         name: "mixed",
         kind: Kind::Mixed,
         goal: Goal::Bulk { whole: true },
+        ceiling: None,
         what: "nginx, JSON and Java files → _bulk",
     },
 ];

@@ -7,12 +7,22 @@
 mod arguments;
 mod contestant;
 mod course;
+mod delay;
+mod figures;
+mod idle;
 mod machine;
+mod outage;
+mod plot;
 mod process;
+#[path = "../ceiling/programs.rs"]
+mod programs;
 mod report;
+mod sheet;
 #[path = "sink/sink.rs"]
 mod sink;
+mod steady;
 mod throughput;
+mod track;
 #[path = "workload/workload.rs"]
 mod workload;
 
@@ -41,6 +51,10 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> io::Result<()> {
     match arguments.command {
         Command::Throughput(options) => throughput::run(&options),
+        Command::Delay(options) => delay::run(&options),
+        Command::Outage(options) => outage::run(&options),
+        Command::Idle(options) => idle::run(&options),
+        Command::Ceiling { arguments } => programs::run(&arguments).map_err(io::Error::other),
         Command::Generate(options) => {
             let folder = workload::generate(&options.spec(), &options.out)?;
             let expected = sink::expect::Expected::scan(&folder)?;

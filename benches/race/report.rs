@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::arguments::Options;
 use crate::contestant::Contestant;
 use crate::course::Course;
-use crate::machine;
+use crate::figures::Spread;
+use crate::plot::{self, Panel};
 use crate::sink::expect::Expected;
+use crate::track;
 
 /// One run.
 #[derive(Clone, Debug)]
@@ -56,52 +57,13 @@ struct Size {
 }
 
 /// All that was measured.
+#[derive(Default)]
 pub(crate) struct Report {
-    options: Value,
-    machine: Value,
-    versions: Map<String, Value>,
     sizes: Vec<Size>,
     entries: Vec<Entry>,
 }
 
-/// Median, least and most of a figure.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Spread {
-    pub(crate) median: f64,
-    pub(crate) least: f64,
-    pub(crate) most: f64,
-}
-
-impl Spread {
-    pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Self {
-        let mut figures: Vec<f64> = figures.collect();
-        figures.sort_by(f64::total_cmp);
-        let at = |index: usize| figures.get(index).copied().unwrap_or_default();
-        let middle = figures.len() / 2;
-        let median = if figures.len() % 2 == 1 {
-            at(middle)
-        } else {
-            (at(middle.saturating_sub(1)) + at(middle)) / 2.0
-        };
-        Self { median, least: at(0), most: at(figures.len().saturating_sub(1)) }
-    }
-
-    pub(crate) fn json(self) -> Value {
-        json!({ "median": self.median, "least": self.least, "most": self.most })
-    }
-}
-
 impl Report {
-    pub(crate) fn new(options: &Options, contestants: &[Contestant]) -> Self {
-        let versions =
-            contestants.iter().map(|one| (one.name.to_owned(), one.version.clone().into())).collect();
-        let options = json!({
-            "mib": options.mib, "files": options.files, "seed": options.seed, "runs": options.runs,
-            "cores": options.cores, "shape": format!("{:?}", options.shape).to_lowercase(), "data": options.data,
-        });
-        Self { options, machine: machine::facts(), versions, sizes: Vec::new(), entries: Vec::new() }
-    }
-
     pub(crate) fn course(&mut self, course: &Course, expected: &Expected) {
         let Course { name, what, .. } = *course;
         self.sizes.push(Size { course: name, what, bytes: expected.bytes, events: expected.events() });
@@ -203,9 +165,10 @@ impl Report {
         out.flush()
     }
 
-    /// Writes `race.json`.
-    pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
+    /// Writes `race.json` and `throughput.svg`.
+    pub(crate) fn write(&self, options: &Options, contestants: &[Contestant]) -> io::Result<()> {
         let mut courses = Vec::new();
+        let mut panels = Vec::new();
         for size in &self.sizes {
             let entries: Vec<Value> =
                 self.entries_of(size.course).map(|entry| self.entry(entry, size)).collect();
@@ -213,13 +176,13 @@ impl Report {
                 "workload": size.course, "what": size.what, "input_bytes": size.bytes, "events": size.events,
                 "contestants": entries,
             }));
+            let bars =
+                self.entries_of(size.course).map(|entry| (entry.contestant.to_owned(), entry.rate(size)));
+            panels.push(Panel { title: format!("{}: {}", size.course, size.what), bars: bars.collect() });
         }
-        let report = json!({
-            "machine": self.machine, "options": self.options, "versions": self.versions, "throughput": courses,
-        });
-        let path = folder.join("race.json");
-        fs::write(&path, serde_json::to_string_pretty(&report)?)?;
-        writeln!(io::stdout(), "\n{}", path.display())
+        let plot = plot::bars("MB of input per CPU-second", &panels);
+        fs::write(options.out.join("throughput.svg"), plot)?;
+        track::save(options, contestants, "throughput", courses.into())
     }
 
     fn entry(&self, entry: &Entry, size: &Size) -> Value {
@@ -249,14 +212,17 @@ impl Entry {
         self.spread(|run| run.share() * size.bytes as f64 / 1e6 / seconds(run.cpu_ns).max(1e-9))
     }
 
-    /// MB of input per second, up to the point where all but one in a hundred had arrived.
     fn wall(&self, size: &Size) -> Spread {
-        let pace = |run: &Result| 0.99 * size.bytes as f64 / 1e6 / seconds(run.pace_ns);
-        self.spread(|run| if run.pace_ns == 0 { 0.0 } else { pace(run) })
+        self.spread(|run| run.pace(size.bytes))
     }
 }
 
 impl Result {
+    /// MB per second of an input of so many bytes, up to the point where all but one in a hundred had arrived.
+    pub(crate) fn pace(&self, bytes: u64) -> f64 {
+        if self.pace_ns == 0 { 0.0 } else { 0.99 * bytes as f64 / 1e6 / seconds(self.pace_ns) }
+    }
+
     /// The part of all events that was delivered.
     fn share(&self) -> f64 {
         self.delivered as f64 / (self.delivered + self.lost).max(1) as f64

@@ -1,17 +1,16 @@
 //! Everything at once: what was delivered of files that are there already, and what it cost.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
 use crate::arguments::Options;
-use crate::contestant::{self, Contestant, Places};
+use crate::contestant::{Contestant, Places};
 use crate::course::{Course, Goal};
-use crate::process::{self, Launch, Running, Usage};
+use crate::process::{Launch, Running, Usage};
 use crate::report::{Report, Result as Outcome};
 use crate::sink::clock;
 use crate::sink::expect::Expected;
@@ -19,26 +18,21 @@ use crate::sink::lines::{Growing, compare};
 use crate::sink::rows;
 use crate::sink::server::Server;
 use crate::sink::tally::{Tally, most};
-use crate::workload;
+use crate::track;
 
 /// How often a run is looked at. The last event is told at once, not at the next look.
 const LOOK: Duration = Duration::from_millis(10);
 /// How long after the last event something may still come twice.
 const AFTERWARDS: Duration = Duration::from_millis(500);
-/// The core of sink and writer; contestants have the one before it.
-const SINK_CORE: usize = 1;
 
 /// Runs all workloads with all contestants.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let contestants = contestant::find(options)?;
-    let mut report = Report::new(options, &contestants);
-    if options.cores == 1 {
-        process::settle(SINK_CORE)?;
-    }
+    let contestants = track::prepare(options)?;
+    let mut report = Report::default();
     for name in &options.workloads {
         let course =
             Course::named(name).ok_or_else(|| io::Error::other(format!("there is no workload {name}")))?;
-        let data = data(options, course)?;
+        let data = track::data(options, course)?;
         let expected = Expected::scan(&data)?;
         report.course(course, &expected);
         // Runs of all contestants alternate, so that a busy minute of the machine hits all of them.
@@ -50,31 +44,15 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         }
         report.table(course)?;
     }
-    report.write(&options.out)
+    report.write(options, &contestants)
 }
 
-/// The folder with the input, written if it is not there yet.
-pub(crate) fn data(options: &Options, course: &Course) -> io::Result<PathBuf> {
-    let folder = match &options.data {
-        Some(folder) => folder.clone(),
-        None => workload::generate(&options.spec(course.kind), &options.out.join("data"))?,
-    };
-    fs::canonicalize(folder)
-}
-
-/// An empty work folder.
-pub(crate) fn work(options: &Options, contestant: &Contestant, course: &Course) -> io::Result<PathBuf> {
-    let work = options.out.join("work").join(format!("{}-{}", contestant.name, course.name));
-    match fs::remove_dir_all(&work) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => fs::create_dir_all(&work)?,
-    }
-    fs::canonicalize(work)
-}
-
-/// The cores of a contestant.
-pub(crate) fn cores(options: &Options) -> String {
-    (0..options.cores.max(1)).map(|core| core.to_string()).collect::<Vec<_>>().join(",")
+/// MB per second that a contestant takes, from one run; `None` where it has no configuration.
+pub(crate) fn pace(contestant: &Contestant, course: &Course, options: &Options) -> io::Result<Option<f64>> {
+    let data = track::data(options, course)?;
+    let expected = Expected::scan(&data)?;
+    let outcome = race(contestant, course, options, &data, &expected)?;
+    Ok(outcome.map(|outcome| outcome.pace(expected.bytes)))
 }
 
 /// One run of one contestant; `None` where it has no configuration for the workload.
@@ -85,7 +63,7 @@ fn race(
     data: &Path,
     expected: &Expected,
 ) -> io::Result<Option<Outcome>> {
-    let work = work(options, contestant, course)?;
+    let work = track::work(options, contestant, course)?;
     let out = match course.goal {
         Goal::Parquet => work.join("out.parquet"),
         _ => work.join("out.log"),
@@ -95,7 +73,7 @@ fn race(
     let server = Server::start(tally.clone())?;
     let places = Places { data, work: &work, out: &out, port: server.port() };
     let Some(command) = contestant.command(course, &places)? else { return Ok(None) };
-    let mut running = Running::start(Launch { command, cores: cores(options) }, &work.join("output"))?;
+    let mut running = Running::start(Launch { command, cores: track::cores(options) }, &work.join("output"))?;
     let watched = watch(&mut running, course, &tally, expected, &out, options)?;
     thread::sleep(AFTERWARDS);
     let started = running.started;
