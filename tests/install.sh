@@ -13,6 +13,7 @@ need unzip unzip
 need curl curl
 need openssl openssl
 need python3 python3
+need valgrind valgrind
 
 [ ${#packages[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
