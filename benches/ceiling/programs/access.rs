@@ -4,57 +4,70 @@ use super::time::{self, Time};
 
 /// The fields of an access line, as written.
 pub(super) struct Access<'a> {
-    pub(super) address: &'a [u8],
+    pub(super) address: &'a str,
     /// `-` is nobody.
-    pub(super) user: &'a [u8],
+    pub(super) user: &'a str,
     pub(super) time: Time,
-    pub(super) method: &'a [u8],
-    pub(super) url: &'a [u8],
-    pub(super) version: &'a [u8],
+    pub(super) time_text: &'a str,
+    pub(super) method: &'a str,
+    pub(super) url: &'a str,
+    pub(super) version: &'a str,
     /// Three digits, the first not 0.
-    pub(super) status: &'a [u8],
+    pub(super) status: &'a str,
     /// Digits without leading zeros.
-    pub(super) body_bytes: &'a [u8],
+    pub(super) body_bytes: &'a str,
     /// `-` is none.
-    pub(super) referrer: &'a [u8],
-    pub(super) agent: &'a [u8],
+    pub(super) referrer: &'a str,
+    pub(super) agent: &'a str,
 }
 
 /// `ADDRESS - USER [TIME] "METHOD URL HTTP/VERSION" STATUS BYTES "REFERRER" "AGENT"`, whole; `None` otherwise.
 #[inline]
-pub(super) fn parse(line: &[u8]) -> Option<Access<'_>> {
-    let end = line.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b':' | b'a'..=b'f'))?;
-    let (address, rest) = line.split_at(end);
-    let rest = rest.strip_prefix(b" - ")?;
+pub(super) fn parse(line: &str) -> Option<Access<'_>> {
+    let end = line.bytes().position(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b':' | b'a'..=b'f'))?;
+    let (address, rest) = line.split_at_checked(end)?;
+    let rest = rest.strip_prefix(" - ")?;
     let (user, rest) = short(rest, b' ')?;
-    let (time, rest) = rest.strip_prefix(b"[")?.split_at_checked(26)?;
-    let (method, rest) = short(rest.strip_prefix(b"] \"")?, b' ')?;
+    let (time_text, rest) = rest.strip_prefix("[")?.split_at_checked(26)?;
+    let (method, rest) = short(rest.strip_prefix("] \"")?, b' ')?;
     let (request, rest) = long(rest, b'"')?;
     let (url, version) = request.split_at_checked(request.len().checked_sub(9)?)?;
-    let version = version.strip_prefix(b" HTTP/")?;
-    let (status, rest) = short(rest.strip_prefix(b" ")?, b' ')?;
+    let version = version.strip_prefix(" HTTP/")?;
+    let (status, rest) = short(rest.strip_prefix(" ")?, b' ')?;
     let (body_bytes, rest) = short(rest, b' ')?;
-    let (referrer, rest) = long(rest.strip_prefix(b"\"")?, b'"')?;
-    let agent = rest.strip_prefix(b" \"")?.strip_suffix(b"\"")?;
-    let plain = method.iter().all(u8::is_ascii_uppercase)
-        && matches!(version, [b'0'..=b'9', b'.', b'0'..=b'9'])
-        && matches!(status, [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'])
-        && integer(body_bytes)
-        && memchr::memchr(b'"', agent).is_none();
-    let time = time::clf(time)?;
-    plain.then_some(Access { address, user, time, method, url, version, status, body_bytes, referrer, agent })
+    let (referrer, rest) = long(rest.strip_prefix("\"")?, b'"')?;
+    let agent = rest.strip_prefix(" \"")?.strip_suffix("\"")?;
+    let plain = method.bytes().all(|byte| byte.is_ascii_uppercase())
+        && matches!(version.as_bytes(), [b'0'..=b'9', b'.', b'0'..=b'9'])
+        && matches!(status.as_bytes(), [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'])
+        && integer(body_bytes.as_bytes())
+        && memchr::memchr(b'"', agent.as_bytes()).is_none();
+    let time = time::clf(time_text.as_bytes())?;
+    plain.then_some(Access {
+        address,
+        user,
+        time,
+        time_text,
+        method,
+        url,
+        version,
+        status,
+        body_bytes,
+        referrer,
+        agent,
+    })
 }
 
 /// Up to a byte that is near: a call of `memchr` costs more than the few steps.
 #[inline]
-fn short(text: &[u8], end: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|byte| *byte == end)?;
+fn short(text: &str, end: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == end)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 #[inline]
-fn long(text: &[u8], end: u8) -> Option<(&[u8], &[u8])> {
-    let at = memchr::memchr(end, text)?;
+fn long(text: &str, end: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(end, text.as_bytes())?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
@@ -66,6 +79,6 @@ fn integer(text: &[u8]) -> bool {
 
 /// An integer that `integer` let through.
 #[inline]
-pub(super) fn value(text: &[u8]) -> i64 {
-    text.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
+pub(super) fn value(text: &str) -> i64 {
+    text.bytes().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
 }

@@ -119,33 +119,22 @@ impl Time {
     }
 }
 
-/// The time of an access line as RFC 3339, the offset kept.
+/// The time of an access line, which `clf` took, as RFC 3339: its own digits, the offset kept.
 #[inline]
-pub(super) fn write_clf(time: &Time, out: &mut Vec<u8>) {
-    let mut text = *b"0000-00-00T00:00:00+00:00";
-    put(&mut text, 0, time.year / 100);
-    put(&mut text, 2, time.year % 100);
-    put(&mut text, 5, time.month);
-    put(&mut text, 8, time.day);
-    put(&mut text, 11, time.hour);
-    put(&mut text, 14, time.minute);
-    put(&mut text, 17, time.second);
-    if time.offset_minutes == 0 {
-        text[19] = b'Z';
-        out.extend_from_slice(&text[..20]);
+pub(super) fn write_clf(text: &str, month: u32, out: &mut Vec<u8>) {
+    let Ok(from) = <&[u8; 26]>::try_from(text.as_bytes()) else { return };
+    let mut to = *b"0000-00-00T00:00:00+00:00";
+    to[..4].copy_from_slice(&from[7..11]);
+    to[5] += (month / 10) as u8;
+    to[6] += (month % 10) as u8;
+    to[8..10].copy_from_slice(&from[..2]);
+    to[11..19].copy_from_slice(&from[12..20]);
+    if from[22..] == *b"0000" {
+        to[19] = b'Z';
+        out.extend_from_slice(&to[..20]);
         return;
     }
-    if time.offset_minutes < 0 {
-        text[19] = b'-';
-    }
-    let offset = time.offset_minutes.unsigned_abs();
-    put(&mut text, 20, offset / 60);
-    put(&mut text, 23, offset % 60);
-    out.extend_from_slice(&text);
-}
-
-#[inline]
-fn put(text: &mut [u8; 25], at: usize, value: u32) {
-    text[at] = b'0' + (value / 10 % 10) as u8;
-    text[at + 1] = b'0' + (value % 10) as u8;
+    to[19..22].copy_from_slice(&from[21..24]);
+    to[23..].copy_from_slice(&from[24..]);
+    out.extend_from_slice(&to);
 }

@@ -26,7 +26,7 @@ fn document(message: &str, line: &cri::Line<'_>, log: &Log, out: &mut Vec<u8>) {
     let start = out.len();
     json_escape_simd::escape_into(message, out);
     let added = out.len() - start - message.len();
-    if let Some(access) = access::parse(message.as_bytes()) {
+    if let Some(access) = access::parse(message) {
         // Two for the string's own quotes, six for those around request, referrer and agent: what stands between
         // them then needs no escape and is copied.
         fields(&access, added == 8, out);
@@ -47,26 +47,26 @@ fn document(message: &str, line: &cri::Line<'_>, log: &Log, out: &mut Vec<u8>) {
 #[inline]
 fn fields(access: &Access<'_>, plain: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"@timestamp\":\"");
-    time::write_clf(&access.time, out);
+    time::write_clf(access.time_text, access.time.month, out);
     out.extend_from_slice(b"\",\"source\":{\"ip\":\"");
-    out.extend_from_slice(access.address);
+    out.extend_from_slice(access.address.as_bytes());
     out.extend_from_slice(b"\"},\"http\":{\"version\":\"");
-    out.extend_from_slice(access.version);
+    out.extend_from_slice(access.version.as_bytes());
     out.extend_from_slice(b"\",\"request\":{\"method\":\"");
-    out.extend_from_slice(access.method);
-    if access.referrer == b"-" {
+    out.extend_from_slice(access.method.as_bytes());
+    if access.referrer == "-" {
         out.extend_from_slice(b"\"},\"response\":{\"status_code\":");
     } else {
         out.extend_from_slice(b"\",\"referrer\":");
         string(access.referrer, plain, out);
         out.extend_from_slice(b"},\"response\":{\"status_code\":");
     }
-    out.extend_from_slice(access.status);
+    out.extend_from_slice(access.status.as_bytes());
     out.extend_from_slice(b",\"body\":{\"bytes\":");
-    out.extend_from_slice(access.body_bytes);
+    out.extend_from_slice(access.body_bytes.as_bytes());
     out.extend_from_slice(b"}}},\"url\":{\"original\":");
     string(access.url, plain, out);
-    if access.user != b"-" {
+    if access.user != "-" {
         out.extend_from_slice(b"},\"user\":{\"name\":");
         string(access.user, plain, out);
     }
@@ -76,12 +76,12 @@ fn fields(access: &Access<'_>, plain: bool, out: &mut Vec<u8>) {
 }
 
 #[inline]
-fn string(text: &[u8], plain: bool, out: &mut Vec<u8>) {
+fn string(text: &str, plain: bool, out: &mut Vec<u8>) {
     if plain {
         out.push(b'"');
-        out.extend_from_slice(text);
+        out.extend_from_slice(text.as_bytes());
         out.push(b'"');
     } else {
-        json_escape_simd::escape_into(String::from_utf8_lossy(text), out);
+        json_escape_simd::escape_into(text, out);
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn run(files: &[Log], out: &Path) -> Result<(), String> {
         log.lines(|line| {
             let Some(line) = cri::split(line) else { return Err(format!("not a CRI line: {line}")) };
             let Some(row) = joiner.message(&line, |message| {
-                let access = access::parse(message.as_bytes());
+                let access = access::parse(message);
                 access.map(|access| columns.push(&access, line.stream())).ok_or_else(|| message.to_owned())
             }) else {
                 return Ok(());
@@ -120,10 +120,10 @@ impl Columns {
 
 /// `-` is a missing value.
 #[inline]
-fn append(column: &mut StringBuilder, value: &[u8]) {
-    match std::str::from_utf8(value) {
-        Ok("-") | Err(_) => column.append_null(),
-        Ok(value) => column.append_value(value),
+fn append(column: &mut StringBuilder, value: &str) {
+    match value {
+        "-" => column.append_null(),
+        value => column.append_value(value),
     }
 }
 
