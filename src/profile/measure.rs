@@ -133,6 +133,9 @@ impl Passes<'_> {
         // The first pass counts, and warms what the others find warm.
         let (_, stats) = self.pass(Mode::Count, &[])?;
         measured.counts = stats.snapshot();
+        if measured.events() == 0 {
+            return Err("there is no event in the input".to_owned());
+        }
         let (mut fastest, mut total) = (Vec::new(), Duration::ZERO);
         while self.goes_on(measured.passes, total) {
             let (batches, _) = self.pass(Mode::Whole, &[])?;

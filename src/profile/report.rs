@@ -153,7 +153,7 @@ impl Table<'_> {
                 raw if raw == sink.bytes => format!("{} bytes a row", per(raw)),
                 raw => format!("{} bytes a row, compressed {}", per(raw), per(sink.bytes)),
             };
-            let what = format!("encode for {name} (inside of `to`): {bytes}");
+            let what = format!("encode for {name}, inside of `to` and at the end of a batch: {bytes}");
             self.row(sink.rows_in, sink.rows_out, sink.row_ns * sink.rows_in as f64, &what);
         }
     }

@@ -318,6 +318,9 @@ fn a_profile_shows_each_step_and_what_cannot_be_read_is_said() {
         (code, said.as_str()),
         (Some(1), "error: cannot read fixtures/nothing.log: No such file or directory (os error 2)\n")
     );
+    let empty = tempfile::NamedTempFile::new().expect("a file");
+    let (code, said) = profile(&[&empty.path().to_string_lossy()]);
+    assert_eq!((code, said.as_str()), (Some(1), "error: there is no event in the input\n"));
     let (code, said) = profile(&["fixtures"]);
     assert_eq!((code, said.as_str()), (Some(1), "error: fixtures is not a file\n"));
     let (code, said) = {
