@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aludel::event::OptionValue;
+use aludel::limits::OPEN_FILES_MAX;
 use aludel::seam::Fs;
 
 use super::files_rig::{Rig, path, plain};
@@ -303,4 +304,16 @@ fn many_lines_and_long_lines_come_whole() {
     rig.write("a.log", &text);
     rig.run(A_WHILE);
     assert_eq!(rig.lines(), expected);
+}
+
+/// What is waited for in more files than may be open is let go in time all the same.
+#[test]
+fn last_lines_of_more_files_than_may_be_open_are_let_go() {
+    let mut rig = rig();
+    let files = OPEN_FILES_MAX + 200;
+    for number in 0..files {
+        rig.write(&format!("{number}.log"), "a last line");
+    }
+    rig.run(Duration::from_secs(10));
+    assert_eq!(rig.lines().len(), files);
 }
