@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Outage(Outage),
     /// What tailing files costs that nobody writes to
     Idle(Idle),
+    /// What an event costs aludel with more cores, files, bytes, fields, steps, rules and pipelines
+    Scaling(Options),
     /// Runs one of the ceiling programs; the race starts itself so
     Ceiling {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -128,9 +128,28 @@ pub(crate) struct Places<'a> {
     pub(crate) port: u16,
 }
 
+/// Aludel with a pipeline file.
+pub(crate) fn aludel(program: &Path, pipeline: &Path, places: &Places<'_>) -> Command {
+    let mut command = Command::new(program);
+    command
+        .arg("run")
+        .arg(pipeline)
+        .args(["--quiet", "--admin", "off", "--data-dir"])
+        .arg(places.work.join("data"));
+    command.env("RACE_FILES", places.data.join("containers/*.log"));
+    command.env("RACE_URL", format!("http://127.0.0.1:{}", places.port));
+    command.env("RACE_OUT", places.out);
+    command
+}
+
+/// The aludel that races.
+pub(crate) fn program(options: &Options) -> PathBuf {
+    options.aludel.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_aludel").into())
+}
+
 /// Aludel, the ceiling, and every peer that is there.
 pub(crate) fn find(options: &Options) -> io::Result<Vec<Contestant>> {
-    let aludel = options.aludel.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_aludel").into());
+    let aludel = program(options);
     let aludel = Contestant {
         name: "aludel",
         version: version(&aludel, &["--version"]),
@@ -212,14 +231,10 @@ impl Contestant {
             }
             How::Aludel => {
                 let config = configs().join("aludel").join(format!("{}.aludel", course.name));
-                command.arg("run").arg(config).args(["--quiet", "--admin", "off", "--data-dir"]);
-                command.arg(places.work.join("data"));
+                command = aludel(&self.program, &config, places);
                 if self.ends(course) {
                     command.arg("--once");
                 }
-                command.env("RACE_FILES", places.data.join("containers/*.log"));
-                command.env("RACE_URL", format!("http://127.0.0.1:{}", places.port));
-                command.env("RACE_OUT", places.out);
             }
             How::Peer(peer) => {
                 let Some(config) = render(peer, course, places)? else { return Ok(None) };

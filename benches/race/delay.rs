@@ -61,7 +61,7 @@ fn once(contestant: &Contestant, course: &Course, steady: &Steady, rate: f64) ->
     let templates = Templates::new(course.kind, options);
     let events_per_second = rate * 1e6 / templates.event_bytes();
     let events = (events_per_second * steady.seconds as f64) as usize;
-    let work = track::work(options, contestant, course)?;
+    let work = track::work(options, &format!("{}-{}-delay", contestant.name, course.name))?;
     let mut files = steady::files(&options.spec(course.kind), &work)?;
     let tally = Arc::new(Tally::new(&steady::expected(events), Watch { whole: false, arrivals: true }));
     let server = Server::start(tally.clone())?;

@@ -52,7 +52,7 @@ fn once(contestant: &Contestant, course: &Course, idle: &Idle, files: usize) -> 
     let spec = Spec { kib: files.div_ceil(4), files, ..options.spec(course.kind) };
     let data = fs::canonicalize(generate(&spec, &options.out.join("data"))?)?;
     let expected = Expected::scan(&data)?;
-    let work = track::work(options, contestant, course)?;
+    let work = track::work(options, &format!("{}-{}-idle", contestant.name, course.name))?;
     let tally = Arc::new(Tally::new(&expected, Watch::default()));
     let server = Server::start(tally.clone())?;
     let out = work.join("out");

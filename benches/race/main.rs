@@ -17,6 +17,7 @@ mod process;
 #[path = "../ceiling/programs.rs"]
 mod programs;
 mod report;
+mod scaling;
 mod sheet;
 #[path = "sink/sink.rs"]
 mod sink;
@@ -54,6 +55,7 @@ fn run(arguments: Arguments) -> io::Result<()> {
         Command::Delay(options) => delay::run(&options),
         Command::Outage(options) => outage::run(&options),
         Command::Idle(options) => idle::run(&options),
+        Command::Scaling(options) => scaling::run(&options),
         Command::Ceiling { arguments } => programs::run(&arguments).map_err(io::Error::other),
         Command::Generate(options) => {
             let folder = workload::generate(&options.spec(), &options.out)?;

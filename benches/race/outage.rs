@@ -48,7 +48,7 @@ fn once(contestant: &Contestant, course: &Course, outage: &Outage) -> io::Result
     let templates = Templates::new(course.kind, options);
     let rate = outage.rate * 1e6 / templates.event_bytes();
     let events = (rate * (outage.outage + 2 * outage.around) as f64) as usize;
-    let work = track::work(options, contestant, course)?;
+    let work = track::work(options, &format!("{}-{}-outage", contestant.name, course.name))?;
     let mut files = steady::files(&options.spec(course.kind), &work)?;
     let tally = Arc::new(Tally::new(&steady::expected(events), Watch { whole: false, arrivals: true }));
     let server = Server::start(tally.clone())?;

@@ -31,7 +31,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn spread(&self, column: usize) -> Spread {
+    pub(crate) fn spread(&self, column: usize) -> Spread {
         Spread::of(self.runs.iter().filter_map(|run| run.get(column).copied()))
     }
 }
@@ -71,6 +71,11 @@ impl Sheet {
         }
         let head = format!("{}: {}", self.title, self.columns.get(drawn).unwrap_or(&""));
         fs::write(options.out.join(format!("{}.svg", self.name)), plot::bars(&head, &panels))?;
+        self.save(options, contestants)
+    }
+
+    /// Writes the JSON.
+    pub(crate) fn save(&self, options: &Options, contestants: &[Contestant]) -> io::Result<()> {
         track::save(options, contestants, self.name, self.rows.iter().map(|row| self.json(row)).collect())
     }
 
@@ -84,7 +89,8 @@ impl Sheet {
         figures.into()
     }
 
-    fn print(&self) -> io::Result<()> {
+    /// Prints the table.
+    pub(crate) fn print(&self) -> io::Result<()> {
         let mut out = io::stdout().lock();
         write!(out, "\n{}; median (least-most)\n{:<18} {:<11}", self.title, "", "")?;
         for column in self.columns {

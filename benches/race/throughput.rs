@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
@@ -63,7 +64,19 @@ fn race(
     data: &Path,
     expected: &Expected,
 ) -> io::Result<Option<Outcome>> {
-    let work = track::work(options, contestant, course)?;
+    let work = track::work(options, &format!("{}-{}", contestant.name, course.name))?;
+    heat(course, options, data, expected, &work, |places| contestant.command(course, places))
+}
+
+/// One run of a command, from its start until all has arrived.
+pub(crate) fn heat(
+    course: &Course,
+    options: &Options,
+    data: &Path,
+    expected: &Expected,
+    work: &Path,
+    command: impl FnOnce(&Places<'_>) -> io::Result<Option<Command>>,
+) -> io::Result<Option<Outcome>> {
     let out = match course.goal {
         Goal::Parquet => work.join("out.parquet"),
         _ => work.join("out.log"),
@@ -71,8 +84,8 @@ fn race(
     let tally = Arc::new(Tally::new(expected, course.watch()));
     tally.tell_me();
     let server = Server::start(tally.clone())?;
-    let places = Places { data, work: &work, out: &out, port: server.port() };
-    let Some(command) = contestant.command(course, &places)? else { return Ok(None) };
+    let places = Places { data, work, out: &out, port: server.port() };
+    let Some(command) = command(&places)? else { return Ok(None) };
     let mut running = Running::start(Launch { command, cores: track::cores(options) }, &work.join("output"))?;
     let watched = watch(&mut running, course, &tally, expected, &out, options)?;
     thread::sleep(AFTERWARDS);

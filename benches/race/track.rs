@@ -62,8 +62,8 @@ pub(crate) fn data(options: &Options, course: &Course) -> io::Result<PathBuf> {
 }
 
 /// An empty work folder.
-pub(crate) fn work(options: &Options, contestant: &Contestant, course: &Course) -> io::Result<PathBuf> {
-    let work = options.out.join("work").join(format!("{}-{}", contestant.name, course.name));
+pub(crate) fn work(options: &Options, name: &str) -> io::Result<PathBuf> {
+    let work = options.out.join("work").join(name);
     match fs::remove_dir_all(&work) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => fs::create_dir_all(&work)?,
