@@ -7,8 +7,9 @@ use super::desk::{Desk, Mode, open};
 use crate::catalog::Around;
 use crate::event::{Row, Span, Texts};
 use crate::format::{Fields, Format, Mismatch};
+use crate::lang::ast::StepKind;
+use crate::lang::builtin;
 use crate::lang::outline::{Entry, Part};
-use crate::lang::plan;
 use crate::limits::PROFILE_TRIAL_BYTES_MAX;
 use crate::seam::sim::Dice;
 use crate::step::{Block, Context, Flow, Step};
@@ -39,8 +40,8 @@ impl Probes {
             .map(|entry| match &entry.part {
                 Part::Pipeline(_) => Kind::Pipeline(Vec::new()),
                 Part::Format(_) => Kind::Format(reads_message),
-                Part::Step(_, step) => {
-                    reads_message = matches!(step, plan::Step::Parse { .. }) && is_message(entry);
+                Part::Step(written, _) => {
+                    reads_message = parses_message(written);
                     Kind::Other
                 }
                 Part::Branch => Kind::Other,
@@ -50,20 +51,16 @@ impl Probes {
             let Part::Pipeline(line) = &outline[number].part else { continue };
             let end = outline[number + 1..].iter().position(|entry| entry.depth == 0);
             let end = end.map_or(outline.len(), |length| number + 1 + length);
-            let timed = (number..end)
-                .filter(|inner| !matches!(outline[*inner].part, Part::Branch))
-                .collect::<Vec<_>>();
+            let parts = (number..end).filter(|inner| !matches!(outline[*inner].part, Part::Branch));
             let sinks = line.sinks.iter().map(|sink| outline.len() + sink);
-            kinds[number] = Kind::Pipeline(timed.into_iter().chain(sinks).collect());
+            kinds[number] = Kind::Pipeline(parts.chain(sinks).collect());
         }
         Self { desk, kinds }
     }
 }
 
-/// Whether a `parse` reads the message.
-fn is_message(entry: &Entry<'_>) -> bool {
-    use crate::lang::{ast::StepKind, builtin::MESSAGE};
-    matches!(&entry.part, Part::Step(StepKind::Parse { input, .. }, _) if input.dotted() == MESSAGE)
+fn parses_message(step: &StepKind) -> bool {
+    matches!(step, StepKind::Parse { input, .. } if input.dotted() == builtin::MESSAGE)
 }
 
 impl Around for Probes {
