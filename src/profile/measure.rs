@@ -23,7 +23,7 @@ use crate::source::recorded::Recorded;
 pub struct Measured {
     /// Timed passes.
     pub passes: u32,
-    /// Time of a whole pass that reading and framing took, each batch at its fastest.
+    /// Time of a whole pass that reading and framing took, batches that were disturbed left out.
     pub read_ns: f64,
     /// The same of the worker: steps, encoding, accounts.
     pub work_ns: f64,
@@ -136,16 +136,17 @@ impl Passes<'_> {
         if measured.events() == 0 {
             return Err("there is no event in the input".to_owned());
         }
-        let (mut fastest, mut total) = (Vec::new(), Duration::ZERO);
+        let (mut fastest, mut whole, mut total) = (Vec::new(), Vec::new(), Duration::ZERO);
         while self.goes_on(measured.passes, total) {
             let (batches, _) = self.pass(Mode::Whole, &[])?;
             total += batches.iter().map(Laps::sum).sum::<Duration>();
-            keep_fastest(&mut fastest, batches);
+            keep_fastest(&mut fastest, &batches);
+            whole.push(batches);
             self.pass(Mode::Sample, &fastest)?;
             measured.passes += 1;
         }
-        let ns = |part: fn(&Laps) -> Duration| fastest.iter().map(part).sum::<Duration>().as_nanos() as f64;
-        (measured.read_ns, measured.work_ns) = (ns(|laps| laps.read), ns(|laps| laps.work));
+        (measured.read_ns, measured.work_ns) =
+            (undisturbed_ns(&whole, |laps| laps.read), undisturbed_ns(&whole, |laps| laps.work));
         measured.clock_ns = self.desk.clock_ns();
         let (parts, sinks) = self.desk.tallies.split_at(self.subject.outline.len());
         measured.parts = parts.iter().map(|tally| part(tally, measured.clock_ns)).collect();
@@ -186,7 +187,7 @@ impl Passes<'_> {
                     drop(outcome);
                     if mode == Mode::Sample {
                         let usual = fastest.get(number).map_or(Duration::MAX, |laps| laps.work);
-                        self.desk.settle(laps.work <= usual.saturating_mul(5) / 4);
+                        self.desk.settle(is_quiet(laps.work, usual));
                     }
                     batches.push(std::mem::take(&mut laps));
                 }
@@ -214,13 +215,34 @@ impl Laps {
 }
 
 /// Keeps each batch's fastest times: what else ran on the machine made the others longer.
-fn keep_fastest(fastest: &mut Vec<Laps>, batches: Vec<Laps>) {
-    for (known, new) in fastest.iter_mut().zip(&batches) {
+fn keep_fastest(fastest: &mut Vec<Laps>, batches: &[Laps]) {
+    for (known, new) in fastest.iter_mut().zip(batches) {
         *known = Laps { read: known.read.min(new.read), work: known.work.min(new.work) };
     }
     if fastest.len() < batches.len() {
-        *fastest = batches;
+        *fastest = batches.to_vec();
     }
+}
+
+/// Whether a batch that takes so long at its fastest ran undisturbed.
+fn is_quiet(time: Duration, fastest: Duration) -> bool {
+    time <= fastest.saturating_mul(5) / 4
+}
+
+/// What a pass takes where nothing disturbs it: for each batch the mean of its quiet times, as for sampled rows.
+fn undisturbed_ns(passes: &[Vec<Laps>], part: fn(&Laps) -> Duration) -> f64 {
+    let batches = passes.iter().map(Vec::len).max().unwrap_or(0);
+    let mean = |batch: usize| {
+        let times = || passes.iter().filter_map(|pass| pass.get(batch)).map(part);
+        let fastest = times().min().unwrap_or_default();
+        let (mut sum, mut count) = (Duration::ZERO, 0u32);
+        for time in times().filter(|time| is_quiet(*time, fastest)) {
+            sum += time;
+            count += 1;
+        }
+        sum.as_nanos() as f64 / f64::from(count.max(1))
+    };
+    (0..batches).map(mean).sum()
 }
 
 /// The mean of taken and refused texts, each as often as it came.
@@ -265,4 +287,18 @@ fn sink(tally: &Tally, clock_ns: f64) -> SinkCount {
 
 fn rows(tally: &Tally) -> (u64, u64) {
     (tally.rows_in.load(Ordering::Relaxed), tally.rows_out.load(Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disturbed_batch_is_left_out() {
+        let pass =
+            |ns: [u64; 2]| ns.map(|ns| Laps { work: Duration::from_nanos(ns), ..Laps::default() }).to_vec();
+        let passes = [pass([100, 200]), pass([110, 900]), pass([4000, 210])];
+        assert_eq!(undisturbed_ns(&passes, |laps| laps.work), 105.0 + 205.0);
+        assert_eq!(undisturbed_ns(&[], |laps| laps.work), 0.0);
+    }
 }

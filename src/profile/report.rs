@@ -210,8 +210,8 @@ fn precision(outline: &[Entry<'_>], of: &Measured, out: &mut String) {
     let (alone, together) = (depth_ns(outline, of, 1), depth_ns(outline, of, 0));
     let _ = writeln!(
         out,
-        "  totals are of {} passes, each batch at its fastest; steps of sampled rows, at least {} each, one timed per \
-         row,\n  the clock's own {} ns taken off",
+        "  totals are of {} passes, without batches that other work disturbed; steps are of sampled rows, at least {}\n  \
+         each, one timed per row, the clock's own {} ns taken off",
         number(u64::from(of.passes)),
         number(least),
         time(of.clock_ns)
