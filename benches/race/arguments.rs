@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Outage(Outage),
     /// What tailing files costs that nobody writes to
     Idle(Idle),
+    /// Files of several formats, rotated while they are read
+    Rotation(Rotation),
     /// What an event costs aludel with more cores, files, bytes, fields, steps, rules and pipelines
     Scaling(Options),
     /// Runs one of the ceiling programs; the race starts itself so
@@ -132,6 +134,19 @@ pub(crate) struct Idle {
     /// Seconds of looking on
     #[arg(long, default_value_t = 20)]
     pub(crate) seconds: u64,
+}
+
+/// Files that are rotated.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Rotation {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    /// Number of files
+    #[arg(long, default_value_t = 100)]
+    pub(crate) mixed_files: usize,
+    /// MB per second that are written
+    #[arg(long, default_value_t = 20.0)]
+    pub(crate) rate: f64,
 }
 
 /// What to generate.

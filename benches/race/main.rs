@@ -17,6 +17,7 @@ mod process;
 #[path = "../ceiling/programs.rs"]
 mod programs;
 mod report;
+mod rotation;
 mod scaling;
 mod sheet;
 #[path = "sink/sink.rs"]
@@ -55,6 +56,7 @@ fn run(arguments: Arguments) -> io::Result<()> {
         Command::Delay(options) => delay::run(&options),
         Command::Outage(options) => outage::run(&options),
         Command::Idle(options) => idle::run(&options),
+        Command::Rotation(options) => rotation::run(&options),
         Command::Scaling(options) => scaling::run(&options),
         Command::Ceiling { arguments } => programs::run(&arguments).map_err(io::Error::other),
         Command::Generate(options) => {
