@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Span;
+use crate::limits::{BATCH_BYTES, BATCH_MESSAGES_MAX, BATCH_SEGMENTS_MAX};
 use crate::position::{Ranges, Stream};
 
 /// Bytes as a source read them, shared by the messages cut from them.
@@ -135,6 +136,16 @@ pub struct Batch {
     pub bytes: usize,
     /// When it was read, in nanoseconds since the epoch: the time of events that carry none.
     pub read_unix_ns: i64,
+}
+
+impl Batch {
+    /// Whether it should be handed on: who fills a batch and who hands it on must agree, or both wait for ever.
+    pub fn is_full(&self) -> bool {
+        self.bytes >= BATCH_BYTES
+            || self.messages.len() >= BATCH_MESSAGES_MAX
+            || self.segments.len() >= BATCH_SEGMENTS_MAX
+            || self.segments.first().is_some_and(|joined| joined.bytes().len() >= BATCH_BYTES)
+    }
 }
 
 #[cfg(test)]

@@ -107,14 +107,15 @@ impl Engine {
         let mut outlets = Vec::new();
         for sink in &plan.sinks {
             let (wake_sender, wake) = bounded::<()>(1);
+            // A full channel means that a wake-up is on its way already.
+            let waker: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+                let _ = wake_sender.try_send(());
+            });
             let world = SinkWorld {
                 fs: settings.fs.clone(),
                 clock: clock.clone(),
                 network: settings.network.clone(),
-                // A full channel means that a wake-up is on its way already.
-                wake: Arc::new(move || {
-                    let _ = wake_sender.try_send(());
-                }),
+                wake: waker.clone(),
             };
             let (opened, recovered) =
                 sink.plan.open(world).map_err(|error| format!("cannot open sink {}: {error}", sink.name))?;
@@ -123,7 +124,7 @@ impl Engine {
             }
             let (sender, bodies) = bounded(QUEUE_ITEMS);
             to_sinks.push(sender);
-            outlets.push((Outlet::new(opened), bodies, wake));
+            outlets.push((Outlet::new(opened), bodies, wake, waker));
         }
         log.commit().map_err(|error| format!("cannot write the cursor log: {error}"))?;
         let sinks: Vec<_> = plan.sinks.iter().map(|sink| (sink.name.as_str(), sink.required)).collect();
@@ -174,10 +175,13 @@ impl Engine {
             })?;
         }
         drop(to_sinks);
-        for (index, (outlet, bodies, wake)) in outlets.into_iter().enumerate() {
+        for (index, (outlet, bodies, wake, waker)) in outlets.into_iter().enumerate() {
             let (settler, shared, stats) = (to_settler.clone(), self.shared.clone(), self.stats.clone());
             let clock = clock.clone();
             self.thread(format!("sink-{index}"), move || {
+                // Kept for sinks that never wake anybody: a channel without a sender is always ready, and waiting
+                // for it takes a whole core.
+                let _waker = waker;
                 deliver(index, outlet, &bodies, &wake, &settler, &shared, &stats, &*clock);
             })?;
         }

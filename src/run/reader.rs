@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{Batch, Run};
-use crate::limits::{BATCH_BYTES, BATCH_LINGER, BATCH_MESSAGES_MAX};
+use crate::limits::BATCH_LINGER;
 use crate::observe::Stats;
 use crate::position::Stream;
 use crate::sink::Provenance;
@@ -71,7 +71,7 @@ impl Reader {
         if holds && self.opened.is_none() {
             self.opened = Some(now);
         }
-        let full = self.batch.bytes >= BATCH_BYTES || self.batch.messages.len() >= BATCH_MESSAGES_MAX;
+        let full = self.batch.is_full();
         let due = self.opened.map(|opened| opened + BATCH_LINGER);
         match progress {
             Progress::More if !full => Read::More,

@@ -88,6 +88,45 @@ fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// A batch that is full of pieces is handed on like one that is full of bytes, and a sink that nothing wakes does
+/// not take a core while it waits.
+#[test]
+fn more_files_than_a_batch_has_room_for_and_an_idle_sink_that_rests() {
+    const FILES: u64 = 1500;
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipeline = lines_pipeline(folder.path());
+    for number in 0..FILES {
+        fs::write(folder.path().join(format!("in/{number}.log")), format!("{number}\n")).expect("written");
+    }
+    let out = folder.path().join("out.ndjson");
+    let running = Running::start(&pipeline, &folder.path().join("data"), &["--quiet", "--admin", "off"]);
+    for _ in 0..600 {
+        // A line may be seen half written here.
+        if fs::read_to_string(&out).unwrap_or_default().matches('\n').count() as u64 == FILES {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let mut all = numbers(&out);
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..FILES));
+    let ticks = || -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", running.0.id())).expect("it runs");
+        let fields = stat.rsplit_once(')').expect("a name").1;
+        fields
+            .split_ascii_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|ticks| ticks.parse::<u64>().expect("ticks"))
+            .sum()
+    };
+    std::thread::sleep(Duration::from_secs(1));
+    let before = ticks();
+    std::thread::sleep(Duration::from_secs(2));
+    // Of 200 ticks; one that spins takes nearly all of them.
+    assert!(ticks() - before < 50, "{} of 200 ticks while idle", ticks() - before);
+}
+
 #[test]
 fn the_quickstart_reads_parses_and_archives() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::tail::Tail;
 use crate::event::{Batch, Message, Run, Segment, Span};
-use crate::limits::{BATCH_BYTES, BATCH_MESSAGES_MAX, BATCH_SEGMENTS_MAX, READ_BLOCK_BYTES};
+use crate::limits::{BATCH_BYTES, BATCH_MESSAGES_MAX, READ_BLOCK_BYTES};
 
 /// Buffers remembered, to be read into again once the workers have dropped them.
 const LENT_MAX: usize = 24;
@@ -73,10 +73,7 @@ impl<'a> Output<'a> {
 
     /// Whether the batch should be handed on.
     pub(super) fn is_full(&self) -> bool {
-        self.batch.bytes >= BATCH_BYTES
-            || self.batch.messages.len() >= BATCH_MESSAGES_MAX
-            || self.batch.segments.len() >= BATCH_SEGMENTS_MAX
-            || self.joined.len() >= BATCH_BYTES
+        self.batch.is_full() || self.joined.len() >= BATCH_BYTES
     }
 
     /// The buffer number that the next block gets.
