@@ -32,7 +32,7 @@ mod answer {
             answer.item(&action, *fate, number as u64);
         }
         answer.finish(&mut out);
-        String::from_utf8(out).unwrap()
+        String::from_utf8(out).expect("an answer is text")
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod workload {
         let mut out = Vec::new();
         let mut number = 0;
         for file in 0..3 {
-            number = write_file(&spec, file, number, &mut out).unwrap();
+            number = write_file(&spec, file, number, &mut out).expect("memory takes it");
         }
         out
     }
