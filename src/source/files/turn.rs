@@ -192,12 +192,10 @@ impl Files {
     /// A tail's timer has come.
     pub(super) fn time(&mut self, key: Key) {
         let (now, line_wait) = (self.now, self.config.line_wait);
-        // Opened here, not in a later turn: where more files wait than may be open, each turn closes another's
-        // descriptor, and no cut would ever be made.
-        if !self.ensure_open(key) {
+        let Some(tail) = self.table.get(key) else { return };
+        if tail.life != Life::Reading {
             return;
         }
-        let Some(tail) = self.table.get(key) else { return };
         // Bytes that are there and were not looked at may end the line or go on with the message.
         let unseen =
             tail.file.as_ref().and_then(|file| file.stat().ok()).is_none_or(|stat| stat.size != tail.scanned);
