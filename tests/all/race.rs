@@ -81,6 +81,8 @@ mod expect {
               {\"log\":\"seq-000000002\"}",
         );
         assert_eq!(expected.lines_of, [2, 1, 1]);
+        assert_eq!(expected.ends_of.len(), 1);
+        assert_eq!(expected.ends_of[&1], [b"two se".to_vec(), b"01 end".to_vec()]);
         assert_eq!((expected.events(), expected.lines), (3, 5));
     }
 }
@@ -268,6 +270,21 @@ mod tally {
         assert_eq!(counts(), [3, 2, 1, 1, 1, 1]);
         assert!(tally.complete() && tally.missing(9).is_empty());
         assert_eq!(tally.arrival(1), 9);
+    }
+
+    #[test]
+    fn a_split_event_has_both_its_ends() {
+        let ends_of = [(0, [b"203.0.".to_vec(), b"537.36".to_vec()])].into();
+        let expected = Expected { lines_of: vec![1], ends_of, ..Expected::default() };
+        for (text, torn) in [
+            (r#"{"m":"203.0.113.7 seq-000000000 Safari/537.36"}"#, 0),
+            (r#"{"m":"203.0.113.7 seq-000000000"}"#, 1),
+            (r#"{"m":"seq-000000000 Safari/537.36"}"#, 1),
+        ] {
+            let tally = Tally::new(&expected, Watch::default());
+            tally.document(&Markers::default(), text.as_bytes(), None, 1);
+            assert_eq!(tally.torn.load(Relaxed), torn, "{text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! In: `containers/*.log`. Out: the number of events, the lines of each, bytes and lines. Lines that a CRI
 //! runtime split (`P` … `F`) are one line here. A line without a marker belongs to the event before it.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,16 @@ use memchr::{memchr, memchr_iter};
 
 use super::marker::Markers;
 
+/// Bytes at both ends of a split event that are looked for.
+const END_BYTES: usize = 6;
+
 /// What must arrive.
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
     /// Lines of each event, by its number.
     pub(crate) lines_of: Vec<u16>,
+    /// The first and last bytes of events that a runtime split: both must be in the document, or a piece is gone.
+    pub(crate) ends_of: HashMap<u32, [Vec<u8>; 2]>,
     /// Size of the files.
     pub(crate) bytes: u64,
     /// Physical lines.
@@ -48,20 +54,25 @@ impl Expected {
     /// Adds one file.
     pub(crate) fn file(&mut self, text: &[u8]) {
         let markers = Markers::default();
-        let (mut open, mut event) = (Vec::new(), None);
+        let (mut open, mut event, mut split) = (Vec::new(), None, false);
         self.bytes += text.len() as u64;
         for line in lines(text) {
             self.lines += 1;
             let (content, partial) = content(line);
             open.extend_from_slice(content);
             if partial {
+                split = true;
                 continue;
             }
             event = markers.read(&open).number.or(event);
-            open.clear();
             if let Some(number) = event {
                 self.count(number as usize);
+                if split {
+                    self.ends_of.extend(ends(&open).map(|ends| (number, ends)));
+                }
             }
+            split = false;
+            open.clear();
         }
     }
 
@@ -71,6 +82,14 @@ impl Expected {
         }
         self.lines_of[number] = self.lines_of[number].saturating_add(1);
     }
+}
+
+/// The first and last bytes of a line, without a quote at its end; none where JSON would write them otherwise.
+fn ends(line: &[u8]) -> Option<[Vec<u8>; 2]> {
+    let line = line.strip_suffix(b"\"").unwrap_or(line);
+    let ends = [line.first_chunk::<END_BYTES>()?, line.last_chunk::<END_BYTES>()?];
+    let plain = |byte: &u8| (b' '..0x7f).contains(byte) && !b"\"\\/".contains(byte);
+    ends.iter().all(|end| end.iter().all(plain)).then(|| ends.map(|end| end.to_vec()))
 }
 
 /// The log files of a data folder, by name.

@@ -1,8 +1,11 @@
 //! Which events arrived, how often, whole or not, and when. Shared by all connections, without locks.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::thread::Thread;
+
+use memchr::memmem;
 
 use super::expect::Expected;
 use super::marker::Markers;
@@ -16,6 +19,8 @@ pub(crate) struct Tally {
     arrivals: Box<[AtomicU64]>,
     /// By event: its lines. Empty where documents need not be whole.
     lines_of: Box<[u16]>,
+    /// Of events that were split: what stands at both ends.
+    ends_of: HashMap<u32, [Vec<u8>; 2]>,
     /// Who is told of the last event.
     waiter: OnceLock<Thread>,
     /// Whether the last event is in.
@@ -78,6 +83,7 @@ impl Tally {
         Self {
             names: zeros(count),
             arrivals: zeros(if watch.arrivals { count } else { 0 }),
+            ends_of: expected.ends_of.clone(),
             lines_of: if watch.whole { expected.lines_of.clone().into() } else { Box::default() },
             ..Self::default()
         }
@@ -156,14 +162,17 @@ impl Tally {
         }
     }
 
-    /// Whether a document has as many line feeds as its event, for each time that it holds the text. One at the
-    /// end of a text counts for nothing.
+    /// Whether a document has both ends of an event that was split, and as many line feeds as its event, for each
+    /// time that it holds the text. A line feed at the end of a text counts for nothing.
     fn is_whole(&self, number: u32, copies: u32, text: &[u8]) -> bool {
+        let has = |end: &Vec<u8>| memmem::find(text, end).is_some();
+        if self.ends_of.get(&number).is_some_and(|ends| !ends.iter().all(has)) {
+            return false;
+        }
         let Some(lines) = self.lines_of.get(number as usize) else {
             return true;
         };
-        let feeds =
-            memchr::memmem::find_iter(text, b"\\n").filter(|at| text.get(at + 2) != Some(&b'"')).count();
+        let feeds = memmem::find_iter(text, b"\\n").filter(|at| text.get(at + 2) != Some(&b'"')).count();
         feeds == (usize::from(*lines) - 1) * copies as usize
     }
 }
