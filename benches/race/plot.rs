@@ -63,7 +63,7 @@ pub(crate) fn lines(title: &str, below: &str, left: &str, series: &[Series]) -> 
     let most = points().map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max) * 1.1;
     let (first, last) =
         points().fold((f64::MAX, 1.0_f64), |(first, last), point| (first.min(point.0), last.max(point.0)));
-    let (left_x, right_x, top, bottom) = (80.0, WIDTH - 150.0, 40.0, 40.0 + PLOT_HEIGHT);
+    let (left_x, right_x, top, bottom) = (80.0, WIDTH - 150.0, 55.0, 55.0 + PLOT_HEIGHT);
     let span = (last.max(1.0).ln() - first.max(1.0).ln()).max(1e-9);
     let x_of = |x: f64| left_x + (x.max(1.0).ln() - first.max(1.0).ln()) / span * (right_x - left_x);
     let y_of = |y: f64| bottom - y / most * PLOT_HEIGHT;
@@ -125,6 +125,7 @@ fn text(out: &mut String, x: f64, y: f64, anchor: &str, size: u32, text: &str) {
 /// A figure with about three digits.
 fn short(figure: f64) -> String {
     match figure {
+        _ if figure.fract() == 0.0 && figure < 1e6 => format!("{figure}"),
         _ if figure >= 1e6 => format!("{:.3}M", figure / 1e6),
         _ if figure >= 100.0 => format!("{figure:.0}"),
         _ if figure >= 10.0 => format!("{figure:.1}"),

@@ -46,6 +46,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         draw(&sheet, grows, options)?;
     }
     sheet.print()?;
+    bends(&sheet)?;
     model(&sheet)?;
     sheet.save(options, &contestants)
 }
@@ -129,6 +130,41 @@ fn draw(sheet: &Sheet, grows: &Grows, options: &Options) -> io::Result<()> {
     let title = format!("aludel: {}", grows.what);
     let plot = plot::lines(&title, grows.name, COLUMNS[column], &series);
     fs::write(options.out.join(format!("scaling-{}.svg", grows.name)), plot)
+}
+
+/// What one more of each thing costs an event, from step to step; a step that costs more than twice as much as the
+/// one before is where it bends.
+fn bends(sheet: &Sheet) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out)?;
+    for grows in GROWING.iter().filter(|grows| !matches!(grows.name, "cores")) {
+        let cost = |at: usize| {
+            let case = format!("{} {at}", grows.name);
+            sheet.rows.iter().find(|row| row.case == case).map(|row| row.spread(0).median)
+        };
+        let slopes: Vec<(usize, usize, f64)> = grows
+            .steps
+            .windows(2)
+            .filter_map(|pair| {
+                let (from, to) = (*pair.first()?, *pair.last()?);
+                Some((from, to, (cost(to)? - cost(from)?) / (to - from) as f64))
+            })
+            .collect();
+        if slopes.is_empty() {
+            continue;
+        }
+        let told: Vec<String> =
+            slopes.iter().map(|(from, to, slope)| format!("{from} to {to}: {slope:.2}")).collect();
+        let bent = slopes.windows(2).find(|pair| match pair {
+            [(.., before), (.., after)] => *before > 0.0 && *after > 2.0 * before,
+            _ => false,
+        });
+        let bent = bent
+            .and_then(|pair| pair.last())
+            .map_or(String::new(), |(from, ..)| format!("; bends at {from}"));
+        writeln!(out, "{}: ns of an event for one more, {}{bent}", grows.name, told.join(", "))?;
+    }
+    Ok(())
 }
 
 /// Amdahl's law through one and two cores: the part of the work that only one core can do at a time, and what
