@@ -58,6 +58,8 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a program on its cores, its output in `log`.
     pub(crate) fn start(launch: Launch, log: &Path) -> io::Result<Self> {
+        // What was just generated or written by the one before goes to the disk now, not under this one's `fsync`.
+        Command::new("sync").status()?;
         let log = fs::File::create(log)?;
         let Launch { command: inner, cores } = launch;
         let mut command = Command::new("taskset");

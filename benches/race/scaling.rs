@@ -170,9 +170,9 @@ fn bends(sheet: &Sheet) -> io::Result<()> {
 /// Amdahl's law through one and two cores: the part of the work that only one core can do at a time, and what
 /// follows for more cores.
 fn model(sheet: &Sheet) -> io::Result<()> {
-    let wall = |case: &str| sheet.rows.iter().find(|row| row.case == case).map(|row| row.spread(2).median);
+    let wall = |case: &str| sheet.rows.iter().find(|row| row.case == case).map(|row| row.spread(2));
     let (Some(one), Some(two)) = (wall("cores 1"), wall("cores 2")) else { return Ok(()) };
-    let gain = two / one;
+    let gain = two.median / one.median;
     let serial = (2.0 / gain - 1.0).clamp(0.0, 1.0);
     let more: Vec<String> = AHEAD
         .iter()
@@ -180,7 +180,9 @@ fn model(sheet: &Sheet) -> io::Result<()> {
         .collect();
     writeln!(
         io::stdout(),
-        "\ntwo cores are {gain:.2} times one; by Amdahl's law {:.0} % is serial, which gives with more cores {}",
+        "\ntwo cores are {gain:.2} ({:.2}-{:.2}) times one; by Amdahl's law {:.0} % is serial, which gives with more cores {}",
+        two.least / one.most,
+        two.most / one.least,
         serial * 100.0,
         more.join(", ")
     )

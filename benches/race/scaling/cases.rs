@@ -45,6 +45,9 @@ pub(super) struct Case {
     pub(super) pipeline: String,
 }
 
+/// The input of the cores' cases, in times that of the others.
+const CORES_TIMES: usize = 4;
+
 const BULK: &str = "sink sink = elasticsearch env(\"RACE_URL\") { data_stream = \"logs-race-default\" }\n";
 const NOWHERE: &str = "sink nowhere = blackhole { format = ndjson }\n";
 const SOURCE: &str = "source pods = files env(\"RACE_FILES\") { start = beginning, multiline = none }\n";
@@ -95,9 +98,14 @@ impl Grows {
         let pipeline =
             format!("{SOURCE}{sinks}pipeline race {{\n  from pods\n{steps}  | to {goal}\n}}\n{rest}");
         let files = if self.name == "files" { at } else { options.files };
+        let mut spec = Spec { files, ..options.spec(Kind::Nginx) };
+        if self.name == "cores" {
+            // Long enough for the start of the process not to count.
+            spec.kib *= CORES_TIMES;
+        }
         let data = match data {
             Some(data) => data,
-            None => generate(&Spec { files, ..options.spec(Kind::Nginx) }, &options.out.join("data"))?,
+            None => generate(&spec, &options.out.join("data"))?,
         };
         Ok(Case { data: fs::canonicalize(data)?, pipeline })
     }
