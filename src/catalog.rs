@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::event::{Layout, Options, Slot};
+use crate::event::{Layout, Mask, Options, Slot};
 use crate::expr::Files;
 use crate::format::{Bind, Format, Reference};
 use crate::grammar;
@@ -75,6 +75,8 @@ pub struct Pipeline {
     pub constants: Arc<[u8]>,
     /// The steps.
     pub steps: Block,
+    /// The fields that anyone looks at from the first step on.
+    pub wanted: Mask,
     /// Reasons for dropping and rejecting, by their number.
     pub reasons: Vec<Arc<str>>,
     /// Formats of all its `parse` steps, by their number.
@@ -283,6 +285,7 @@ fn pipeline(
         shape,
         constants: builder.constants.into(),
         steps,
+        wanted: of.wanted,
         reasons: of.reasons.into_iter().map(Arc::from).collect(),
         formats: builder.formats,
     })
@@ -319,7 +322,7 @@ impl Builder<'_> {
 
     fn bare(&mut self, step: lang::Step) -> Result<Box<dyn Step>, String> {
         Ok(match step {
-            lang::Step::Parse { input, formats, into, otherwise } => {
+            lang::Step::Parse { input, formats, into, otherwise, wanted } => {
                 let otherwise = match otherwise {
                     lang::Otherwise::Pass => Flow::Next,
                     lang::Otherwise::Drop(reason) => Flow::Drop(reason),
@@ -329,7 +332,7 @@ impl Builder<'_> {
                 let mut bound = Vec::new();
                 for (at, format) in formats.into_iter().enumerate() {
                     self.number();
-                    bound.push(self.bind(&format.name, &format.options, into)?);
+                    bound.push(self.bind(&format.name, &format.options, into, wanted)?);
                     self.formats.push(FormatName { name: format.name, first: at == 0 });
                 }
                 let formats = self.around.formats(first_number, bound).into();
@@ -356,7 +359,13 @@ impl Builder<'_> {
     }
 
     /// A grammar or a format, bound to the layout.
-    fn bind(&mut self, name: &str, options: &Options, into: Slot) -> Result<Box<dyn Format>, String> {
+    fn bind(
+        &mut self,
+        name: &str,
+        options: &Options,
+        into: Slot,
+        wanted: Mask,
+    ) -> Result<Box<dyn Format>, String> {
         let layout = self.layout.clone();
         let mut bind = Bind {
             layout: &layout,
@@ -364,6 +373,7 @@ impl Builder<'_> {
             options,
             constants: &mut self.constants,
             reference: self.reference.clone(),
+            wanted,
         };
         grammar::parser(name).ok_or_else(|| format!("unknown format `{name}`"))?.bind(&mut bind)
     }

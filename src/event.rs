@@ -19,6 +19,7 @@ mod options;
 pub mod raw;
 mod row;
 mod value;
+mod writer;
 
 pub use batch::{Batch, Message, Origin, Run, Segment};
 pub use json::{write_object, write_string, write_timestamp, write_value};
@@ -26,3 +27,4 @@ pub use layout::{Layout, LayoutBuilder, Mask, Slot};
 pub use options::{BoundPart, BoundTemplate, OptionValue, Options, Template, write_plain};
 pub use row::{Entry, Row, Texts};
 pub use value::{Facts, Span, Value};
+pub use writer::Writer;

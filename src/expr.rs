@@ -125,6 +125,29 @@ impl Expr {
         }
     }
 
+    /// Visits every field that the expression looks at; what is below such a field may be looked at too.
+    pub fn reads(&self, visit: &mut dyn FnMut(Slot)) {
+        match self {
+            Self::Missing | Self::Constant(_) => {}
+            Self::Field(slot) | Self::Has(slot) => visit(*slot),
+            Self::Not(of) | Self::Negate(of) | Self::Widen(of) => of.reads(visit),
+            Self::And(pair)
+            | Self::Or(pair)
+            | Self::Else(pair)
+            | Self::Compare(_, pair)
+            | Self::Arithmetic(_, pair)
+            | Self::Relation(_, pair) => pair.iter().for_each(|of| of.reads(visit)),
+            Self::If(parts) => parts.iter().for_each(|of| of.reads(visit)),
+            Self::InSet(of) => of.0.reads(visit),
+            Self::InNetworks(of) => of.0.reads(visit),
+            Self::Matches(of) => of.0.reads(visit),
+            Self::ContainsText(of) => of.0.reads(visit),
+            Self::ListOf(items) => items.iter().for_each(|of| of.reads(visit)),
+            Self::ObjectOf(members) => members.iter().for_each(|(_, of)| of.reads(visit)),
+            Self::Call(call) => call.args().iter().for_each(|of| of.reads(visit)),
+        }
+    }
+
     /// The bytes of a textual value.
     fn text<'row>(&self, row: &'row mut Row) -> Option<&'row [u8]> {
         match self.eval(row)? {

@@ -10,6 +10,7 @@ pub mod codes;
 mod diagnostics;
 mod explain;
 mod lex;
+mod live;
 pub mod outline;
 mod parse;
 pub mod plan;

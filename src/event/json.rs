@@ -2,62 +2,9 @@
 
 use super::{Row, Slot, Span, Texts, Value};
 
-/// Appends the whole event as one JSON object.
-#[inline]
+/// Appends the whole event as one JSON object. [`Writer`](super::Writer) does the same faster, for many events.
 pub fn write_object(row: &Row, out: &mut Vec<u8>) {
-    if row.rest().is_empty() && !row.present().meets(row.layout().inner()) {
-        write_leaves(row, out);
-    } else {
-        write_node(row, 0, out);
-    }
-}
-
-/// The usual event: named fields only, none of them both a value and an object. One walk over the bits that are
-/// set, since that is the order in which the fields are written; the general way, which looks for what is below
-/// each object, cost a tenth of the whole path from line to request.
-fn write_leaves(row: &Row, out: &mut Vec<u8>) {
-    let layout = row.layout();
-    out.push(b'{');
-    let mut open: Slot = 0;
-    for slot in row.present().iter() {
-        while slot >= layout.end(open) {
-            close(out);
-            open = layout.parent(open);
-        }
-        let parent = layout.parent(slot);
-        if parent != open {
-            open_down(row, open, parent, out);
-            open = parent;
-        }
-        out.extend_from_slice(layout.fragment(slot));
-        write_value(&row.texts, row.value(slot), out);
-        out.push(b',');
-    }
-    while open != 0 {
-        close(out);
-        open = layout.parent(open);
-    }
-    close(out);
-    out.pop();
-}
-
-/// Opens the objects below `from` down to `to`.
-fn open_down(row: &Row, from: Slot, to: Slot, out: &mut Vec<u8>) {
-    if to == from {
-        return;
-    }
-    open_down(row, from, row.layout().parent(to), out);
-    out.extend_from_slice(row.layout().fragment(to));
-    out.push(b'{');
-}
-
-/// Ends an object whose every part was followed by a comma, and puts one behind it.
-#[inline]
-fn close(out: &mut Vec<u8>) {
-    if out.last() == Some(&b',') {
-        out.pop();
-    }
-    out.extend_from_slice(b"},");
+    write_node(row, 0, out);
 }
 
 /// Appends the object at `slot`: its named fields in the layout's order, then the keys that only the data knows.
@@ -118,7 +65,7 @@ fn next_used(row: &Row, from: Slot, end: Slot) -> Option<Slot> {
 }
 
 /// Appends `"key":value,` for each key of the remainder below `slot`.
-fn write_rest(row: &Row, slot: Slot, out: &mut Vec<u8>) {
+pub(super) fn write_rest(row: &Row, slot: Slot, out: &mut Vec<u8>) {
     let of = || row.rest().iter().filter(move |entry| entry.parent == slot);
     if of().all(|entry| memchr::memchr(b'.', row.texts.bytes(entry.key)).is_none()) {
         for entry in of() {
@@ -212,16 +159,31 @@ pub fn write_value(texts: &Texts, value: Value, out: &mut Vec<u8>) {
 #[inline]
 fn write_text(texts: &Texts, span: Span, out: &mut Vec<u8>) {
     if span.facts.is_plain() {
-        let bytes = texts.bytes(span);
-        out.reserve(bytes.len() + 2);
         out.push(b'"');
-        out.extend_from_slice(bytes);
+        copy(out, texts.buffer(span.buffer), span.start as usize, span.len as usize);
         out.push(b'"');
     } else if let Some(text) = texts.text(span) {
         write_string(text, out);
     } else {
         write_string(&String::from_utf8_lossy(texts.bytes(span)), out);
     }
+}
+
+/// Appends `len` bytes of a buffer. Short pieces are copied as a block of fixed size, of which the surplus is cut off
+/// again: a few vector moves in place of a call that first has to find out how much there is to do. Buffers are
+/// much longer than their pieces, so that nearly always there is a whole block.
+#[inline]
+pub(super) fn copy(out: &mut Vec<u8>, buffer: &[u8], start: usize, len: usize) {
+    let from = buffer.get(start..).unwrap_or_default();
+    let end = out.len() + len;
+    match from.first_chunk::<32>() {
+        Some(block) if len <= 32 => out.extend_from_slice(block),
+        _ => match from.first_chunk::<128>() {
+            Some(block) if len <= 128 => out.extend_from_slice(block),
+            _ => return out.extend_from_slice(from.get(..len).unwrap_or_default()),
+        },
+    }
+    out.truncate(end);
 }
 
 /// Appends a JSON string with its quotes (RFC 8259 §7).
@@ -234,26 +196,61 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
 ///
 /// Years outside 0..=9999 have no RFC 3339 form; nanoseconds in an `i64` reach only 1677..=2262.
 pub fn write_timestamp(ns: i64, out: &mut Vec<u8>) {
-    let (seconds, fraction) = (ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000) as u32);
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400) as u32);
-    let (year, month, day) = civil(days);
-    let mut text = *b"0000-00-00T00:00:00.000000000Z";
-    digits(&mut text[0..4], year);
-    digits(&mut text[5..7], month);
-    digits(&mut text[8..10], day);
-    digits(&mut text[11..13], second / 3600);
-    digits(&mut text[14..16], second / 60 % 60);
-    digits(&mut text[17..19], second % 60);
-    digits(&mut text[20..29], fraction);
-    let end = if fraction % 1_000_000 == 0 {
-        23
-    } else if fraction % 1000 == 0 {
-        26
-    } else {
-        29
-    };
-    text[end] = b'Z';
-    out.extend_from_slice(&text[..=end]);
+    Second::default().write(ns, out);
+}
+
+/// The text of the last second that was written. Events of a stream follow each other closely, so that nearly all
+/// time stamps have the second of the one before.
+#[derive(Debug)]
+pub(super) struct Second {
+    unix: i64,
+    text: [u8; 20],
+}
+
+impl Default for Second {
+    fn default() -> Self {
+        Self { unix: 0, text: *b"1970-01-01T00:00:00." }
+    }
+}
+
+impl Second {
+    /// Appends a time stamp, in nanoseconds since the epoch.
+    #[inline]
+    pub(super) fn write(&mut self, ns: i64, out: &mut Vec<u8>) {
+        let (unix, fraction) = (ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000) as u32);
+        if unix != self.unix {
+            self.turn(unix);
+        }
+        out.extend_from_slice(&self.text);
+        let [milli, micro, nano] = [fraction / 1_000_000, fraction / 1000 % 1000, fraction % 1000].map(three);
+        out.extend_from_slice(&milli);
+        if fraction % 1_000_000 != 0 {
+            out.extend_from_slice(&micro);
+            if fraction % 1000 != 0 {
+                out.extend_from_slice(&nano);
+            }
+        }
+        out.push(b'Z');
+    }
+
+    fn turn(&mut self, unix: i64) {
+        let (days, second) = (unix.div_euclid(86_400), unix.rem_euclid(86_400) as u32);
+        let (year, month, day) = civil(days);
+        let text = &mut self.text;
+        digits(&mut text[0..4], year);
+        digits(&mut text[5..7], month);
+        digits(&mut text[8..10], day);
+        digits(&mut text[11..13], second / 3600);
+        digits(&mut text[14..16], second / 60 % 60);
+        digits(&mut text[17..19], second % 60);
+        self.unix = unix;
+    }
+}
+
+/// Three digits.
+#[inline]
+fn three(number: u32) -> [u8; 3] {
+    [number / 100, number / 10 % 10, number % 10].map(|digit| b'0' + digit as u8)
 }
 
 fn digits(to: &mut [u8], mut number: u32) {

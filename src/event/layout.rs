@@ -14,6 +14,9 @@ const WORDS: usize = SLOTS_MAX / 64;
 pub struct Mask([u64; WORDS]);
 
 impl Mask {
+    /// Every slot.
+    pub const ALL: Self = Self([u64::MAX; WORDS]);
+
     /// Adds a slot.
     #[inline]
     pub fn insert(&mut self, slot: Slot) {
@@ -36,6 +39,37 @@ impl Mask {
     #[inline]
     pub fn meets(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
+    }
+
+    /// Takes every slot out that is not in the other set.
+    #[inline]
+    pub fn keep(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(mine, other)| *mine &= other);
+    }
+
+    /// Adds every slot of the other set.
+    #[inline]
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(mine, other)| *mine |= other);
+    }
+
+    /// Adds the slots of a range.
+    pub fn insert_all(&mut self, slots: std::ops::Range<Slot>) {
+        slots.for_each(|slot| self.insert(slot));
+    }
+
+    /// Whether there is this slot and no other.
+    #[inline]
+    pub(super) fn is_only(&self, slot: Slot) -> bool {
+        let mut only = Self::default();
+        only.insert(slot);
+        *self == only
+    }
+
+    /// One word that depends on all slots, for hashing.
+    #[inline]
+    pub(super) fn fold(&self) -> u64 {
+        self.0.iter().fold(0, |folded, word| folded.rotate_left(7) ^ word)
     }
 
     /// The slots, ascending.

@@ -28,12 +28,19 @@ impl Texts {
     /// The bytes of a span. A span that points nowhere is empty.
     #[inline]
     pub fn bytes(&self, span: Span) -> &[u8] {
-        let buffer: &[u8] = match span.buffer {
+        self.buffer(span.buffer)
+            .get(span.start as usize..span.start as usize + span.len as usize)
+            .unwrap_or(&[])
+    }
+
+    /// The whole of a buffer, by its number in a span.
+    #[inline]
+    pub(super) fn buffer(&self, number: u16) -> &[u8] {
+        match number {
             Span::ARENA => &self.arena,
             Span::CONSTANTS => &self.constants,
             n => self.segments.get((n - Span::SEGMENTS) as usize).map_or(&[], |segment| segment.bytes()),
-        };
-        buffer.get(span.start as usize..span.start as usize + span.len as usize).unwrap_or(&[])
+        }
     }
 
     /// The text of a span, if it is UTF-8. Free for spans of a segment, which was checked as a whole.
@@ -256,19 +263,12 @@ impl Row {
     /// Keeps only the fields for which `wanted` holds; keys that only the data knows stay where the object they
     /// are in is wanted.
     pub fn retain(&mut self, wanted: &Mask) {
-        let end = self.layout.len() as Slot;
-        let mut from = 0;
-        while let Some(at) = self.present.next(from, end) {
-            if !wanted.contains(at) {
-                self.present.remove(at);
-            }
-            from = at + 1;
+        self.present.keep(wanted);
+        if self.rest.is_empty() {
+            return;
         }
         self.rest.retain(|entry| wanted.contains(entry.parent));
-        self.rest_at.clear();
-        for entry in &self.rest {
-            self.rest_at.insert(entry.parent);
-        }
+        self.rest_at.keep(wanted);
     }
 
     /// Appends the JSON form of a value to `out`.

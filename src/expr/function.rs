@@ -256,6 +256,11 @@ impl Call {
 }
 
 impl Call {
+    /// The arguments.
+    pub(super) fn args(&self) -> &[Expr] {
+        &self.args
+    }
+
     /// The value of a call of constants, if it needs no text: `timestamp("2024-01-01")` is read once.
     fn folded(&self, constants: &[Option<Constant>]) -> Option<Value> {
         let mut held = Constants::default();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::{Calendar, Target, Zone};
-use crate::event::{Facts, Layout, Options, Slot, Span};
+use crate::event::{Facts, Layout, Mask, Options, Slot, Span};
 
 /// The point in time that decides the year of time stamps without one (RFC 3164).
 ///
@@ -42,6 +42,8 @@ pub struct Bind<'a> {
     pub constants: &'a mut Vec<u8>,
     /// Decides years that the text does not have.
     pub reference: Reference,
+    /// The fields that anyone looks at; see [`Bind::wanted`].
+    pub wanted: Mask,
 }
 
 impl Bind<'_> {
@@ -49,6 +51,11 @@ impl Bind<'_> {
     pub fn slot(&self, path: &str) -> Result<Slot, String> {
         let full = if self.prefix.is_empty() { path.to_owned() } else { format!("{}.{path}", self.prefix) };
         self.layout.slot(&full).ok_or_else(|| format!("the layout has no field `{full}`"))
+    }
+
+    /// The slot of one of the format's fields, or `None` if nobody looks at it, so that it need not be made.
+    pub fn wanted(&self, path: &str) -> Result<Option<Slot>, String> {
+        self.slot(path).map(|slot| Some(slot).filter(|slot| self.wanted.contains(*slot)))
     }
 
     /// The slot of the object that the fields go below; 0 for the event itself.

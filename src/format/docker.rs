@@ -35,6 +35,7 @@ pub(super) const KIND: FormatKind = FormatKind {
             options: &Options::default(),
             constants: &mut Vec::new(),
             reference: Reference::default(),
+            wanted: crate::event::Mask::ALL,
         };
         Ok(Box::new(Docker {
             json: Json::new(&inner)?,

@@ -35,7 +35,7 @@ pub(super) enum Op {
     /// A list of hosts or addresses.
     Peers(PeerSlots, Box<[Box<[u8]>]>),
     /// A status code, and the slot of the outcome.
-    Status(Option<Slot>, Slot),
+    Status(Option<Slot>, Option<Slot>),
     /// A request line.
     Request(Box<RequestSlots>),
     /// A request's target.
@@ -68,10 +68,12 @@ pub(super) enum Scan {
 /// Where the parts of an address go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PeerSlots {
-    pub(super) address: Slot,
-    pub(super) ip: Slot,
-    pub(super) domain: Slot,
+    pub(super) address: Option<Slot>,
+    pub(super) ip: Option<Slot>,
+    pub(super) domain: Option<Slot>,
     pub(super) port: Option<Slot>,
+    /// Whether a port may follow.
+    pub(super) with_port: bool,
 }
 
 /// The plan.
@@ -90,7 +92,8 @@ impl Bound {
         let sets = grammar
             .sets
             .iter()
-            .map(|set| constant(set, bind).map(|(slot, value)| (Target::Slot(slot), value)));
+            .map(|set| constant(set, bind).map(|of| of.map(|(slot, value)| (Target::Slot(slot), value))))
+            .filter_map(Result::transpose);
         let sets = sets.collect::<Result<_, _>>()?;
         let lines = grammar.lines.iter().map(|line| sequence(&line.items, bind)).collect::<Result<_, _>>()?;
         Ok(Self {
@@ -137,8 +140,9 @@ impl Format for Bound {
     }
 }
 
-fn constant(set: &Set, bind: &mut Bind<'_>) -> Result<(Slot, Value), String> {
-    let slot = bind.slot(&set.path)?;
+/// A constant and where it goes, if anyone wants it.
+fn constant(set: &Set, bind: &mut Bind<'_>) -> Result<Option<(Slot, Value)>, String> {
+    let Some(slot) = bind.wanted(&set.path)? else { return Ok(None) };
     let value = match &set.value {
         Constant::Text(text) => Value::Text(bind.constant(text.as_bytes())),
         Constant::Int(int) => Value::Int(*int),
@@ -155,15 +159,16 @@ fn constant(set: &Set, bind: &mut Bind<'_>) -> Result<(Slot, Value), String> {
             Value::List(bind.constant(&json))
         }
     };
-    Ok((slot, value))
+    Ok(Some((slot, value)))
 }
 
 fn sequence(items: &[Item], bind: &mut Bind<'_>) -> Result<Box<[Op]>, String> {
-    items.iter().map(|item| op(item, bind)).collect()
+    items.iter().filter_map(|item| op(item, bind).transpose()).collect()
 }
 
-fn op(item: &Item, bind: &mut Bind<'_>) -> Result<Op, String> {
-    Ok(match item {
+/// The operation of an item; a constant that nobody wants has none.
+fn op(item: &Item, bind: &mut Bind<'_>) -> Result<Option<Op>, String> {
+    Ok(Some(match item {
         Item::Literal(bytes) => match bytes[..] {
             [byte] => Op::Byte(byte),
             _ => Op::Literal(bytes.as_slice().into()),
@@ -174,25 +179,31 @@ fn op(item: &Item, bind: &mut Bind<'_>) -> Result<Op, String> {
         }
         Item::Ahead(items) => Op::Ahead(sequence(items, bind)?),
         Item::Constant(set) => {
-            let (slot, value) = constant(set, bind)?;
+            let Some((slot, value)) = constant(set, bind)? else { return Ok(None) };
             Op::Put(slot, value)
         }
         Item::Capture { path, kind, absent } => capture(path, kind, absent, bind)?,
-    })
+    }))
 }
 
 fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Result<Op, String> {
-    let slot = if path.is_empty() { None } else { bind.slot(path).ok() };
+    let slot = if path.is_empty() { None } else { bind.wanted(path).ok().flatten() };
     let absent = absent.iter().map(|text| text.as_slice().into()).collect();
     let scan = match kind {
         Kind::Request => return Ok(Op::Request(Box::new(RequestSlots::new(bind, true)?))),
         Kind::Url => return Ok(Op::Url(Box::new(RequestSlots::new(bind, false)?))),
-        Kind::Status => return Ok(Op::Status(slot, bind.slot("event.outcome")?)),
+        Kind::Status => return Ok(Op::Status(slot, bind.wanted("event.outcome")?)),
         Kind::Address | Kind::Addresses | Kind::Endpoint if !path.is_empty() => {
-            let below = |key: &str| bind.slot(&format!("{path}.{key}"));
-            let port = if matches!(kind, Kind::Endpoint) { Some(below("port")?) } else { None };
-            let slots =
-                PeerSlots { address: below("address")?, ip: below("ip")?, domain: below("domain")?, port };
+            let below = |key: &str| bind.wanted(&format!("{path}.{key}"));
+            let with_port = matches!(kind, Kind::Endpoint);
+            let port = if with_port { below("port")? } else { None };
+            let slots = PeerSlots {
+                address: below("address")?,
+                ip: below("ip")?,
+                domain: below("domain")?,
+                port,
+                with_port,
+            };
             let list = matches!(kind, Kind::Addresses);
             return Ok(if list { Op::Peers(slots, absent) } else { Op::Peer(slots, absent) });
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::auto::{AUTO, Auto};
 use super::{Parser, parser};
-use crate::event::{Layout, LayoutBuilder, Options, Row, Slot, Value, write_object};
+use crate::event::{Layout, LayoutBuilder, Mask, Options, Row, Slot, Value, write_object};
 use crate::format::time::TimeForm;
 use crate::format::{Bind, Calendar, Fields, Format, Reference, commit};
 
@@ -129,7 +129,14 @@ impl Bench {
         }
         let layout = Arc::new(builder.build());
         let mut constants = Vec::new();
-        let mut bind = Bind { layout: &layout, prefix: "", options, constants: &mut constants, reference };
+        let mut bind = Bind {
+            layout: &layout,
+            prefix: "",
+            options,
+            constants: &mut constants,
+            reference,
+            wanted: Mask::ALL,
+        };
         let format = parser.bind(&mut bind)?;
         let auto = if matches!(parser, Parser::Auto) { Some(Auto::new(&mut bind)?) } else { None };
         let calendar = bind.calendar()?;

@@ -9,28 +9,33 @@ use crate::format::{Bind, scan, url};
 pub(super) struct RequestSlots {
     method: Option<Slot>,
     version: Option<Slot>,
-    original: Slot,
-    path: Slot,
-    query: Slot,
-    scheme: Slot,
-    domain: Slot,
-    port: Slot,
+    original: Option<Slot>,
+    path: Option<Slot>,
+    query: Option<Slot>,
+    scheme: Option<Slot>,
+    domain: Option<Slot>,
+    port: Option<Slot>,
 }
 
 impl RequestSlots {
     /// `whole` is false where only the target is written.
     pub(super) fn new(bind: &Bind<'_>, whole: bool) -> Result<Self, String> {
-        let when = |path: &str| if whole { bind.slot(path).map(Some) } else { Ok(None) };
+        let when = |path: &str| if whole { bind.wanted(path) } else { Ok(None) };
         Ok(Self {
             method: when("http.request.method")?,
             version: when("http.version")?,
-            original: bind.slot("url.original")?,
-            path: bind.slot("url.path")?,
-            query: bind.slot("url.query")?,
-            scheme: bind.slot("url.scheme")?,
-            domain: bind.slot("url.domain")?,
-            port: bind.slot("url.port")?,
+            original: bind.wanted("url.original")?,
+            path: bind.wanted("url.path")?,
+            query: bind.wanted("url.query")?,
+            scheme: bind.wanted("url.scheme")?,
+            domain: bind.wanted("url.domain")?,
+            port: bind.wanted("url.port")?,
         })
+    }
+
+    /// Whether anyone wants more of the target than its text.
+    fn any_part(&self) -> bool {
+        [self.path, self.query, self.scheme, self.domain, self.port].iter().any(Option::is_some)
     }
 }
 
@@ -49,13 +54,11 @@ pub(super) fn line(run: &mut Run<'_>, at: usize, slots: &RequestSlots) -> Option
         is_method.then_some((method, version))
     });
     if let Some((method, version)) = parts {
-        if let Some(slot) = slots.method {
-            run.quote_free(slot, at, method);
-        }
+        run.quote_free(slots.method, at, method);
         let end = version.unwrap_or(len);
         target(run, at + method + 1, end - method - 1, slots);
-        if let (Some(version), Some(slot)) = (version, slots.version) {
-            run.quote_free(slot, at + version + 6, len - version - 6);
+        if let Some(version) = version {
+            run.quote_free(slots.version, at + version + 6, len - version - 6);
         }
     }
     Some(at + len)
@@ -64,8 +67,11 @@ pub(super) fn line(run: &mut Run<'_>, at: usize, slots: &RequestSlots) -> Option
 /// Puts the fields of a target.
 #[inline]
 pub(super) fn target(run: &mut Run<'_>, at: usize, len: usize, slots: &RequestSlots) {
-    let url = url::target(run.rest(at).get(..len).unwrap_or_default());
     run.quote_free(slots.original, at, len);
+    if !slots.any_part() {
+        return;
+    }
+    let url = url::target(run.rest(at).get(..len).unwrap_or_default());
     for (part, slot) in [(&url.path, slots.path), (&url.query, slots.query), (&url.host, slots.domain)] {
         if let Some(part) = part {
             run.quote_free(slot, at + part.start, part.len());

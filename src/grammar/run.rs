@@ -48,8 +48,10 @@ impl<'a> Run<'a> {
     }
 
     #[inline]
-    pub(super) fn value(&mut self, slot: Slot, value: Value) {
-        self.fields.push((Target::Slot(slot), value));
+    pub(super) fn value(&mut self, slot: Option<Slot>, value: Value) {
+        if let Some(slot) = slot {
+            self.fields.push((Target::Slot(slot), value));
+        }
     }
 
     /// A span of the message, with what is known of its bytes.
@@ -67,8 +69,8 @@ impl<'a> Run<'a> {
     /// Puts text that ends before the first quote that no backslash hides; nothing for an empty one. In a message
     /// without backslashes it holds no quote at all.
     #[inline]
-    pub(super) fn quote_free(&mut self, slot: Slot, at: usize, len: usize) {
-        if len > 0 {
+    pub(super) fn quote_free(&mut self, slot: Option<Slot>, at: usize, len: usize) {
+        if len > 0 && slot.is_some() {
             let part = self.part(at, len, true);
             self.value(slot, Value::Text(part));
         }
@@ -91,7 +93,7 @@ impl<'a> Run<'a> {
                     _ => return self.fail(at, "no blank where the format has one"),
                 },
                 Op::Put(slot, value) => {
-                    self.value(*slot, *value);
+                    self.value(Some(*slot), *value);
                     at
                 }
                 Op::Peers(slots, absent) => self.peers(slots, absent, at)?,
@@ -150,12 +152,9 @@ impl<'a> Run<'a> {
             _ => return self.typed(scan, to, absent, at),
         };
         let Some(len) = len else { return self.absent_or_fail(absent, at, reason) };
-        if let Some(slot) = to
-            && len > 0
-            && !is_absent(absent, &rest[..len])
-        {
+        if to.is_some() && len > 0 && !is_absent(absent, &rest[..len]) {
             let part = self.part(at, len, quote_free);
-            self.value(slot, Value::Text(part));
+            self.value(to, Value::Text(part));
         }
         Some(at + len)
     }
@@ -166,10 +165,8 @@ impl<'a> Run<'a> {
         let Some(len) = inner.and_then(|inner| scan::quoted(inner, b'"')) else {
             return self.absent_or_fail(absent, at, "no text in quotes");
         };
-        if let Some(slot) = to
-            && !is_absent(absent, &rest[1..=len])
-        {
-            self.quote_free(slot, at + 1, len);
+        if to.is_some() && !is_absent(absent, &rest[1..=len]) {
+            self.quote_free(to, at + 1, len);
         }
         Some(at + len + 2)
     }
@@ -199,9 +196,7 @@ impl<'a> Run<'a> {
         };
         match found {
             Some((value, len)) => {
-                if let Some(slot) = to {
-                    self.value(slot, value);
-                }
+                self.value(to, value);
                 Some(at + len)
             }
             None => self.absent_or_fail(absent, at, reason),
@@ -218,12 +213,10 @@ impl<'a> Run<'a> {
     /// A status code: three digits. Servers use numbers of their own (nginx: 499), and write what a broken upstream
     /// sent (nginx: 009).
     #[inline]
-    fn status(&mut self, to: Option<Slot>, outcome: Slot, at: usize) -> Option<usize> {
+    fn status(&mut self, to: Option<Slot>, outcome: Option<Slot>, at: usize) -> Option<usize> {
         match scan::int(self.rest(at)) {
             Some((code @ 0..=999, 3)) => {
-                if let Some(slot) = to {
-                    self.value(slot, Value::Int(code));
-                }
+                self.value(to, Value::Int(code));
                 self.value(
                     outcome,
                     if (100..400).contains(&code) { self.plan.success } else { self.plan.failure },
@@ -237,14 +230,14 @@ impl<'a> Run<'a> {
     #[inline]
     fn peer(&mut self, slots: &PeerSlots, absent: &[Box<[u8]>], at: usize) -> Option<usize> {
         let rest = self.rest(at);
-        if slots.port.is_none()
+        if !slots.with_port
             && let Some(len) = scan::ipv4(rest)
         {
             self.place(slots, at, len, true);
             return Some(at + len);
         }
         let (start, mut len, mut total) = match rest.first() {
-            Some(b'[') if slots.port.is_some() => match memchr::memchr(b']', rest) {
+            Some(b'[') if slots.with_port => match memchr::memchr(b']', rest) {
                 Some(end) => (1, end - 1, end + 1),
                 None => return self.fail(at, "no closing bracket behind an address"),
             },
@@ -259,7 +252,7 @@ impl<'a> Run<'a> {
         if is_absent(absent, &rest[..total]) {
             return Some(at + total);
         }
-        if let Some(slot) = slots.port {
+        if slots.with_port {
             let tail = if start == 1 {
                 rest.get(total + 1..).filter(|_| rest[total..].first() == Some(&b':'))
             } else {
@@ -268,12 +261,12 @@ impl<'a> Run<'a> {
             if let Some((port, digits)) =
                 tail.and_then(scan::int).filter(|(port, _)| (0..=65_535).contains(port))
             {
-                self.value(slot, Value::Int(port));
+                self.value(slots.port, Value::Int(port));
                 total += 1 + digits;
             } else if start == 0
                 && let Some((host, port)) = host_and_port(&rest[..len])
             {
-                self.value(slot, Value::Int(port));
+                self.value(slots.port, Value::Int(port));
                 len = host;
             }
         }

@@ -37,6 +37,7 @@ impl Bench {
             options: &Options::default(),
             constants: &mut constants,
             reference: Reference::at(SAMPLE_REFERENCE_NS),
+            wanted: crate::event::Mask::ALL,
         };
         let bound = Bound::new(grammar, &mut bind)?;
         Ok(Self { bound, row: Row::new(layout, constants.into()) })

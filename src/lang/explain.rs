@@ -116,7 +116,7 @@ impl Words<'_> {
     /// A step without steps inside.
     fn flat(&self, step: &Step) -> String {
         match step {
-            Step::Parse { input, formats, into, otherwise } => {
+            Step::Parse { input, formats, into, otherwise, .. } => {
                 let formats: Vec<_> = formats
                     .iter()
                     .map(|format| match format.fields.len() {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{Layout, Options, Slot};
+use crate::event::{Layout, Mask, Options, Slot};
 use crate::expr::{Constant, Expr};
 use crate::position::PipelineTag;
 use crate::signature::{Field, Type};
@@ -53,6 +53,8 @@ pub struct Pipeline {
     pub reasons: Vec<String>,
     /// The steps.
     pub steps: Vec<Step>,
+    /// The fields that anyone looks at from the first step on.
+    pub wanted: Mask,
 }
 
 /// What becomes of an event that no format took.
@@ -90,6 +92,8 @@ pub enum Step {
         into: Slot,
         /// What becomes of the others.
         otherwise: Otherwise,
+        /// The fields that anyone looks at behind it; others need not be made.
+        wanted: Mask,
     },
     /// `set`
     Set(Vec<(Slot, Expr)>),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::event::{
-    Batch, Facts as TextFacts, Layout, Message, Origin, Row, Run, Segment, Slot, Span, Value,
+    Batch, Facts as TextFacts, Layout, Mask, Message, Origin, Row, Run, Segment, Slot, Span, Value,
 };
 use crate::format::{Calendar, time};
 use crate::lang::builtin;
@@ -52,18 +52,19 @@ impl Facts {
         Self { runs, names }
     }
 
-    /// Resolves the fields to the slots of a layout.
-    pub(super) fn bind(&self, layout: &Layout) -> Bound {
+    /// Resolves the fields to the slots of a layout, those that anyone looks at.
+    pub(super) fn bind(&self, layout: &Layout, wanted: &Mask) -> Bound {
+        let slot = |path| layout.slot(path).filter(|slot| wanted.contains(*slot));
         let resolve = |facts: &Vec<(&'static str, Span)>| {
-            facts.iter().filter_map(|(name, span)| Some((layout.slot(name)?, *span))).collect()
+            facts.iter().filter_map(|(name, span)| Some((slot(name)?, *span))).collect()
         };
         Bound {
             runs: self.runs.iter().map(resolve).collect(),
             names: self.names,
-            message: layout.slot(builtin::MESSAGE),
-            offset: layout.slot(builtin::OFFSET),
-            lane: layout.slot(builtin::IOSTREAM),
-            time: layout.slot(builtin::TIMESTAMP),
+            message: slot(builtin::MESSAGE),
+            offset: slot(builtin::OFFSET),
+            lane: slot(builtin::IOSTREAM),
+            time: slot(builtin::TIMESTAMP),
             calendar: Calendar::default(),
         }
     }

@@ -172,7 +172,7 @@ impl Line {
 
     fn process(&mut self, pipeline: &Pipeline, batch: &mut Batch, facts: &Facts, outcome: &mut Outcome) {
         self.row.swap_segments(std::mem::take(&mut batch.segments));
-        let bound = facts.bind(&pipeline.shape.layout);
+        let bound = facts.bind(&pipeline.shape.layout, &pipeline.wanted);
         for (number, run) in batch.runs.iter().enumerate() {
             let mut prefixes: [Option<IdPrefix>; LANES_MAX] = [None; LANES_MAX];
             let messages = batch.messages.get(run.messages.start as usize..run.messages.end as usize);

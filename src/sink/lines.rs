@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::pretty::Pretty;
 use super::{Body, Encoder, EventRef, Payload, Provenance, Shape};
-use crate::event::{Row, Slot, Value, write_object};
+use crate::event::{self, Row, Slot, Value};
 
 /// What a row looks like as a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum Form {
 
 enum Writer {
     None,
-    Ndjson,
+    Ndjson(event::Writer),
     Text { message: Option<Slot>, original: Option<Slot> },
     Pretty(Box<Pretty>),
 }
@@ -44,7 +44,7 @@ impl Lines {
         let slot = |path| shape.layout.slot(path);
         let writer = match form {
             None => Writer::None,
-            Some(Form::Ndjson) => Writer::Ndjson,
+            Some(Form::Ndjson) => Writer::Ndjson(event::Writer::default()),
             Some(Form::Text) => Writer::Text { message: slot("message"), original: slot("event.original") },
             Some(Form::Pretty { colour }) => Writer::Pretty(Box::new(Pretty::new(&shape.layout, colour))),
         };
@@ -57,8 +57,8 @@ impl Encoder for Lines {
     fn push(&mut self, row: &mut Row, event: EventRef<'_>) -> Result<(), String> {
         match &mut self.writer {
             Writer::None => {}
-            Writer::Ndjson => {
-                write_object(row, &mut self.out);
+            Writer::Ndjson(writer) => {
+                writer.write(row, &mut self.out);
                 self.out.push(b'\n');
             }
             Writer::Text { message, original } => {

@@ -22,6 +22,7 @@ fn written(paths: &[&str], text: &[u8]) -> Result<Vec<u8>, Mismatch> {
         options: &options,
         constants: &mut Vec::new(),
         reference: Reference::default(),
+        wanted: crate::event::Mask::ALL,
     };
     let json = Json::new(&bind).expect("the root is there");
     let mut row = Row::new(layout, Arc::default());

@@ -22,6 +22,7 @@ fn parse(text: &str) -> Result<String, String> {
         options: &options,
         constants: &mut constants,
         reference,
+        wanted: crate::event::Mask::ALL,
     })?;
     let mut row = Row::new(layout, constants.into());
     let span = row.texts.push(text.as_bytes());

@@ -8,10 +8,10 @@ use super::expr::Shared;
 use super::scope::Scope;
 use super::steps::Walk;
 use super::{Checker, codes};
-use crate::event::Slot;
+use crate::event::{Mask, Slot};
 use crate::expr::{Constants, unify};
-use crate::lang::ast;
 use crate::lang::plan::{Pipeline, Plan};
+use crate::lang::{ast, live};
 use crate::position::PipelineTag;
 use crate::signature::Type;
 
@@ -55,7 +55,7 @@ impl<'a> Checker<'a> {
         };
         let mut scope = Scope::start();
         walk.note(&scope);
-        let steps = self.steps(&item.steps, &mut scope, &mut walk);
+        let mut steps = self.steps(&item.steps, &mut scope, &mut walk);
         walk.note(&scope);
         let Walk { shared, reasons, mut sinks, types, .. } = walk;
         if sinks.is_empty() && !self.diagnostics.has_errors() {
@@ -69,6 +69,7 @@ impl<'a> Checker<'a> {
         }
         sinks.sort_unstable();
         sinks.dedup();
+        let wanted = live::mark(&mut steps, &layout, Mask::default());
         let constants = shared.constants.finish();
         let types =
             (0..layout.len()).map(|slot| types.get(layout.path(slot as Slot)).copied().unwrap_or(Type::Any));
@@ -82,6 +83,7 @@ impl<'a> Checker<'a> {
             constants,
             reasons,
             steps,
+            wanted,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::expr::Shared;
 use super::scope::{Known, Scope};
 use super::{Checker, Given, codes, guard};
 use crate::diag::Diagnostic;
-use crate::event::Slot;
+use crate::event::{Mask, Slot};
 use crate::expr::unify;
 use crate::lang::ast::{self, Arm, Expr, Path, Step as Written, StepKind};
 use crate::lang::plan::{FormatUse, Otherwise, Plan, Step};
@@ -219,7 +219,7 @@ impl<'a> Checker<'a> {
             }
         }
         let into = into.map_or(0, |into| walk.slot(into));
-        Step::Parse { input: walk.slot(input), formats: uses, into, otherwise }
+        Step::Parse { input: walk.slot(input), formats: uses, into, otherwise, wanted: Mask::ALL }
     }
 
     fn set(&mut self, fields: &[(Path, Expr)], scope: &mut Scope, walk: &mut Walk<'_, '_>) -> Step {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::buffer::Buffers;
 use super::name::Router;
-use crate::event::{Row, Slot, Value, write_object};
+use crate::event::{Row, Slot, Value, Writer};
 use crate::limits::BULK_ROW_BYTES_MAX;
 use crate::sink::{Body, Encoder, EventRef, Payload, Provenance};
 
@@ -20,6 +20,7 @@ pub(super) struct BulkEncoder {
     timestamp: Option<Slot>,
     body_bytes: usize,
     gzip: bool,
+    writer: Writer,
     open: Vec<u8>,
     ends: Vec<u32>,
     full: Vec<(Vec<u8>, Vec<u32>)>,
@@ -34,7 +35,7 @@ impl BulkEncoder {
         gzip: bool,
     ) -> Self {
         let (open, ends, full) = (Vec::new(), Vec::new(), Vec::new());
-        Self { router, buffers, timestamp, body_bytes, gzip, open, ends, full }
+        Self { router, buffers, timestamp, body_bytes, gzip, writer: Writer::default(), open, ends, full }
     }
 
     /// Moves the last row, which starts at `start` and went over the size, to a body of its own.
@@ -69,7 +70,7 @@ impl Encoder for BulkEncoder {
         self.open.extend_from_slice(self.router.action(row));
         self.open.extend_from_slice(event.id);
         self.open.extend_from_slice(b"\"}}\n");
-        write_object(row, &mut self.open);
+        self.writer.write(row, &mut self.open);
         self.open.push(b'\n');
         let len = self.open.len() - start;
         if len > BULK_ROW_BYTES_MAX {

@@ -1,0 +1,125 @@
+//! Which fields anyone still looks at, step by step from the end to the beginning: a field that a later `keep` or
+//! `remove` takes away unseen need not be made at all.
+//!
+//! In: checked steps. Out: the same steps, each `parse` told which fields are wanted behind it, and the fields that
+//! are wanted before the first step. A `to` wants every field; a condition or expression those that it reads. Where
+//! a step may leave a field as it was, it still counts as wanted.
+
+use super::plan::Step;
+use crate::event::{Layout, Mask, Slot};
+use crate::expr::Expr;
+
+/// Tells every `parse` of `steps` what is wanted behind it; `after` is what is wanted behind the last step. Gives
+/// what is wanted before the first.
+pub(super) fn mark(steps: &mut [Step], layout: &Layout, after: Mask) -> Mask {
+    steps.iter_mut().rev().fold(after, |wanted, step| before(step, layout, wanted))
+}
+
+fn before(step: &mut Step, layout: &Layout, mut wanted: Mask) -> Mask {
+    let below = |slot: Slot| slot..layout.end(slot);
+    let reads = |wanted: &mut Mask, expr: &Expr| expr.reads(&mut |slot| wanted.insert_all(below(slot)));
+    match step {
+        Step::To(_) => Mask::ALL,
+        Step::Parse { input, wanted: told, .. } => {
+            *told = wanted;
+            wanted.insert_all(below(*input));
+            wanted
+        }
+        Step::Set(fields) => {
+            fields.iter().for_each(|(_, expr)| reads(&mut wanted, expr));
+            wanted
+        }
+        Step::Rename(fields) => {
+            fields.iter().for_each(|(from, _)| wanted.insert_all(below(*from)));
+            wanted
+        }
+        Step::Remove(fields) => {
+            fields.iter().flat_map(|field| below(*field)).for_each(|slot| wanted.remove(slot));
+            wanted
+        }
+        Step::Keep(fields) => {
+            let mut kept = Mask::default();
+            fields.iter().for_each(|field| kept.insert_all(below(*field)));
+            wanted.keep(&kept);
+            wanted
+        }
+        Step::Drop { when, .. } | Step::Reject { when, .. } => match when {
+            Some(condition) => {
+                reads(&mut wanted, condition);
+                wanted
+            }
+            None => Mask::default(),
+        },
+        Step::When { condition, then, otherwise } => {
+            let mut all = mark(then, layout, wanted);
+            all.add(&mark(otherwise, layout, wanted));
+            reads(&mut all, condition);
+            all
+        }
+        Step::Match { subject, arms, otherwise } => {
+            let mut all = mark(otherwise, layout, wanted);
+            arms.iter_mut().for_each(|(_, steps)| all.add(&mark(steps, layout, wanted)));
+            reads(&mut all, subject);
+            all
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::LayoutBuilder;
+    use crate::event::Value;
+    use crate::expr::Operator;
+
+    fn layout() -> Layout {
+        let mut builder = LayoutBuilder::default();
+        for path in ["a", "b.c", "b.d", "e"] {
+            builder.add(path);
+        }
+        builder.build()
+    }
+
+    fn names(layout: &Layout, wanted: &Mask) -> Vec<String> {
+        let named = (1..layout.len() as Slot).filter(|slot| wanted.contains(*slot));
+        named.map(|slot| layout.path(slot).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_taken_away_unseen_is_not_wanted() {
+        let layout = layout();
+        let slot = |path: &str| layout.slot(path).expect("named");
+        let condition =
+            Expr::Compare(Operator::Equal, Box::new([Expr::Field(slot("e")), Expr::Constant(Value::Int(1))]));
+        let mut steps = vec![
+            Step::Parse {
+                input: slot("a"),
+                formats: Vec::new(),
+                into: 0,
+                otherwise: crate::lang::plan::Otherwise::Pass,
+                wanted: Mask::ALL,
+            },
+            Step::Drop { reason: 0, when: Some(condition) },
+            Step::Keep(vec![slot("b")]),
+            Step::Remove(vec![slot("b.d")]),
+            Step::To(vec![0]),
+        ];
+        let start = mark(&mut steps, &layout, Mask::default());
+        let Step::Parse { wanted, .. } = &steps[0] else { panic!("a parse") };
+        assert_eq!(names(&layout, wanted), ["b", "b.c", "e"]);
+        assert_eq!(names(&layout, &start), ["a", "b", "b.c", "e"]);
+    }
+
+    #[test]
+    fn a_branch_that_sends_wants_everything() {
+        let layout = layout();
+        let slot = |path: &str| layout.slot(path).expect("named");
+        let send = vec![Step::To(vec![0])];
+        let mut steps = vec![
+            Step::When { condition: Expr::Has(slot("a")), then: send, otherwise: Vec::new() },
+            Step::Keep(vec![slot("e")]),
+            Step::To(vec![1]),
+        ];
+        assert_eq!(mark(&mut steps, &layout, Mask::default()), Mask::ALL);
+    }
+}
