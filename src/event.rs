@@ -18,6 +18,7 @@ mod layout;
 mod options;
 pub mod raw;
 mod row;
+mod stage;
 mod value;
 mod writer;
 

@@ -1,7 +1,7 @@
 //! What a reader hands to a worker: segments of bytes as read, and the messages found in them.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Span;
 use crate::limits::{BATCH_BYTES, BATCH_MESSAGES_MAX, BATCH_SEGMENTS_MAX};
@@ -10,56 +10,32 @@ use crate::position::{Ranges, Stream};
 /// Bytes as a source read them, shared by the messages cut from them.
 #[derive(Debug)]
 pub struct Segment {
-    bytes: Content,
-    clean: bool,
-}
-
-#[derive(Debug)]
-enum Content {
-    Text(String),
-    Bytes(Vec<u8>),
+    bytes: Vec<u8>,
+    /// Found out when first asked for: much is shipped without anyone asking.
+    clean: OnceLock<bool>,
 }
 
 impl Segment {
-    /// Takes the bytes and looks at them once: are they UTF-8, and must any be escaped in JSON?
+    /// Takes the bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
-        let clean = is_clean(&bytes);
-        match String::from_utf8(bytes) {
-            Ok(text) => Self { bytes: Content::Text(text), clean },
-            Err(error) => Self { bytes: Content::Bytes(error.into_bytes()), clean: false },
-        }
+        Self { bytes, clean: OnceLock::new() }
     }
 
     /// The bytes.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        match &self.bytes {
-            Content::Text(text) => text.as_bytes(),
-            Content::Bytes(bytes) => bytes,
-        }
-    }
-
-    /// The text, if all of it is UTF-8.
-    #[inline]
-    pub fn text(&self) -> Option<&str> {
-        match &self.bytes {
-            Content::Text(text) => Some(text),
-            Content::Bytes(_) => None,
-        }
+        &self.bytes
     }
 
     /// Whether it is UTF-8 and holds no backslash and no control character but the line feed.
     #[inline]
     pub fn is_clean(&self) -> bool {
-        self.clean
+        *self.clean.get_or_init(|| is_clean(&self.bytes) && simdutf8::basic::from_utf8(&self.bytes).is_ok())
     }
 
     /// The buffer, for another read.
     pub fn into_bytes(self) -> Vec<u8> {
-        match self.bytes {
-            Content::Text(text) => text.into_bytes(),
-            Content::Bytes(bytes) => bytes,
-        }
+        self.bytes
     }
 }
 

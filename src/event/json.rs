@@ -160,30 +160,13 @@ pub fn write_value(texts: &Texts, value: Value, out: &mut Vec<u8>) {
 fn write_text(texts: &Texts, span: Span, out: &mut Vec<u8>) {
     if span.facts.is_plain() {
         out.push(b'"');
-        copy(out, texts.buffer(span.buffer), span.start as usize, span.len as usize);
+        out.extend_from_slice(texts.bytes(span));
         out.push(b'"');
     } else if let Some(text) = texts.text(span) {
         write_string(text, out);
     } else {
         write_string(&String::from_utf8_lossy(texts.bytes(span)), out);
     }
-}
-
-/// Appends `len` bytes of a buffer. Short pieces are copied as a block of fixed size, of which the surplus is cut off
-/// again: a few vector moves in place of a call that first has to find out how much there is to do. Buffers are
-/// much longer than their pieces, so that nearly always there is a whole block.
-#[inline]
-pub(super) fn copy(out: &mut Vec<u8>, buffer: &[u8], start: usize, len: usize) {
-    let from = buffer.get(start..).unwrap_or_default();
-    let end = out.len() + len;
-    match from.first_chunk::<32>() {
-        Some(block) if len <= 32 => out.extend_from_slice(block),
-        _ => match from.first_chunk::<128>() {
-            Some(block) if len <= 128 => out.extend_from_slice(block),
-            _ => return out.extend_from_slice(from.get(..len).unwrap_or_default()),
-        },
-    }
-    out.truncate(end);
 }
 
 /// Appends a JSON string with its quotes (RFC 8259 §7).
@@ -196,7 +179,8 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
 ///
 /// Years outside 0..=9999 have no RFC 3339 form; nanoseconds in an `i64` reach only 1677..=2262.
 pub fn write_timestamp(ns: i64, out: &mut Vec<u8>) {
-    Second::default().write(ns, out);
+    let (text, len) = Second::default().text(ns);
+    out.extend_from_slice(&text[..len]);
 }
 
 /// The text of the last second that was written. Events of a stream follow each other closely, so that nearly all
@@ -204,33 +188,36 @@ pub fn write_timestamp(ns: i64, out: &mut Vec<u8>) {
 #[derive(Debug)]
 pub(super) struct Second {
     unix: i64,
-    text: [u8; 20],
+    text: [u8; 32],
 }
 
 impl Default for Second {
     fn default() -> Self {
-        Self { unix: 0, text: *b"1970-01-01T00:00:00." }
+        Self { unix: 0, text: *b"1970-01-01T00:00:00.000000000Z  " }
     }
 }
 
 impl Second {
-    /// Appends a time stamp, in nanoseconds since the epoch.
+    /// The text of a time stamp, in nanoseconds since the epoch, and its length.
     #[inline]
-    pub(super) fn write(&mut self, ns: i64, out: &mut Vec<u8>) {
+    pub(super) fn text(&mut self, ns: i64) -> ([u8; 32], usize) {
         let (unix, fraction) = (ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000) as u32);
         if unix != self.unix {
             self.turn(unix);
         }
-        out.extend_from_slice(&self.text);
-        let [milli, micro, nano] = [fraction / 1_000_000, fraction / 1000 % 1000, fraction % 1000].map(three);
-        out.extend_from_slice(&milli);
+        let mut text = self.text;
+        text[20..23].copy_from_slice(&three(fraction / 1_000_000));
+        let mut len = 23;
         if fraction % 1_000_000 != 0 {
-            out.extend_from_slice(&micro);
+            text[23..26].copy_from_slice(&three(fraction / 1000 % 1000));
+            len = 26;
             if fraction % 1000 != 0 {
-                out.extend_from_slice(&nano);
+                text[26..29].copy_from_slice(&three(fraction % 1000));
+                len = 29;
             }
         }
-        out.push(b'Z');
+        text[len] = b'Z';
+        (text, len + 1)
     }
 
     fn turn(&mut self, unix: i64) {

@@ -43,14 +43,9 @@ impl Texts {
         }
     }
 
-    /// The text of a span, if it is UTF-8. Free for spans of a segment, which was checked as a whole.
+    /// The text of a span, if it is UTF-8.
     #[inline]
     pub fn text(&self, span: Span) -> Option<&str> {
-        if span.buffer >= Span::SEGMENTS
-            && let Some(text) = self.segments.get((span.buffer - Span::SEGMENTS) as usize)?.text()
-        {
-            return text.get(span.start as usize..span.start as usize + span.len as usize);
-        }
         simdutf8::basic::from_utf8(self.bytes(span)).ok()
     }
 

@@ -5,7 +5,8 @@
 //! braces and constants of each as ready pieces of text, and an event costs one copy per field instead of a walk over
 //! the tree of fields.
 
-use super::json::{Second, copy, write_object, write_rest, write_value};
+use super::json::write_object;
+use super::stage::{BLOCK, Stage};
 use super::{Layout, Mask, Row, Slot, Span, Value};
 
 /// Shapes that a writer remembers. A stream of access logs has about eight.
@@ -14,14 +15,14 @@ const SHAPES: usize = 64;
 /// Of the events whose shape is not the one that is remembered in its place, one in so many is remembered.
 const LEARN_EVERY: u32 = 8;
 
-/// Bytes that follow the text of a shape, so that each piece can be copied as a block.
-const PADDING: [u8; 128] = [0; 128];
+/// What follows the text of a shape, so that each piece can be copied as a block.
+const PADDING: [u8; BLOCK] = [0; BLOCK];
 
 /// Writes events; one per encoder.
 #[derive(Debug, Default)]
 pub struct Writer {
     shapes: Vec<Shape>,
-    second: Second,
+    stage: Stage,
     misses: u32,
 }
 
@@ -60,26 +61,19 @@ impl Writer {
         if !row.rest().is_empty() && !row.rest_at().is_only(0) {
             return write_object(row, out);
         }
+        let stage = &mut self.stage;
         for piece in &shape.pieces {
-            copy(out, &shape.text, piece.start as usize, piece.len as usize);
-            match row.value(piece.slot) {
-                Value::Timestamp(ns) => {
-                    out.push(b'"');
-                    self.second.write(ns, out);
-                    out.push(b'"');
-                }
-                value => write_value(&row.texts, value, out),
-            }
+            stage.copy(&shape.text, piece.start as usize, piece.len as usize, out);
+            stage.value(row, row.value(piece.slot), out);
         }
-        copy(out, &shape.text, shape.tail.0 as usize, shape.tail.1 as usize);
-        if !row.rest().is_empty() {
-            if out.last() != Some(&b'{') {
-                out.push(b',');
-            }
-            write_rest(row, 0, out);
-            out.pop();
+        stage.copy(&shape.text, shape.tail.0 as usize, shape.tail.1 as usize, out);
+        let bare = shape.pieces.is_empty() && shape.fixed.is_empty();
+        if row.rest().is_empty() {
+            stage.byte(b'}', out);
+        } else {
+            stage.rest(row, bare, out);
         }
-        out.push(b'}');
+        stage.flush(out);
     }
 
     /// Remembers the shape of a row. Returns false where it has none, or where so many shapes come by turns that

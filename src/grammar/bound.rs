@@ -19,7 +19,7 @@ pub(super) enum Op {
     /// This byte.
     Byte(u8),
     /// These bytes.
-    Literal(Box<[u8]>),
+    Literal(Literal),
     /// Blanks, at least as many as given.
     Blanks(usize),
     /// The first sequence that fits.
@@ -40,6 +40,42 @@ pub(super) enum Op {
     Request(Box<RequestSlots>),
     /// A request's target.
     Url(Box<RequestSlots>),
+}
+
+/// Text that a message must have at a place.
+#[derive(Debug)]
+pub(super) struct Literal {
+    bytes: Box<[u8]>,
+    /// The first eight bytes as a number, and which of its bits count: a comparison of slices is a call.
+    front: (u64, u64),
+}
+
+impl Literal {
+    fn new(bytes: &[u8]) -> Self {
+        let (mut front, mut mask) = ([0; 8], [0; 8]);
+        for ((byte, mask), from) in front.iter_mut().zip(&mut mask).zip(bytes) {
+            (*byte, *mask) = (*from, u8::MAX);
+        }
+        Self { bytes: bytes.into(), front: (u64::from_ne_bytes(front), u64::from_ne_bytes(mask)) }
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether a text begins so.
+    #[inline]
+    pub(super) fn begins(&self, text: &[u8]) -> bool {
+        match text.first_chunk::<8>() {
+            Some(front) => {
+                let (value, mask) = self.front;
+                u64::from_ne_bytes(*front) & mask == value
+                    && (self.bytes.len() <= 8 || text.starts_with(&self.bytes))
+            }
+            None => text.starts_with(&self.bytes),
+        }
+    }
 }
 
 /// What a capture of one field reads.
@@ -171,7 +207,7 @@ fn op(item: &Item, bind: &mut Bind<'_>) -> Result<Option<Op>, String> {
     Ok(Some(match item {
         Item::Literal(bytes) => match bytes[..] {
             [byte] => Op::Byte(byte),
-            _ => Op::Literal(bytes.as_slice().into()),
+            _ => Op::Literal(Literal::new(bytes)),
         },
         Item::Blanks { required } => Op::Blanks(usize::from(*required)),
         Item::Group(groups) => {

@@ -82,7 +82,7 @@ impl<'a> Run<'a> {
             at = match op {
                 Op::Byte(byte) if self.bytes.get(at) == Some(byte) => at + 1,
                 Op::Byte(_) => return self.fail(at, "not the punctuation of the format"),
-                Op::Literal(bytes) if self.rest(at).starts_with(bytes) => at + bytes.len(),
+                Op::Literal(literal) if literal.begins(self.rest(at)) => at + literal.len(),
                 Op::Literal(_) => return self.fail(at, "not the punctuation of the format"),
                 Op::Capture(scan, to, absent) => self.capture(scan, *to, absent, at)?,
                 Op::Status(to, outcome) => self.status(*to, *outcome, at)?,
@@ -295,7 +295,13 @@ impl<'a> Run<'a> {
     /// `client, proxy, proxy` as `X-Forwarded-For` has it, in quotes or not; behind a comma also with blanks only.
     fn peers(&mut self, slots: &PeerSlots, absent: &[Box<[u8]>], at: usize) -> Option<usize> {
         let rest = self.rest(at);
-        let simple = scan::ipv4(rest).unwrap_or_else(|| scan::host(rest));
+        if let Some(len) = scan::ipv4(rest)
+            && rest.get(len) != Some(&b',')
+        {
+            self.place(slots, at, len, true);
+            return Some(at + len);
+        }
+        let simple = scan::host(rest);
         if simple > 0 && !matches!(rest.get(simple), Some(b',')) {
             return self.peer(slots, absent, at);
         }
@@ -347,12 +353,17 @@ fn digits(input: &[u8]) -> Option<usize> {
 /// The length of an absent text that stands right before the end.
 #[inline]
 fn absent_before(absent: &[Box<[u8]>], rest: &[u8], end: &[u8]) -> Option<usize> {
-    let fits = |text: &&[u8]| rest.strip_prefix(*text).is_some_and(|behind| behind.starts_with(end));
+    // Most fields are there, and their first byte tells: a comparison of slices is a call.
+    let fits = |text: &&[u8]| {
+        text.first() == rest.first() && rest.strip_prefix(*text).is_some_and(|behind| behind.starts_with(end))
+    };
     absent.iter().map(|text| &**text).find(fits).map(<[u8]>::len)
 }
 
 fn is_absent(absent: &[Box<[u8]>], text: &[u8]) -> bool {
-    absent.iter().any(|absent| **absent == *text)
+    absent
+        .iter()
+        .any(|absent| absent.len() == text.len() && absent.first() == text.first() && **absent == *text)
 }
 
 /// Host and port of `host:port`. Apache writes IPv6 addresses without brackets: what would be an address with its

@@ -11,7 +11,8 @@ pub const MESSAGE: &str = "message";
 pub const PATH: &str = "log.file.path";
 /// Position of the message's first byte in its stream.
 pub const OFFSET: &str = "log.offset";
-/// The envelope's time; filled in at the first `to` with the time of reading where nothing else set it.
+/// The envelope's time, or else the time of reading; filled in at the first `to` where nothing else set it, unless a
+/// step looks at it before.
 pub const TIMESTAMP: &str = "@timestamp";
 /// `stdout` or `stderr` of a container.
 pub const IOSTREAM: &str = "log.iostream";

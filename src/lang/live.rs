@@ -15,6 +15,37 @@ pub(super) fn mark(steps: &mut [Step], layout: &Layout, after: Mask) -> Mask {
     steps.iter_mut().rev().fold(after, |wanted, step| before(step, layout, wanted))
 }
 
+/// Every field that a step looks at, whatever becomes of it before.
+pub(super) fn reads(steps: &[Step], layout: &Layout) -> Mask {
+    let mut all = Mask::default();
+    let mut add = |slot: Slot| all.insert_all(slot..layout.end(slot));
+    for step in steps {
+        match step {
+            Step::Parse { input, .. } => add(*input),
+            Step::Set(fields) => fields.iter().for_each(|(_, expr)| expr.reads(&mut add)),
+            Step::Rename(fields) => fields.iter().for_each(|(from, _)| add(*from)),
+            Step::Drop { when: Some(of), .. }
+            | Step::Reject { when: Some(of), .. }
+            | Step::When { condition: of, .. }
+            | Step::Match { subject: of, .. } => of.reads(&mut add),
+            _ => {}
+        }
+    }
+    let mut below = |steps: &[Step]| all.add(&reads(steps, layout));
+    for step in steps {
+        match step {
+            Step::When { then, otherwise, .. } => {
+                [then, otherwise].into_iter().for_each(|steps| below(steps))
+            }
+            Step::Match { arms, otherwise, .. } => {
+                arms.iter().map(|(_, steps)| steps).chain([otherwise]).for_each(|steps| below(steps));
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
 fn before(step: &mut Step, layout: &Layout, mut wanted: Mask) -> Mask {
     let below = |slot: Slot| slot..layout.end(slot);
     let reads = |wanted: &mut Mask, expr: &Expr| expr.reads(&mut |slot| wanted.insert_all(below(slot)));

@@ -65,7 +65,6 @@ impl Facts {
             offset: slot(builtin::OFFSET),
             lane: slot(builtin::IOSTREAM),
             time: slot(builtin::TIMESTAMP),
-            calendar: Calendar::default(),
         }
     }
 }
@@ -78,7 +77,6 @@ pub(super) struct Bound {
     offset: Option<Slot>,
     lane: Option<Slot>,
     time: Option<Slot>,
-    calendar: Calendar,
 }
 
 impl Bound {
@@ -101,10 +99,18 @@ impl Bound {
             row.set(slot, Value::Text(self.names[usize::from(message.lane).min(1)]));
         }
         if let Some(slot) = self.time
-            && let Some((parts, _)) = time::rfc3339(row.texts.bytes(message.time))
-            && let Some(ns) = self.calendar.unix_ns(&parts)
+            && let Some(ns) = envelope_time(row, message)
         {
             row.set(slot, Value::Timestamp(ns));
         }
     }
+}
+
+/// The time that the envelope of a message says (CRI and docker), in nanoseconds since the epoch.
+pub(super) fn envelope_time(row: &Row, message: &Message) -> Option<i64> {
+    if message.time.len == 0 {
+        return None;
+    }
+    let (parts, _) = time::rfc3339(row.texts.bytes(message.time))?;
+    Calendar::default().unix_ns(&parts)
 }

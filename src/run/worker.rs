@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::facts::Facts;
+use super::facts::{Facts, envelope_time};
 use super::letters::Letter;
 use super::reader::Job;
 use crate::catalog::{Pipeline, Runnable};
@@ -327,8 +327,12 @@ impl Emit for Out<'_> {
         if let Some(slot) = self.timestamp {
             match row.get(slot) {
                 Some(Value::Timestamp(_)) => {}
-                // An event without a time of its own happened, as far as anyone can tell, when it was read.
-                None => row.set(slot, Value::Timestamp(self.read_unix_ns)),
+                // An event without a time of its own happened, as far as anyone can tell, when its envelope says,
+                // or else when it was read.
+                None => {
+                    let time = envelope_time(row, self.event.message).unwrap_or(self.read_unix_ns);
+                    row.set(slot, Value::Timestamp(time));
+                }
                 Some(other) => as_time(row, slot, other),
             }
         }

@@ -11,7 +11,7 @@ use super::{Checker, codes};
 use crate::event::{Mask, Slot};
 use crate::expr::{Constants, unify};
 use crate::lang::plan::{Pipeline, Plan};
-use crate::lang::{ast, live};
+use crate::lang::{ast, builtin, live};
 use crate::position::PipelineTag;
 use crate::signature::Type;
 
@@ -69,7 +69,13 @@ impl<'a> Checker<'a> {
         }
         sinks.sort_unstable();
         sinks.dedup();
-        let wanted = live::mark(&mut steps, &layout, Mask::default());
+        let mut wanted = live::mark(&mut steps, &layout, Mask::default());
+        // Where only sinks look at the envelope's time, it is filled in at `to`, if nothing else gave a time.
+        if let Some(time) = layout.slot(builtin::TIMESTAMP)
+            && !live::reads(&steps, &layout).contains(time)
+        {
+            wanted.remove(time);
+        }
         let constants = shared.constants.finish();
         let types =
             (0..layout.len()).map(|slot| types.get(layout.path(slot as Slot)).copied().unwrap_or(Type::Any));
