@@ -15,9 +15,6 @@ const SHAPES: usize = 64;
 /// Of the events whose shape is not the one that is remembered in its place, one in so many is remembered.
 const LEARN_EVERY: u32 = 8;
 
-/// What follows the text of a shape, so that each piece can be copied as a block.
-const PADDING: [u8; BLOCK] = [0; BLOCK];
-
 /// Writes events; one per encoder.
 #[derive(Debug, Default)]
 pub struct Writer {
@@ -30,23 +27,33 @@ pub struct Writer {
 #[derive(Debug, Default)]
 struct Shape {
     present: Mask,
-    /// All pieces one behind the other, and [`PADDING`].
-    text: Vec<u8>,
     pieces: Vec<Piece>,
-    /// The closing braces before the remainder's keys and the last brace, as a range of the text.
-    tail: (u32, u32),
-    /// Fields whose value is part of the text: a constant of the plan.
+    /// Fields whose value is part of the pieces: a constant of the plan.
     fixed: Vec<(Slot, Value)>,
-    /// Fields that hold a constant, but not always the same.
+    /// Fields of which more than one constant was seen, or values that are written in more than one way.
     varying: Vec<Slot>,
 }
 
-/// Text, then the value of a field.
+/// Text, then perhaps the value of a field.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
-    start: u32,
-    len: u32,
+    text: [u8; BLOCK],
+    len: u8,
+    then: Then,
     slot: Slot,
+}
+
+/// What stands behind the text of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// The next piece.
+    Nothing,
+    /// A text that needs no escapes; its quotes are in the pieces.
+    Plain,
+    /// A time stamp; its quotes are in the pieces.
+    Time,
+    /// Any value.
+    Value,
 }
 
 impl Writer {
@@ -57,23 +64,38 @@ impl Writer {
         if !self.shapes.get(place).is_some_and(|shape| shape.fits(row)) && !self.learn(place, row) {
             return write_object(row, out);
         }
-        let Some(shape) = self.shapes.get(place) else { return };
+        let Some(shape) = self.shapes.get_mut(place) else { return };
         if !row.rest().is_empty() && !row.rest_at().is_only(0) {
             return write_object(row, out);
         }
-        let stage = &mut self.stage;
+        let start = out.len();
+        let mut parts = self.stage.onto(out);
         for piece in &shape.pieces {
-            stage.copy(&shape.text, piece.start as usize, piece.len as usize, out);
-            stage.value(row, row.value(piece.slot), out);
+            parts.block(&piece.text, usize::from(piece.len));
+            match piece.then {
+                Then::Nothing => {}
+                Then::Value => parts.value(row, row.value(piece.slot)),
+                then => match (then, row.value(piece.slot)) {
+                    (Then::Plain, Value::Text(span) | Value::Ip(span)) if span.facts.is_plain() => {
+                        parts.span(row, span);
+                    }
+                    (Then::Time, Value::Timestamp(ns)) => parts.time(ns),
+                    _ => {
+                        // From now on any value may stand there; this event is written by the plain walk.
+                        shape.varying.push(piece.slot);
+                        shape.pieces.clear();
+                        out.truncate(start);
+                        return write_object(row, out);
+                    }
+                },
+            }
         }
-        stage.copy(&shape.text, shape.tail.0 as usize, shape.tail.1 as usize, out);
-        let bare = shape.pieces.is_empty() && shape.fixed.is_empty();
         if row.rest().is_empty() {
-            stage.byte(b'}', out);
+            parts.byte(b'}');
         } else {
-            stage.rest(row, bare, out);
+            parts.rest(row, shape.present == Mask::default());
         }
-        stage.flush(out);
+        parts.flush();
     }
 
     /// Remembers the shape of a row. Returns false where it has none, or where so many shapes come by turns that
@@ -94,7 +116,7 @@ impl Writer {
             known.varying.extend(varying);
         } else {
             self.misses = self.misses.wrapping_add(1);
-            if !known.text.is_empty() && self.misses % LEARN_EVERY != 0 {
+            if !known.pieces.is_empty() && !self.misses.is_multiple_of(LEARN_EVERY) {
                 return false;
             }
             known.varying.clear();
@@ -116,11 +138,20 @@ fn is_fixed(value: Value) -> bool {
     value.span().is_some_and(|span| span.buffer == Span::CONSTANTS)
 }
 
+/// How a value like this one is written.
+fn behind(value: Value) -> Then {
+    match value {
+        Value::Text(span) | Value::Ip(span) if span.facts.is_plain() => Then::Plain,
+        Value::Timestamp(_) => Then::Time,
+        _ => Then::Value,
+    }
+}
+
 impl Shape {
     fn new(row: &Row, varying: Vec<Slot>) -> Self {
         let layout: &Layout = row.layout();
-        let (mut text, mut pieces, mut fixed) = (vec![b'{'], Vec::new(), Vec::new());
-        let (mut start, mut open): (usize, Slot) = (0, 0);
+        let mut shape = Self { present: *row.present(), varying, ..Self::default() };
+        let (mut text, mut open): (Vec<u8>, Slot) = (vec![b'{'], 0);
         for slot in row.present().iter() {
             while slot >= layout.end(open) {
                 close(&mut text);
@@ -131,12 +162,16 @@ impl Shape {
             open = parent;
             text.extend_from_slice(layout.fragment(slot));
             let value = row.value(slot);
-            if is_fixed(value) && !varying.contains(&slot) {
+            let varies = shape.varying.contains(&slot);
+            if is_fixed(value) && !varies {
                 row.write_json(value, &mut text);
-                fixed.push((slot, value));
+                shape.fixed.push((slot, value));
             } else {
-                pieces.push(Piece { start: start as u32, len: (text.len() - start) as u32, slot });
-                start = text.len();
+                let then = if varies { Then::Value } else { behind(value) };
+                let quote: &[u8] = if then == Then::Value { b"" } else { b"\"" };
+                text.extend_from_slice(quote);
+                shape.push(&mut text, then, slot);
+                text.extend_from_slice(quote);
             }
             text.push(b',');
         }
@@ -147,15 +182,29 @@ impl Shape {
         if text.last() == Some(&b',') {
             text.pop();
         }
-        let tail = (start as u32, (text.len() - start) as u32);
-        text.extend_from_slice(&PADDING);
-        Self { present: *row.present(), text, pieces, tail, fixed, varying }
+        shape.push(&mut text, Then::Nothing, 0);
+        shape
+    }
+
+    /// Moves text to pieces, the last of them followed by `then`.
+    fn push(&mut self, text: &mut Vec<u8>, then: Then, slot: Slot) {
+        let mut pieces = text.chunks(BLOCK).map(|chunk| {
+            let mut text = [0; BLOCK];
+            text.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            Piece { text, len: chunk.len() as u8, then: Then::Nothing, slot }
+        });
+        self.pieces.extend(&mut pieces);
+        match self.pieces.last_mut() {
+            Some(last) if !text.is_empty() => last.then = then,
+            _ => self.pieces.push(Piece { text: [0; BLOCK], len: 0, then, slot }),
+        }
+        text.clear();
     }
 
     #[inline]
     fn fits(&self, row: &Row) -> bool {
         self.present == *row.present()
-            && !self.text.is_empty()
+            && !self.pieces.is_empty()
             && self.fixed.iter().all(|(slot, value)| row.value(*slot) == *value)
     }
 }
