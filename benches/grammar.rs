@@ -8,7 +8,7 @@ mod course;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use aludel::event::{Facts, LayoutBuilder, Options, Row, Segment, Span};
+use aludel::event::{Facts, LayoutBuilder, Mask, Options, Row, Segment, Span};
 use aludel::format::{Bind, Fields, Reference, commit};
 use aludel::grammar;
 use course::{Course, W1, W2};
@@ -71,6 +71,7 @@ fn parse(criterion: &mut Criterion, id: &str, name: &str, named: &[&str], messag
         options: &options,
         constants: &mut constants,
         reference: Reference::at(1_719_792_000_000_000_000),
+        wanted: Mask::ALL,
     };
     let format = parser.bind(&mut bind).expect("binds");
     let bytes: usize = messages.spans.iter().map(|span| span.len as usize).sum();

@@ -276,7 +276,13 @@ fn pipeline(
         next,
     };
     let steps = builder.block(of.steps).map_err(|error| format!("pipeline {}: {error}", of.name))?;
-    let shape = Shape { layout: of.layout, types: of.types, pipeline: of.name.as_str().into(), tag: of.tag };
+    let shape = Shape {
+        layout: of.layout,
+        types: of.types,
+        pipeline: of.name.as_str().into(),
+        tag: of.tag,
+        sent: of.sent,
+    };
     Ok(Pipeline {
         name: of.name,
         sources: of.sources,

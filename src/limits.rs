@@ -23,7 +23,7 @@ pub const MESSAGE_WAIT: Duration = Duration::from_secs(2);
 pub const LANES_MAX: usize = 4;
 
 /// Bytes of messages in one batch; a batch that reaches this is handed on.
-pub const BATCH_BYTES: usize = 512 * 1024;
+pub const BATCH_BYTES: usize = 256 * 1024;
 
 /// Messages in one batch, so that many tiny lines do not make its index larger than its text.
 pub const BATCH_MESSAGES_MAX: usize = 8192;
@@ -56,7 +56,7 @@ pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// All memory that the pipeline's queues may hold, in bytes (DESIGN §3).
 pub const BUDGET_BYTES: usize = 48 * 1024 * 1024;
 /// Part of the budget for input: segments and batches on their way to a worker.
-pub const BUDGET_INPUT_BYTES: usize = 4 * 1024 * 1024;
+pub const BUDGET_INPUT_BYTES: usize = 1024 * 1024;
 /// Part of the budget for encoded bodies in flight.
 pub const BUDGET_BODIES_BYTES: usize = 8 * 1024 * 1024;
 /// Part of the budget for open messages of streams that cannot be read again.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::event::{Layout, Message, Options, Row};
+use crate::event::{Layout, Mask, Message, Options, Row};
 use crate::position::{CursorRecord, EVENT_ID_LEN, PipelineTag, Stream};
 use crate::seam::{Clock, Fs};
 use crate::signature::{Signature, Type};
@@ -200,6 +200,8 @@ pub struct Shape {
     pub pipeline: Arc<str>,
     /// The pipeline's tag in event ids.
     pub tag: PipelineTag,
+    /// The fields that an event may have where it is sent.
+    pub sent: Mask,
 }
 
 /// The outside world, for a sink.

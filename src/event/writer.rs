@@ -70,32 +70,33 @@ impl Writer {
         }
         let start = out.len();
         let mut parts = self.stage.onto(out);
+        let mut len = 0;
         for piece in &shape.pieces {
-            parts.block(&piece.text, usize::from(piece.len));
-            match piece.then {
-                Then::Nothing => {}
-                Then::Value => parts.value(row, row.value(piece.slot)),
-                then => match (then, row.value(piece.slot)) {
-                    (Then::Plain, Value::Text(span) | Value::Ip(span)) if span.facts.is_plain() => {
-                        parts.span(row, span);
-                    }
-                    (Then::Time, Value::Timestamp(ns)) => parts.time(ns),
-                    _ => {
-                        // From now on any value may stand there; this event is written by the plain walk.
-                        shape.varying.push(piece.slot);
-                        shape.pieces.clear();
-                        out.truncate(start);
-                        return write_object(row, out);
-                    }
-                },
+            len = parts.block(len, &piece.text, usize::from(piece.len));
+            if piece.then == Then::Nothing {
+                continue;
             }
+            let value = row.value(piece.slot);
+            len = match (piece.then, value) {
+                (Then::Plain, Value::Text(span) | Value::Ip(span)) if span.facts.is_plain() => {
+                    parts.span(len, row, span)
+                }
+                (Then::Time, Value::Timestamp(ns)) => parts.time(len, ns),
+                (Then::Value, value) => parts.value(len, row, value),
+                _ => {
+                    // From now on any value may stand there; this event is written by the plain walk.
+                    shape.varying.push(piece.slot);
+                    shape.pieces.clear();
+                    out.truncate(start);
+                    return write_object(row, out);
+                }
+            };
         }
-        if row.rest().is_empty() {
-            parts.byte(b'}');
-        } else {
-            parts.rest(row, shape.present == Mask::default());
-        }
-        parts.flush();
+        len = match row.rest() {
+            [] => parts.byte(len, b'}'),
+            _ => parts.rest(len, row, shape.present == Mask::default()),
+        };
+        parts.flush(len);
     }
 
     /// Remembers the shape of a row. Returns false where it has none, or where so many shapes come by turns that

@@ -2,7 +2,8 @@
 //! `remove` takes away unseen need not be made at all.
 //!
 //! In: checked steps. Out: the same steps, each `parse` told which fields are wanted behind it, and the fields that
-//! are wanted before the first step. A `to` wants every field; a condition or expression those that it reads. Where
+//! are wanted before the first step; and, from the beginning to the end, which fields an event may still have where it
+//! is sent. A `to` wants every field; a condition or expression those that it reads. Where
 //! a step may leave a field as it was, it still counts as wanted.
 
 use super::plan::Step;
@@ -44,6 +45,45 @@ pub(super) fn reads(steps: &[Step], layout: &Layout) -> Mask {
         }
     }
     all
+}
+
+/// Adds to `sent` the fields that an event may have at some `to`, if it may have `present` before the steps; gives what
+/// it may have behind them.
+pub(super) fn sent(steps: &[Step], layout: &Layout, mut present: Mask, sent_to: &mut Mask) -> Mask {
+    let below = |slot: Slot| slot..layout.end(slot);
+    for step in steps {
+        match step {
+            Step::To(_) => sent_to.add(&present),
+            Step::Parse { into, .. } => present.insert_all(below(*into)),
+            Step::Set(fields) => fields.iter().for_each(|(slot, _)| present.insert_all(below(*slot))),
+            Step::Rename(fields) => {
+                for (from, to) in fields {
+                    below(*from).for_each(|slot| present.remove(slot));
+                    present.insert_all(below(*to));
+                }
+            }
+            Step::Remove(fields) => {
+                fields.iter().flat_map(|field| below(*field)).for_each(|slot| present.remove(slot));
+            }
+            Step::Keep(fields) => {
+                let mut kept = Mask::default();
+                fields.iter().for_each(|field| kept.insert_all(below(*field)));
+                present.keep(&kept);
+            }
+            Step::When { then, otherwise, .. } => {
+                let mut after = sent(then, layout, present, sent_to);
+                after.add(&sent(otherwise, layout, present, sent_to));
+                present = after;
+            }
+            Step::Match { arms, otherwise, .. } => {
+                let mut after = sent(otherwise, layout, present, sent_to);
+                arms.iter().for_each(|(_, steps)| after.add(&sent(steps, layout, present, sent_to)));
+                present = after;
+            }
+            Step::Drop { .. } | Step::Reject { .. } => {}
+        }
+    }
+    present
 }
 
 fn before(step: &mut Step, layout: &Layout, mut wanted: Mask) -> Mask {

@@ -55,6 +55,8 @@ pub struct Pipeline {
     pub steps: Vec<Step>,
     /// The fields that anyone looks at from the first step on.
     pub wanted: Mask,
+    /// The fields that an event may have at some `to`.
+    pub sent: Mask,
 }
 
 /// What becomes of an event that no format took.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aludel::event::{LayoutBuilder, Message, OptionValue, Options, Row, Segment, Span, Value};
+use aludel::event::{LayoutBuilder, Mask, Message, OptionValue, Options, Row, Segment, Span, Value};
 use aludel::position::{PipelineTag, Stream, StreamId};
 use aludel::signature::Type;
 use aludel::sink::stdout::Stdout;
@@ -48,7 +48,7 @@ pub(crate) fn shape(paths: &[(&str, Type)]) -> Shape {
     let types = (0..layout.len() as u16)
         .map(|slot| paths.iter().find(|(path, _)| *path == layout.path(slot)).map_or(Type::Object, |p| p.1))
         .collect();
-    Shape { layout, types, pipeline: "web".into(), tag: PipelineTag::new("web") }
+    Shape { layout, types, pipeline: "web".into(), tag: PipelineTag::new("web"), sent: Mask::ALL }
 }
 
 fn message(text: &str) -> (Arc<Segment>, Message) {

@@ -76,6 +76,9 @@ impl<'a> Checker<'a> {
         {
             wanted.remove(time);
         }
+        let mut sent = Mask::default();
+        live::sent(&steps, &layout, Mask::ALL, &mut sent);
+        layout.slot(builtin::TIMESTAMP).into_iter().for_each(|time| sent.insert(time));
         let constants = shared.constants.finish();
         let types =
             (0..layout.len()).map(|slot| types.get(layout.path(slot as Slot)).copied().unwrap_or(Type::Any));
@@ -90,6 +93,7 @@ impl<'a> Checker<'a> {
             reasons,
             steps,
             wanted,
+            sent,
         }
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn plan(shape: &Shape, settings: &Settings) -> Result<Plan, String> {
         let path = layout.path(slot);
         if keys.iter().any(|key| key.slot() == Some(slot)) {
             places[slot as usize] = Place::Folder;
-        } else if is_column(layout, slot, &keys) {
+        } else if shape.sent.contains(slot) && is_column(layout, slot, &keys) {
             let ty = shape.types.get(slot as usize).copied().unwrap_or(Type::Any);
             let kind = kind(ty, settings.nanos);
             places[slot as usize] = Place::Column(kinds.len() as u16);

@@ -8,7 +8,8 @@ use super::tail::Tail;
 use crate::event::{Batch, Message, Run, Segment, Span};
 use crate::limits::{BATCH_BYTES, BATCH_MESSAGES_MAX, READ_BLOCK_BYTES};
 
-/// Buffers remembered, to be read into again once the workers have dropped them.
+/// Buffers remembered, to be read into again once the workers have dropped them; the one that was dropped last comes
+/// first, since it is still in a cache.
 const LENT_MAX: usize = 24;
 
 /// Smaller buffers are not worth remembering: a fresh one is cheap, and idle streams must hold none.
@@ -25,7 +26,7 @@ impl Buffers {
     /// A buffer of `len` bytes; what is in it is of no matter.
     pub(super) fn take(&mut self, len: usize) -> Vec<u8> {
         if len >= LENT_BYTES_MIN
-            && let Some(at) = self.lent.iter().take(4).position(|segment| Arc::strong_count(segment) == 1)
+            && let Some(at) = self.lent.iter().rposition(|segment| Arc::strong_count(segment) == 1)
             && let Some(bytes) = self.lent.remove(at).and_then(Arc::into_inner).map(Segment::into_bytes)
         {
             let mut bytes = bytes;

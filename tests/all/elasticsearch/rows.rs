@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aludel::event::{Facts, LayoutBuilder, Message, OptionValue, Options, Row, Span, Template, Value};
+use aludel::event::{Facts, LayoutBuilder, Mask, Message, OptionValue, Options, Row, Span, Template, Value};
 use aludel::position::{IdPrefix, PipelineTag, Stream, StreamId};
 use aludel::signature::Type;
 use aludel::sink::elasticsearch::KIND;
@@ -33,6 +33,7 @@ pub(crate) fn bodies(plan: &dyn SinkPlan, first: u64, batches: u64, rows: u64) -
         types: vec![Type::Any; layout.len()].into(),
         pipeline: "p".into(),
         tag: PipelineTag::new("p"),
+        sent: Mask::ALL,
     };
     let mut encoder = plan.encoder(&shape).expect("an encoder");
     let stream = Stream { id: StreamId(7), generation: 0, source: "test".into(), path: "test.log".into() };
