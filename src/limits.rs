@@ -43,7 +43,7 @@ pub const BULK_ROW_BYTES_MAX: usize = 100 * 1024 * 1024;
 /// Requests that one sink may have in flight, whatever its `concurrency` says.
 pub const REQUESTS_MAX: usize = 64;
 /// Empty encoding buffers kept for the next body, per sink.
-pub const BULK_BUFFERS_SPARE: usize = 6;
+pub const BULK_BUFFERS_SPARE: usize = 8;
 /// Bytes of a response that are read; an answer to a bulk request of 1 MiB is a tenth of it.
 pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of a reason that a destination gives for a rejected row; the rest is cut off.
@@ -57,8 +57,10 @@ pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(30);
 pub const BUDGET_BYTES: usize = 48 * 1024 * 1024;
 /// Part of the budget for input: segments and batches on their way to a worker.
 pub const BUDGET_INPUT_BYTES: usize = 1024 * 1024;
-/// Part of the budget for encoded bodies in flight.
-pub const BUDGET_BODIES_BYTES: usize = 8 * 1024 * 1024;
+/// Part of the budget for encoded bodies in flight: as many as a sink sends at once by default, and one more. What is in
+/// flight should also stay in a cache: with 8 MiB the buffers in use went beyond those kept spare, and each fresh one cost
+/// a page fault for every 4 KiB.
+pub const BUDGET_BODIES_BYTES: usize = 6 * 1024 * 1024;
 /// Part of the budget for open messages of streams that cannot be read again.
 pub const BUDGET_JOINS_BYTES: usize = 4 * 1024 * 1024;
 /// Part of the budget for rows that wait for a retry.
