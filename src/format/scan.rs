@@ -82,58 +82,29 @@ pub fn is_ip(input: &[u8]) -> bool {
 /// `a.b.c.d`, each 0..=255 without a leading zero (RFC 6943 §3.1.1: `010` is eight to some).
 #[inline]
 fn is_ipv4(input: &[u8]) -> bool {
-    if input.len() < 7 || input.len() > 15 {
-        return false;
-    }
-    let (mut dots, mut digits, mut value) = (0, 0, 0u32);
-    for &byte in input {
-        match byte {
-            b'0'..=b'9' => {
-                if digits > 0 && value == 0 {
-                    return false;
-                }
-                value = value * 10 + u32::from(byte - b'0');
-                digits += 1;
-                if value > 255 {
-                    return false;
-                }
-            }
-            b'.' if digits > 0 => {
-                dots += 1;
-                (digits, value) = (0, 0);
-            }
-            _ => return false,
-        }
-    }
-    dots == 3 && digits > 0
+    ipv4(input) == Some(input.len())
 }
 
 /// Length of an IPv4 address at the front, where nothing of a host name follows.
 #[inline]
 pub fn ipv4(input: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    for dots in 0..4 {
-        if dots > 0 {
-            if input.get(at) != Some(&b'.') {
-                return None;
-            }
-            at += 1;
-        }
-        let digit = |at: usize| input.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10);
-        let mut value = u32::from(digit(at)?);
-        at += 1;
-        while let Some(next) = digit(at) {
-            if value == 0 || value > 25 {
-                return None;
-            }
-            value = value * 10 + u32::from(next);
-            at += 1;
-        }
-        if value > 255 {
-            return None;
+    let (mut at, mut dots) = (0, 0);
+    loop {
+        let digit = |at: usize| input.get(at).map_or(10, |byte| byte.wrapping_sub(b'0'));
+        let [one, two, three] = [digit(at), digit(at + 1), digit(at + 2)];
+        at += match (one, two, three) {
+            (10.., ..) => return None,
+            (_, 10.., _) => 1,
+            (0, ..) => return None,
+            (_, _, 10..) => 2,
+            (1, ..) | (2, 0..=4, _) | (2, 5, 0..=5) => 3,
+            _ => return None,
+        };
+        match input.get(at) {
+            Some(b'.') if dots < 3 => (at, dots) = (at + 1, dots + 1),
+            next => return (dots == 3 && !next.is_some_and(|&byte| is_host(byte))).then_some(at),
         }
     }
-    (!input.get(at).is_some_and(|&byte| is_host(byte))).then_some(at)
 }
 
 fn is_ipv6(input: &[u8]) -> bool {

@@ -46,10 +46,10 @@ pub(super) fn line(run: &mut Run<'_>, at: usize, slots: &RequestSlots) -> Option
     let rest = run.rest(at);
     let Some(len) = scan::quoted(rest, b'"') else { return run.fail(at, "no quote behind the request") };
     let line = &rest[..len];
-    let parts = memchr::memchr(b' ', line).and_then(|method| {
+    let parts = first_blank(line).and_then(|method| {
         let is_method = method > 0
             && line[..method].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-' || *byte == b'_');
-        let last = memchr::memrchr(b' ', line).filter(|&last| last > method);
+        let last = last_blank(line).filter(|&last| last > method);
         let version = last.filter(|&last| line.get(last + 1..last + 6) == Some(b"HTTP/"));
         is_method.then_some((method, version))
     });
@@ -62,6 +62,25 @@ pub(super) fn line(run: &mut Run<'_>, at: usize, slots: &RequestSlots) -> Option
         }
     }
     Some(at + len)
+}
+
+/// The first blank. A method is short, and setting up a search costs more than a look at each of its letters.
+#[inline]
+fn first_blank(line: &[u8]) -> Option<usize> {
+    const METHOD: usize = 8;
+    let near = line.iter().take(METHOD).position(|&byte| byte == b' ');
+    near.or_else(|| memchr::memchr(b' ', line.get(METHOD..)?).map(|at| at + METHOD))
+}
+
+/// The last blank: nearly always the one before ` HTTP/1.1`.
+#[inline]
+fn last_blank(line: &[u8]) -> Option<usize> {
+    match line.last_chunk() {
+        Some([b' ', b'H', b'T', b'T', b'P', b'/', _, b'.', version]) if *version != b' ' => {
+            Some(line.len() - 9)
+        }
+        _ => memchr::memrchr(b' ', line),
+    }
 }
 
 /// Puts the fields of a target.
