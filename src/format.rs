@@ -102,11 +102,12 @@ impl Mismatch {
 /// Writes fields into the row.
 #[inline]
 pub fn commit(row: &mut Row, fields: &mut Fields) {
-    for (target, value) in fields.drain(..) {
+    for &(target, value) in fields.iter() {
         match target {
             Target::Slot(slot) if matches!(value, Value::Object(_)) => row.write(slot, value),
             Target::Slot(slot) => row.set(slot, value),
             Target::Key(parent, key) => row.put(parent, key, value),
         }
     }
+    fields.clear();
 }

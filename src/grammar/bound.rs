@@ -23,7 +23,7 @@ pub(super) enum Op {
     /// Blanks, at least as many as given.
     Blanks(usize),
     /// The first sequence that fits.
-    Group(Box<[Box<[Op]>]>),
+    Group(Group),
     /// What fits here, without going on behind it.
     Ahead(Box<[Op]>),
     /// A field that is given here.
@@ -40,6 +40,28 @@ pub(super) enum Op {
     Request(Box<RequestSlots>),
     /// A request's target.
     Url(Box<RequestSlots>),
+}
+
+/// Sequences of which the first that fits is taken.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) sequences: Box<[Box<[Op]>]>,
+    /// For a group that may be left out: the byte that all of it begins with. Most of what may be left out is.
+    pub(super) begins: Option<u8>,
+}
+
+impl Group {
+    fn new(sequences: Box<[Box<[Op]>]>) -> Self {
+        let begins = match &*sequences {
+            [first, last] if last.is_empty() => match first.first() {
+                Some(Op::Byte(byte)) => Some(*byte),
+                Some(Op::Literal(literal)) => literal.bytes.first().copied(),
+                _ => None,
+            },
+            _ => None,
+        };
+        Self { sequences, begins }
+    }
 }
 
 /// Text that a message must have at a place.
@@ -211,7 +233,8 @@ fn op(item: &Item, bind: &mut Bind<'_>) -> Result<Option<Op>, String> {
         },
         Item::Blanks { required } => Op::Blanks(usize::from(*required)),
         Item::Group(groups) => {
-            Op::Group(groups.iter().map(|items| sequence(items, bind)).collect::<Result<_, _>>()?)
+            let sequences = groups.iter().map(|items| sequence(items, bind)).collect::<Result<_, _>>()?;
+            Op::Group(Group::new(sequences))
         }
         Item::Ahead(items) => Op::Ahead(sequence(items, bind)?),
         Item::Constant(set) => {

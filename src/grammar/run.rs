@@ -101,7 +101,10 @@ impl<'a> Run<'a> {
                     self.sequence(ops, at)?;
                     at
                 }
-                Op::Group(groups) => self.group(groups, at)?,
+                Op::Group(group) if group.begins.is_some() && group.begins.as_ref() != self.bytes.get(at) => {
+                    at
+                }
+                Op::Group(group) => self.group(&group.sequences, at)?,
                 Op::Url(slots) => {
                     let rest = self.rest(at);
                     let len = memchr::memchr3(b' ', b'"', b'\t', rest).unwrap_or(rest.len());
