@@ -1,6 +1,6 @@
 //! Events as JSON text, fast: what stands between the values is made once for all events of one shape.
 //!
-//! In: a [`Row`]. Out: the same bytes as [`write_object`](super::write_object). Events of a stream come in few
+//! In: a [`Row`]. Out: the same bytes as [`write_object`]. Events of a stream come in few
 //! shapes (which fields are present, and which hold a constant of the plan), so a [`Writer`] remembers the keys,
 //! braces and constants of each as ready pieces of text, and an event costs one copy per field instead of a walk over
 //! the tree of fields.
