@@ -24,9 +24,11 @@ impl Count {
     }
 }
 
-/// Where they are kept.
+/// Where they are kept: in the checkout that cargo runs this from, which is not always the one that it was built in where
+/// checkouts share their builds.
 pub(super) fn file() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt"))
+    let checkout = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    checkout.join("benches/instructions.txt")
 }
 
 impl Stored {
