@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::event::{Layout, Mask, Message, Options, Row};
-use crate::position::{CursorRecord, EVENT_ID_LEN, PipelineTag, Stream};
+use crate::position::{CursorRecord, EVENT_ID_LEN, IdPrefix, PipelineTag, Stream};
 use crate::seam::{Clock, Fs};
 use crate::signature::{Signature, Type};
 
@@ -173,12 +173,20 @@ pub enum Next {
 /// The event that a row stands for, as an encoder sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct EventRef<'a> {
-    /// The event's id.
-    pub id: &'a [u8; EVENT_ID_LEN],
+    /// What its id begins with.
+    pub ids: &'a IdPrefix,
     /// The message it was made of.
     pub message: &'a Message,
     /// Its stream.
     pub stream: &'a Stream,
+}
+
+impl EventRef<'_> {
+    /// The event's id; made on demand, since lines of text have none.
+    #[inline]
+    pub fn id(&self) -> [u8; EVENT_ID_LEN] {
+        self.ids.id(self.message.start, self.message.end, self.message.part)
+    }
 }
 
 /// Turns rows into bodies, on one worker.

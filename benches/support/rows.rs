@@ -68,8 +68,7 @@ impl Rows {
     pub(crate) fn encode(&mut self, encoder: &mut dyn Encoder, times: u64, batch: u64) -> Vec<Body> {
         for _ in 0..times {
             for (row, message) in &mut self.rows {
-                let id = self.ids.id(message.start, message.end, message.part);
-                let event = EventRef { id: &id, message, stream: &self.stream };
+                let event = EventRef { ids: &self.ids, message, stream: &self.stream };
                 encoder.push(row, event).expect("it fits");
             }
         }

@@ -178,13 +178,12 @@ impl Line {
             let messages = batch.messages.get(run.messages.start as usize..run.messages.end as usize);
             for message in messages.unwrap_or_default() {
                 let lane = usize::from(message.lane).min(LANES_MAX - 1);
-                let prefix = prefixes[lane].get_or_insert_with(|| {
+                let prefix = &*prefixes[lane].get_or_insert_with(|| {
                     IdPrefix::new(run.stream.id, run.stream.generation, message.lane, pipeline.shape.tag)
                 });
-                let id = prefix.id(message.start, message.end, message.part);
                 self.row.clear();
                 bound.fill(&mut self.row, number, run, message);
-                let event = EventRef { id: &id, message, stream: &run.stream };
+                let event = EventRef { ids: prefix, message, stream: &run.stream };
                 self.event(pipeline, run, event, batch.read_unix_ns, outcome);
             }
         }

@@ -67,8 +67,9 @@ fn batch(
         row.clear();
         fill(&mut row, n);
         let message = Message { text: none, time: none, start: 10 * n, end: 10 * n + 10, lane: 0, part: 0 };
-        let id = prefix.id(message.start, message.end, 0);
-        encoder.push(&mut row, EventRef { id: &id, message: &message, stream: &stream }).expect("encodes");
+        encoder
+            .push(&mut row, EventRef { ids: &prefix, message: &message, stream: &stream })
+            .expect("encodes");
     }
     let ranges = vec![(Arc::new(stream), std::iter::once(10 * numbers.start..10 * numbers.end).collect())];
     let provenance = Arc::new(Provenance { batch: number, ranges });

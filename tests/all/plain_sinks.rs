@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aludel::event::{LayoutBuilder, Mask, Message, OptionValue, Options, Row, Segment, Span, Value};
-use aludel::position::{PipelineTag, Stream, StreamId};
+use aludel::position::{IdPrefix, PipelineTag, Stream, StreamId};
 use aludel::signature::Type;
 use aludel::sink::stdout::Stdout;
 use aludel::sink::{
@@ -66,7 +66,8 @@ fn encode(encoder: &mut dyn Encoder, shape: &Shape, text: &str, json: &str) -> R
     let span = row.texts.push(json.as_bytes());
     row.write(0, Value::Object(span));
     let stream = stream();
-    encoder.push(&mut row, EventRef { id: &[b'x'; 36], message: &message, stream: &stream })?;
+    let ids = IdPrefix::new(stream.id, stream.generation, 0, shape.tag);
+    encoder.push(&mut row, EventRef { ids: &ids, message: &message, stream: &stream })?;
     let provenance = Arc::new(Provenance { batch: 0, ranges: Vec::new() });
     let mut bodies = encoder.finish(&provenance);
     assert_eq!(bodies.len(), 1);

@@ -68,7 +68,7 @@ impl Encoder for BulkEncoder {
         }
         let start = self.open.len();
         self.open.extend_from_slice(self.router.action(row));
-        self.open.extend_from_slice(event.id);
+        self.open.extend_from_slice(&event.id());
         self.open.extend_from_slice(b"\"}}\n");
         self.writer.write(row, &mut self.open);
         self.open.push(b'\n');
@@ -114,10 +114,8 @@ mod tests {
     use super::*;
     use crate::event::{LayoutBuilder, Message, Span, Template};
     use crate::limits::BULK_BODY_BYTES;
-    use crate::position::{EVENT_ID_LEN, Stream, StreamId};
+    use crate::position::{IdPrefix, PipelineTag, Stream, StreamId};
     use crate::sink::elasticsearch::buffer::gunzip;
-
-    const ID: &[u8; EVENT_ID_LEN] = b"ARoxC_3rJfz4AAIBS15XAAAAD0JAAAAA8AAD";
 
     fn row() -> Row {
         let mut builder = LayoutBuilder::default();
@@ -142,9 +140,12 @@ mod tests {
             row.set(row.layout().slot(TIMESTAMP).expect("named"), Value::Timestamp(time));
         }
         let empty = Span { start: 0, len: 0, buffer: 0, facts: crate::event::Facts::UNKNOWN };
-        let message = Message { text: empty, time: empty, start: 0, end: 1, lane: 0, part: 0 };
-        let stream = Stream { id: StreamId(1), generation: 0, source: Box::default(), path: Box::default() };
-        encoder.push(row, EventRef { id: ID, message: &message, stream: &stream })
+        let message =
+            Message { text: empty, time: empty, start: 1_000_000, end: 1_000_240, lane: 1, part: 3 };
+        let id = StreamId::from_facts(&[b"host", b"inode", b"7"]);
+        let stream = Stream { id, generation: 2, source: Box::default(), path: Box::default() };
+        let ids = IdPrefix::new(id, 2, 1, PipelineTag::new("web"));
+        encoder.push(row, EventRef { ids: &ids, message: &message, stream: &stream })
     }
 
     fn provenance() -> Arc<Provenance> {

@@ -126,7 +126,7 @@ impl Encoder for ColumnEncoder {
         if !row.rest().is_empty() {
             self.push_rest(row);
         }
-        self.ids.push_str(std::str::from_utf8(event.id).unwrap_or(""));
+        self.ids.push_str(std::str::from_utf8(&event.id()).unwrap_or(""));
         self.rows += 1;
         Ok(())
     }

@@ -53,9 +53,8 @@ pub(crate) fn bodies(plan: &dyn SinkPlan, first: u64, batches: u64, rows: u64) -
             row.set(slot("service.name"), Value::Text(service));
             let message =
                 Message { text: empty, time: empty, start: n * 100, end: n * 100 + 100, lane: 0, part: 0 };
-            let id = ids.id(message.start, message.end, 0);
             encoder
-                .push(&mut row, EventRef { id: &id, message: &message, stream: &stream })
+                .push(&mut row, EventRef { ids: &ids, message: &message, stream: &stream })
                 .expect("a row that fits");
         }
         bodies.extend(encoder.finish(&Arc::new(Provenance { batch, ranges: Vec::new() })));
