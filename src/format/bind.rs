@@ -42,7 +42,7 @@ pub struct Bind<'a> {
     pub constants: &'a mut Vec<u8>,
     /// Decides years that the text does not have.
     pub reference: Reference,
-    /// The fields that anyone looks at; see [`Bind::wanted`].
+    /// The fields that anyone looks at; see [`Bind::wanted_slot`].
     pub wanted: Mask,
 }
 
@@ -54,7 +54,7 @@ impl Bind<'_> {
     }
 
     /// The slot of one of the format's fields, or `None` if nobody looks at it, so that it need not be made.
-    pub fn wanted(&self, path: &str) -> Result<Option<Slot>, String> {
+    pub fn wanted_slot(&self, path: &str) -> Result<Option<Slot>, String> {
         self.slot(path).map(|slot| Some(slot).filter(|slot| self.wanted.contains(*slot)))
     }
 

@@ -200,7 +200,7 @@ impl Format for Bound {
 
 /// A constant and where it goes, if anyone wants it.
 fn constant(set: &Set, bind: &mut Bind<'_>) -> Result<Option<(Slot, Value)>, String> {
-    let Some(slot) = bind.wanted(&set.path)? else { return Ok(None) };
+    let Some(slot) = bind.wanted_slot(&set.path)? else { return Ok(None) };
     let value = match &set.value {
         Constant::Text(text) => Value::Text(bind.constant(text.as_bytes())),
         Constant::Int(int) => Value::Int(*int),
@@ -246,14 +246,14 @@ fn op(item: &Item, bind: &mut Bind<'_>) -> Result<Option<Op>, String> {
 }
 
 fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Result<Op, String> {
-    let slot = if path.is_empty() { None } else { bind.wanted(path).ok().flatten() };
+    let slot = if path.is_empty() { None } else { bind.wanted_slot(path).ok().flatten() };
     let absent = absent.iter().map(|text| text.as_slice().into()).collect();
     let scan = match kind {
         Kind::Request => return Ok(Op::Request(Box::new(RequestSlots::new(bind, true)?))),
         Kind::Url => return Ok(Op::Url(Box::new(RequestSlots::new(bind, false)?))),
-        Kind::Status => return Ok(Op::Status(slot, bind.wanted("event.outcome")?)),
+        Kind::Status => return Ok(Op::Status(slot, bind.wanted_slot("event.outcome")?)),
         Kind::Address | Kind::Addresses | Kind::Endpoint if !path.is_empty() => {
-            let below = |key: &str| bind.wanted(&format!("{path}.{key}"));
+            let below = |key: &str| bind.wanted_slot(&format!("{path}.{key}"));
             let with_port = matches!(kind, Kind::Endpoint);
             let port = if with_port { below("port")? } else { None };
             let slots = PeerSlots {

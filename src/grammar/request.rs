@@ -20,16 +20,16 @@ pub(super) struct RequestSlots {
 impl RequestSlots {
     /// `whole` is false where only the target is written.
     pub(super) fn new(bind: &Bind<'_>, whole: bool) -> Result<Self, String> {
-        let when = |path: &str| if whole { bind.wanted(path) } else { Ok(None) };
+        let when = |path: &str| if whole { bind.wanted_slot(path) } else { Ok(None) };
         Ok(Self {
             method: when("http.request.method")?,
             version: when("http.version")?,
-            original: bind.wanted("url.original")?,
-            path: bind.wanted("url.path")?,
-            query: bind.wanted("url.query")?,
-            scheme: bind.wanted("url.scheme")?,
-            domain: bind.wanted("url.domain")?,
-            port: bind.wanted("url.port")?,
+            original: bind.wanted_slot("url.original")?,
+            path: bind.wanted_slot("url.path")?,
+            query: bind.wanted_slot("url.query")?,
+            scheme: bind.wanted_slot("url.scheme")?,
+            domain: bind.wanted_slot("url.domain")?,
+            port: bind.wanted_slot("url.port")?,
         })
     }
 

@@ -8,7 +8,6 @@
 
 use super::plan::Step;
 use crate::event::{Layout, Mask, Slot};
-use crate::expr::Expr;
 
 /// Tells every `parse` of `steps` what is wanted behind it; `after` is what is wanted behind the last step. Gives
 /// what is wanted before the first.
@@ -16,33 +15,39 @@ pub(super) fn mark(steps: &mut [Step], layout: &Layout, after: Mask) -> Mask {
     steps.iter_mut().rev().fold(after, |wanted, step| before(step, layout, wanted))
 }
 
-/// Every field that a step looks at, whatever becomes of it before.
+/// Every field that one of the steps looks at, whatever becomes of it before.
 pub(super) fn reads(steps: &[Step], layout: &Layout) -> Mask {
     let mut all = Mask::default();
-    let mut add = |slot: Slot| all.insert_all(slot..layout.end(slot));
     for step in steps {
+        all.add(&own_reads(step, layout));
         match step {
-            Step::Parse { input, .. } => add(*input),
-            Step::Set(fields) => fields.iter().for_each(|(_, expr)| expr.reads(&mut add)),
-            Step::Rename(fields) => fields.iter().for_each(|(from, _)| add(*from)),
-            Step::Drop { when: Some(of), .. }
-            | Step::Reject { when: Some(of), .. }
-            | Step::When { condition: of, .. }
-            | Step::Match { subject: of, .. } => of.reads(&mut add),
+            Step::When { then, otherwise, .. } => {
+                all.add(&reads(then, layout));
+                all.add(&reads(otherwise, layout));
+            }
+            Step::Match { arms, otherwise, .. } => {
+                arms.iter().for_each(|(_, steps)| all.add(&reads(steps, layout)));
+                all.add(&reads(otherwise, layout));
+            }
             _ => {}
         }
     }
-    let mut below = |steps: &[Step]| all.add(&reads(steps, layout));
-    for step in steps {
-        match step {
-            Step::When { then, otherwise, .. } => {
-                [then, otherwise].into_iter().for_each(|steps| below(steps))
-            }
-            Step::Match { arms, otherwise, .. } => {
-                arms.iter().map(|(_, steps)| steps).chain([otherwise]).for_each(|steps| below(steps));
-            }
-            _ => {}
-        }
+    all
+}
+
+/// The fields that a step itself looks at, without the steps inside of it.
+fn own_reads(step: &Step, layout: &Layout) -> Mask {
+    let mut all = Mask::default();
+    let mut add = |slot: Slot| all.insert_all(slot..layout.end(slot));
+    match step {
+        Step::Parse { input, .. } => add(*input),
+        Step::Set(fields) => fields.iter().for_each(|(_, expr)| expr.reads(&mut add)),
+        Step::Rename(fields) => fields.iter().for_each(|(from, _)| add(*from)),
+        Step::Drop { when: Some(of), .. }
+        | Step::Reject { when: Some(of), .. }
+        | Step::When { condition: of, .. }
+        | Step::Match { subject: of, .. } => of.reads(&mut add),
+        _ => {}
     }
     all
 }
@@ -86,54 +91,43 @@ pub(super) fn sent(steps: &[Step], layout: &Layout, mut present: Mask, sent_to: 
     present
 }
 
-fn before(step: &mut Step, layout: &Layout, mut wanted: Mask) -> Mask {
+fn before(step: &mut Step, layout: &Layout, wanted: Mask) -> Mask {
     let below = |slot: Slot| slot..layout.end(slot);
-    let reads = |wanted: &mut Mask, expr: &Expr| expr.reads(&mut |slot| wanted.insert_all(below(slot)));
-    match step {
+    let mut all = match step {
         Step::To(_) => Mask::ALL,
-        Step::Parse { input, wanted: told, .. } => {
+        Step::Parse { wanted: told, .. } => {
             *told = wanted;
-            wanted.insert_all(below(*input));
             wanted
         }
-        Step::Set(fields) => {
-            fields.iter().for_each(|(_, expr)| reads(&mut wanted, expr));
-            wanted
-        }
-        Step::Rename(fields) => {
-            fields.iter().for_each(|(from, _)| wanted.insert_all(below(*from)));
-            wanted
-        }
+        Step::Set(_) | Step::Rename(_) => wanted,
         Step::Remove(fields) => {
-            fields.iter().flat_map(|field| below(*field)).for_each(|slot| wanted.remove(slot));
-            wanted
+            let mut left = wanted;
+            fields.iter().flat_map(|field| below(*field)).for_each(|slot| left.remove(slot));
+            left
         }
         Step::Keep(fields) => {
             let mut kept = Mask::default();
             fields.iter().for_each(|field| kept.insert_all(below(*field)));
-            wanted.keep(&kept);
-            wanted
+            kept.keep(&wanted);
+            kept
         }
         Step::Drop { when, .. } | Step::Reject { when, .. } => match when {
-            Some(condition) => {
-                reads(&mut wanted, condition);
-                wanted
-            }
+            Some(_) => wanted,
             None => Mask::default(),
         },
-        Step::When { condition, then, otherwise } => {
+        Step::When { then, otherwise, .. } => {
             let mut all = mark(then, layout, wanted);
             all.add(&mark(otherwise, layout, wanted));
-            reads(&mut all, condition);
             all
         }
-        Step::Match { subject, arms, otherwise } => {
+        Step::Match { arms, otherwise, .. } => {
             let mut all = mark(otherwise, layout, wanted);
             arms.iter_mut().for_each(|(_, steps)| all.add(&mark(steps, layout, wanted)));
-            reads(&mut all, subject);
             all
         }
-    }
+    };
+    all.add(&own_reads(step, layout));
+    all
 }
 
 #[cfg(test)]
@@ -141,7 +135,7 @@ mod tests {
     use super::*;
     use crate::event::LayoutBuilder;
     use crate::event::Value;
-    use crate::expr::Operator;
+    use crate::expr::{Expr, Operator};
 
     fn layout() -> Layout {
         let mut builder = LayoutBuilder::default();
