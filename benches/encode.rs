@@ -66,6 +66,7 @@ fn bulk(plan: &dyn SinkPlan, rows: &mut Rows) -> impl FnMut() -> usize {
         fs: Arc::new(RealFs),
         clock: Arc::new(RealClock::start()),
         network: Arc::new(Instant),
+        data_dir: std::env::temp_dir(),
         wake: Arc::new(|| ()),
     };
     let (mut sink, _) = plan.open(world).expect("opens");

@@ -88,6 +88,7 @@ fn world() -> World {
         fs: Arc::new(Nowhere),
         clock: Arc::new(RealClock::start()),
         network: Arc::new(NoNetwork),
+        data_dir: "/data".into(),
         wake: Arc::new(|| {}),
     }
 }

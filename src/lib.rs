@@ -19,7 +19,8 @@
 //! | [`format`](mod@format), [`grammar`] | parsers in nom; grammar files and their plans | words, (grammar → format) |
 //! | [`expr`], [`lang`] | functions and evaluation; lex, parse, check, print | words, (lang → expr) |
 //! | [`step`] | one pipeline step per file | words, expr, format, grammar |
-//! | [`source`], [`sink`], [`spool`] | the rims, as state machines over the seams | words, frame, (spool → source) |
+//! | [`spool`] | what is kept on disk so that nothing is lost | words |
+//! | [`source`], [`sink`] | the rims, as state machines over the seams | words, frame, (source → spool) |
 //! | [`catalog`] | the lists: the only file that names every component | all above |
 //! | [`run`], [`replay`], [`observe`] | plan → workers, budget, shutdown; virtual-time runs; metrics | catalog, lang |
 //! | [`profile`] | recorded bytes through a plan with probes around its parts: what costs what | all above |

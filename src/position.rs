@@ -4,6 +4,8 @@ mod cursor;
 mod id;
 mod ranges;
 
+use std::sync::Arc;
+
 pub use cursor::{CursorRecord, RecordError, decode_record, encode_record};
 pub use id::{EVENT_ID_LEN, IdPrefix, PipelineTag, StreamId};
 pub use ranges::Ranges;
@@ -19,4 +21,13 @@ pub struct Stream {
     pub source: Box<str>,
     /// The path or address that people know it by (`log.file.path`).
     pub path: Box<str>,
+}
+
+/// What is known of a stream from before: per required sink (by its number in the plan), low mark and settled
+/// ranges, merged so that everything below the lowest low mark is settled for all.
+pub trait Resume: Send + Sync {
+    /// The position to read from: the lowest low mark of any required sink; `None` for an unknown stream.
+    fn position(&self, stream: StreamId, generation: u16) -> Option<u64>;
+    /// What each sink has settled at or above that position; `None` where there is nothing.
+    fn settled(&self, stream: StreamId, generation: u16) -> Option<Arc<[Ranges]>>;
 }

@@ -221,6 +221,8 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// Makes connections; the simulation gives its own.
     pub network: Arc<dyn Network>,
+    /// Folder for the sink's own durable records.
+    pub data_dir: std::path::PathBuf,
     /// Called, from any thread, when the sink should be stepped again because something came in.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }

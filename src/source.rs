@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{Batch, Options};
-use crate::position::{Ranges, Stream, StreamId};
+use crate::position::{Resume, Stream};
 use crate::seam::{Clock, Fs};
 use crate::signature::Signature;
 
@@ -35,15 +35,6 @@ pub struct World {
     pub data_dir: std::path::PathBuf,
     /// Facts that tell this host's streams from others' (the data folder's own random id).
     pub host: Arc<[u8]>,
-}
-
-/// What is known of a stream from before: per required sink (by its number in the plan), low mark and settled
-/// ranges, merged so that everything below the lowest low mark is settled for all.
-pub trait Resume: Send + Sync {
-    /// The position to read from: the lowest low mark of any required sink; `None` for an unknown stream.
-    fn position(&self, stream: StreamId, generation: u16) -> Option<u64>;
-    /// What each sink has settled at or above that position; `None` where there is nothing.
-    fn settled(&self, stream: StreamId, generation: u16) -> Option<Arc<[Ranges]>>;
 }
 
 /// Something that happened to a stream, for the ledger.

@@ -160,6 +160,7 @@ fn world() -> World {
         fs: Arc::new(SimFs::new(1, clock.clone())),
         clock,
         network: Arc::new(NoNetwork),
+        data_dir: "/data".into(),
         wake: Arc::new(|| {}),
     }
 }

@@ -115,6 +115,7 @@ impl Engine {
                 fs: settings.fs.clone(),
                 clock: clock.clone(),
                 network: settings.network.clone(),
+                data_dir: settings.data_dir.clone(),
                 wake: waker.clone(),
             };
             let (opened, recovered) =

@@ -19,9 +19,10 @@ mod watch;
 
 use std::sync::Arc;
 
-use super::{Resume, Source, SourceKind, SourcePlan, World};
+use super::{Source, SourceKind, SourcePlan, World};
 use crate::event::Options;
 use crate::frame;
+use crate::position::Resume;
 use crate::signature::{OptionSpec, OptionType, Signature};
 
 const OWN: &[OptionSpec] = &[

@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Backlog, Notice, Progress, Resume, Source, SourceKind, SourcePlan, World};
+use super::{Backlog, Notice, Progress, Source, SourceKind, SourcePlan, World};
 use crate::event::{Batch, Options, Run, Segment, Span};
 use crate::frame::{self, Block, FrameConfig, Framed, Framer};
 use crate::limits::{
     BATCH_BYTES, BATCH_MESSAGES_MAX, BATCH_SEGMENTS_MAX, BUDGET_JOINS_BYTES, READ_BLOCK_BYTES,
 };
-use crate::position::{Stream, StreamId};
+use crate::position::{Resume, Stream, StreamId};
 use crate::signature::Signature;
 use held::Held;
 

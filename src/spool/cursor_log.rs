@@ -8,9 +8,8 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::position::{CursorRecord, Ranges, StreamId, decode_record, encode_record};
+use crate::position::{CursorRecord, Ranges, Resume, StreamId, decode_record, encode_record};
 use crate::seam::{Fs, RecordLog};
-use crate::source::Resume;
 
 /// Name of the file in the data folder.
 const FILE: &str = "cursors.log";

@@ -4,10 +4,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use aludel::position::{CursorRecord, Ranges, StreamId};
+use aludel::position::{CursorRecord, Ranges, Resume, StreamId};
 use aludel::seam::sim::{Dice, SimClock, SimFs};
 use aludel::seam::{File, Fs, RealFs};
-use aludel::source::Resume;
 use aludel::spool::{CursorLog, DataDir, DataDirError, host_id};
 
 const DATA: &str = "/data";

@@ -14,9 +14,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ("expr", &[]),
     ("lang", &["expr"]),
     ("step", &["expr", "format", "grammar"]),
-    ("source", &["frame"]),
+    ("spool", &[]),
+    ("source", &["frame", "spool"]),
     ("sink", &["frame"]),
-    ("spool", &["frame", "source"]),
     (
         "catalog",
         &["frame", "format", "grammar", "expr", "lang", "step", "source", "sink", "spool", "observe"],

@@ -30,6 +30,7 @@ pub(crate) fn world(disk: &Disk) -> World {
         fs: Arc::new(disk.clone()),
         clock: Arc::new(aludel::seam::RealClock::start()),
         network: Arc::new(NoNetwork),
+        data_dir: "/data".into(),
         wake: Arc::new(|| {}),
     }
 }

@@ -133,6 +133,7 @@ impl Process {
             fs: settings.fs.clone(),
             clock: settings.clock.clone(),
             network: settings.network.clone(),
+            data_dir: settings.data_dir.clone(),
             wake: Arc::new(|| {}),
         };
         let (sink, recovered) = plan.sinks[0].plan.open(world).expect("the sink opens");

@@ -11,9 +11,9 @@ use super::output::{Buffers, Output};
 use super::table::Table;
 use super::watch::{Asked, Watches};
 use crate::event::Batch;
-use crate::position::Stream;
+use crate::position::{Resume, Stream};
 use crate::seam::FileId;
-use crate::source::{Backlog, Notice, Progress, Resume, Source, World};
+use crate::source::{Backlog, Notice, Progress, Source, World};
 
 /// Hints are taken no more often than this while there is something to read.
 const POLL_EVERY: Duration = Duration::from_millis(10);

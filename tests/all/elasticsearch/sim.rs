@@ -144,6 +144,7 @@ fn run(
             fs: Arc::new(RealFs),
             clock: Arc::new(world.clone()),
             network: Arc::new(world.clone()),
+            data_dir: std::env::temp_dir(),
             wake: Arc::new(|| ()),
         })
         .expect("opens");
@@ -238,6 +239,7 @@ fn scripted(world: &Virtual) -> Total {
             fs: Arc::new(RealFs),
             clock: Arc::new(world.clone()),
             network: Arc::new(world.clone()),
+            data_dir: std::env::temp_dir(),
             wake: Arc::new(|| ()),
         })
         .expect("opens");

@@ -45,6 +45,7 @@ pub(crate) fn ship_until(
         fs: Arc::new(RealFs),
         clock: Arc::new(clock),
         network: Arc::new(network),
+        data_dir: std::env::temp_dir(),
         wake: Arc::new(wake),
     };
     let (mut sink, _) = plan.open(world).expect("opens");
