@@ -49,6 +49,17 @@ impl Pool {
         state.held += bytes;
     }
 
+    /// The same without waiting: false where the item must wait.
+    pub fn try_acquire_for(&self, batch: u64, bytes: usize) -> bool {
+        let mut state = self.lock();
+        let oldest = state.begun.first().is_none_or(|oldest| *oldest >= batch);
+        let fits = oldest || state.held == 0 || state.held + bytes <= self.limit;
+        if fits {
+            state.held += bytes;
+        }
+        fits
+    }
+
     /// All items of a batch are in.
     pub fn end(&self, batch: u64) {
         self.lock().begun.remove(&batch);

@@ -14,8 +14,9 @@ use crossbeam::channel::{Receiver, Sender, bounded, select};
 
 use super::budget::Pool;
 use super::outlet::Outlet;
+use super::parts::{Deliveries, Parts, Waker};
 use super::reader::{Job, Read, Reader};
-use super::settler::{Ledger, Message, Opened, Settler};
+use super::settler::{Ledger, Message, Settler};
 use super::wake::Wake;
 use super::worker::Worker;
 use crate::catalog::Runnable;
@@ -23,9 +24,8 @@ use crate::limits::{BUDGET_BODIES_BYTES, BUDGET_INPUT_BYTES};
 use crate::observe::{Stats, count};
 use crate::position::Stream;
 use crate::seam::{Clock, Fs};
-use crate::sink::{Body, Network, Next, World as SinkWorld};
-use crate::source::{Notice, World as SourceWorld};
-use crate::spool::{CursorLog, host_id};
+use crate::sink::{Body, Network, Next};
+use crate::source::Notice;
 
 /// Batches that may wait for a worker, and bodies for a sink, besides their weight in bytes.
 const QUEUE_ITEMS: usize = 64;
@@ -78,19 +78,19 @@ impl Engine {
     /// Opens all sinks and sources and starts.
     pub fn start(plan: Arc<Runnable>, settings: &Settings) -> Result<Self, String> {
         let stats = plan.stats();
-        let (log, warnings) = CursorLog::open(settings.fs.clone(), &settings.data_dir).map_err(|error| {
-            format!("cannot read the cursor log in {}: {error}", settings.data_dir.display())
-        })?;
+        let bells: Vec<_> = plan.sinks.iter().map(|_| bell()).collect();
+        let wakers: Vec<Waker> = bells.iter().map(|(waker, _)| waker.clone()).collect();
+        let mut parts = Parts::open(&plan, settings, &stats, &wakers)?;
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
             input: Pool::new(BUDGET_INPUT_BYTES),
             bodies: Pool::new(BUDGET_BODIES_BYTES),
             batches: Mutex::new(0),
             lows: Mutex::default(),
-            warnings: Mutex::new(warnings),
+            warnings: Mutex::new(std::mem::take(&mut parts.warnings)),
         });
         let mut engine = Self { shared, wakes: Vec::new(), threads: Vec::new(), settler: None, stats };
-        match engine.spawn(&plan, settings, log) {
+        match engine.spawn(&plan, &settings.clock, parts, bells) {
             Ok(()) => Ok(engine),
             Err(error) => {
                 engine.stop();
@@ -100,66 +100,19 @@ impl Engine {
         }
     }
 
-    fn spawn(&mut self, plan: &Arc<Runnable>, settings: &Settings, mut log: CursorLog) -> Result<(), String> {
-        let clock = settings.clock.clone();
+    fn spawn(
+        &mut self,
+        plan: &Arc<Runnable>,
+        clock: &Arc<dyn Clock>,
+        parts: Parts,
+        bells: Vec<(Waker, Receiver<()>)>,
+    ) -> Result<(), String> {
         let (to_settler, for_settler) = bounded(SETTLER_QUEUE);
-        let mut to_sinks = Vec::new();
-        let mut outlets = Vec::new();
-        for sink in &plan.sinks {
-            let (wake_sender, wake) = bounded::<()>(1);
-            // A full channel means that a wake-up is on its way already.
-            let waker: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
-                let _ = wake_sender.try_send(());
-            });
-            let world = SinkWorld {
-                fs: settings.fs.clone(),
-                clock: clock.clone(),
-                network: settings.network.clone(),
-                data_dir: settings.data_dir.clone(),
-                wake: waker.clone(),
-            };
-            let (opened, recovered) =
-                sink.plan.open(world).map_err(|error| format!("cannot open sink {}: {error}", sink.name))?;
-            for record in recovered {
-                log.merge(&record);
-            }
-            let (sender, bodies) = bounded(QUEUE_ITEMS);
-            to_sinks.push(sender);
-            outlets.push((Outlet::new(opened), bodies, wake, waker));
-        }
-        log.commit().map_err(|error| format!("cannot write the cursor log: {error}"))?;
-        let sinks: Vec<_> = plan.sinks.iter().map(|sink| (sink.name.as_str(), sink.required)).collect();
-        let cursors = Arc::new(log.cursors(&sinks));
-        let host = host_id(&*settings.fs, &settings.data_dir, crate::spool::DataDir::random)
-            .map_err(|error| format!("cannot read or write the host id: {error}"))?;
-        let mut sources = Vec::new();
-        for source in &plan.sources {
-            let world = SourceWorld {
-                fs: settings.fs.clone(),
-                clock: clock.clone(),
-                data_dir: settings.data_dir.clone(),
-                host: Arc::from(&host[..]),
-            };
-            let mut opened = source
-                .plan
-                .open(world, cursors.clone())
-                .map_err(|error| format!("cannot open source {}: {error}", source.name))?;
-            if settings.once {
-                opened.finish();
-            }
-            sources.push(opened);
-        }
-        let workers = (0..settings.workers.max(1))
-            .map(|_| Worker::new(plan.clone(), self.stats.clone()))
-            .collect::<Result<Vec<_>, _>>()?;
-        let settler = Settler::new(plan, settings, log);
-
         let (to_workers, for_workers) = bounded(QUEUE_ITEMS);
-        for (index, source) in sources.into_iter().enumerate() {
+        for (index, reader) in parts.readers.into_iter().enumerate() {
             let wake =
                 Arc::new(Wake::new().map_err(|error| format!("cannot make an event descriptor: {error}"))?);
             self.wakes.push(wake.clone());
-            let reader = Reader::new(source, index, self.stats.clone());
             let (shared, stats, clock) = (self.shared.clone(), self.stats.clone(), clock.clone());
             let (to_workers, settler) = (to_workers.clone(), to_settler.clone());
             self.thread(format!("source-{index}"), move || {
@@ -167,16 +120,19 @@ impl Engine {
             })?;
         }
         drop(to_workers);
-        let ordered: Arc<[bool]> = plan.sinks.iter().map(|sink| sink.plan.ordered()).collect();
-        for (index, worker) in workers.into_iter().enumerate() {
+        let (to_sinks, queues): (Vec<_>, Vec<_>) =
+            parts.outlets.iter().map(|_| bounded::<Body>(QUEUE_ITEMS)).unzip();
+        for (index, worker) in parts.workers.into_iter().enumerate() {
             let (jobs, sinks, settler) = (for_workers.clone(), to_sinks.clone(), to_settler.clone());
-            let (shared, ordered) = (self.shared.clone(), ordered.clone());
+            let (shared, plan) = (self.shared.clone(), plan.clone());
             self.thread(format!("worker-{index}"), move || {
-                work(worker, &jobs, &sinks, &settler, &shared, &ordered);
+                work(worker, &jobs, &sinks, &settler, &shared, &plan);
             })?;
         }
         drop(to_sinks);
-        for (index, (outlet, bodies, wake, waker)) in outlets.into_iter().enumerate() {
+        for (index, ((outlet, bodies), (waker, wake))) in
+            parts.outlets.into_iter().zip(queues).zip(bells).enumerate()
+        {
             let (settler, shared, stats) = (to_settler.clone(), self.shared.clone(), self.stats.clone());
             let clock = clock.clone();
             self.thread(format!("sink-{index}"), move || {
@@ -187,7 +143,8 @@ impl Engine {
             })?;
         }
         drop(to_settler);
-        let (shared, wakes) = (self.shared.clone(), self.wakes.clone());
+        let (shared, wakes, clock) = (self.shared.clone(), self.wakes.clone(), clock.clone());
+        let settler = parts.settler;
         let settler = std::thread::Builder::new()
             .name("settler".into())
             .spawn(move || settle(settler, &for_settler, &shared, &wakes, &*clock))
@@ -242,6 +199,16 @@ impl Engine {
     }
 }
 
+/// What wakes a sink's thread, and what the thread hears of it.
+fn bell() -> (Waker, Receiver<()>) {
+    let (sender, receiver) = bounded::<()>(1);
+    // A full channel means that a wake-up is on its way already.
+    let waker = Arc::new(move || {
+        let _ = sender.try_send(());
+    });
+    (waker, receiver)
+}
+
 #[expect(clippy::too_many_arguments, reason = "what a thread is given, once")]
 fn read(
     mut reader: Reader,
@@ -265,19 +232,11 @@ fn read(
         } else {
             reader.step(clock.monotonic(), clock.now_unix_ns(), &mut notices)
         };
-        for notice in notices.drain(..) {
-            if let Notice::Gap { stream, start, end: Some(end), .. } = &notice {
-                let message = Message::Gap { stream: stream.clone(), range: *start..*end };
-                if settler.send(message).is_err() {
-                    return;
-                }
-            }
-            note(notice, index, shared, stats);
+        if reader.told(&notices).into_iter().any(|message| settler.send(message).is_err()) {
+            return;
         }
-        for stream in reader.source.forgotten() {
-            if settler.send(Message::Forgotten { stream }).is_err() {
-                return;
-            }
+        for notice in notices.drain(..) {
+            note(notice, index, shared, stats);
         }
         match step {
             Read::Batch(batch) => {
@@ -286,9 +245,7 @@ fn read(
                 let mut number = shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
                 let job = Job::new(*number, index, batch);
                 *number += 1;
-                let opened = Opened::of(&job.batch);
-                let message = Message::Handed { provenance: job.provenance.clone(), opened };
-                if settler.send(message).is_err() || to_workers.send(job).is_err() {
+                if settler.send(job.handed()).is_err() || to_workers.send(job).is_err() {
                     return;
                 }
             }
@@ -322,31 +279,17 @@ fn work(
     sinks: &[Sender<Body>],
     settler: &Sender<Message>,
     shared: &Shared,
-    ordered: &[bool],
+    plan: &Runnable,
 ) {
     for job in jobs {
         let number = job.provenance.batch;
         shared.bodies.begin(number);
         let outcome = worker.process(job);
         shared.input.release(outcome.input_bytes);
-        let bodies = outcome.bodies;
-        let mut expected = vec![0u32; sinks.len()];
-        for (sink, _) in &bodies {
-            expected[*sink] += 1;
-        }
-        let message = Message::Processed {
-            provenance: outcome.provenance,
-            source: outcome.source,
-            expected,
-            unsent: outcome.unsent,
-            letters: outcome.letters,
-        };
+        let (message, Deliveries { first, rest }) = outcome.divide(plan);
         if settler.send(message).is_err() {
             return;
         }
-        // Sinks that keep order come first: what they hold back until this batch is there may be all that fills
-        // the pool, so the others can wait for room and these must not.
-        let (first, rest): (Vec<_>, Vec<_>) = bodies.into_iter().partition(|(sink, _)| ordered[*sink]);
         for (sink, body) in first {
             shared.bodies.acquire_for(number, body.bytes);
             if sinks[sink].send(body).is_err() {

@@ -1,0 +1,151 @@
+//! Opens all parts of a run, in the order in which each needs the others; and what they tell the settler. Shared by
+//! the [`engine`](super::Engine), which gives each part a thread, and the simulation, which steps them on one.
+
+use std::sync::Arc;
+
+use super::engine::Settings;
+use super::outlet::Outlet;
+use super::reader::{Job, Reader};
+use super::settler::{Message, Opened, Settler};
+use super::worker::{Outcome, Worker};
+use crate::catalog::Runnable;
+use crate::observe::Stats;
+use crate::sink::{Body, World as SinkWorld};
+use crate::source::{Notice, World as SourceWorld};
+use crate::spool::{CursorLog, DataDir, host_id};
+
+/// Wakes the thread of a sink.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// All parts of a run, opened.
+pub struct Parts {
+    /// One for each source.
+    pub readers: Vec<Reader>,
+    /// As many as were asked for.
+    pub workers: Vec<Worker>,
+    /// One for each sink.
+    pub outlets: Vec<Outlet>,
+    /// The bookkeeper.
+    pub settler: Settler,
+    /// What was wrong with records of earlier runs, for people.
+    pub warnings: Vec<String>,
+}
+
+impl Parts {
+    /// Opens all sinks and sources of a plan. There is a waker for each sink.
+    pub fn open(
+        plan: &Arc<Runnable>,
+        settings: &Settings,
+        stats: &Arc<Stats>,
+        wakers: &[Waker],
+    ) -> Result<Self, String> {
+        let (mut log, warnings) =
+            CursorLog::open(settings.fs.clone(), &settings.data_dir).map_err(|error| {
+                format!("cannot read the cursor log in {}: {error}", settings.data_dir.display())
+            })?;
+        let mut outlets = Vec::new();
+        for (sink, wake) in plan.sinks.iter().zip(wakers) {
+            let world = SinkWorld {
+                fs: settings.fs.clone(),
+                clock: settings.clock.clone(),
+                network: settings.network.clone(),
+                data_dir: settings.data_dir.clone(),
+                wake: wake.clone(),
+            };
+            let (opened, recovered) =
+                sink.plan.open(world).map_err(|error| format!("cannot open sink {}: {error}", sink.name))?;
+            for record in recovered {
+                log.merge(&record);
+            }
+            outlets.push(Outlet::new(opened));
+        }
+        log.commit().map_err(|error| format!("cannot write the cursor log: {error}"))?;
+        let readers = open_sources(plan, settings, stats, &log)?;
+        let workers = (0..settings.workers.max(1))
+            .map(|_| Worker::new(plan.clone(), stats.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { readers, workers, outlets, settler: Settler::new(plan, settings, log), warnings })
+    }
+}
+
+fn open_sources(
+    plan: &Arc<Runnable>,
+    settings: &Settings,
+    stats: &Arc<Stats>,
+    log: &CursorLog,
+) -> Result<Vec<Reader>, String> {
+    let sinks: Vec<_> = plan.sinks.iter().map(|sink| (sink.name.as_str(), sink.required)).collect();
+    let cursors = Arc::new(log.cursors(&sinks));
+    let host = host_id(&*settings.fs, &settings.data_dir, DataDir::random)
+        .map_err(|error| format!("cannot read or write the host id: {error}"))?;
+    let mut readers = Vec::new();
+    for (index, source) in plan.sources.iter().enumerate() {
+        let world = SourceWorld {
+            fs: settings.fs.clone(),
+            clock: settings.clock.clone(),
+            data_dir: settings.data_dir.clone(),
+            host: Arc::from(&host[..]),
+        };
+        let mut opened = source
+            .plan
+            .open(world, cursors.clone())
+            .map_err(|error| format!("cannot open source {}: {error}", source.name))?;
+        if settings.once {
+            opened.finish();
+        }
+        readers.push(Reader::new(opened, index, stats.clone()));
+    }
+    Ok(readers)
+}
+
+impl Reader {
+    /// What the settler is told of what happened in a step, before the batch that it gave.
+    pub fn told(&mut self, notices: &[Notice]) -> Vec<Message> {
+        let gap = |notice: &Notice| match notice {
+            Notice::Gap { stream, start, end: Some(end), .. } => {
+                Some(Message::Gap { stream: stream.clone(), range: *start..*end })
+            }
+            _ => None,
+        };
+        let gaps = notices.iter().filter_map(gap);
+        let forgotten = self.source.forgotten().into_iter().map(|stream| Message::Forgotten { stream });
+        gaps.chain(forgotten).collect()
+    }
+}
+
+impl Job {
+    /// What the settler is told before a worker gets this job.
+    pub fn handed(&self) -> Message {
+        Message::Handed { provenance: self.provenance.clone(), opened: Opened::of(&self.batch) }
+    }
+}
+
+/// Bodies on their way to the sinks.
+#[derive(Debug)]
+pub struct Deliveries {
+    /// Those of sinks that keep order, with the sink's number. They come first: what such a sink holds back until
+    /// this batch is there may be all that fills the pool, so the others can wait for room and these must not.
+    pub first: Vec<(usize, Body)>,
+    /// All others.
+    pub rest: Vec<(usize, Body)>,
+}
+
+impl Outcome {
+    /// What the settler is told first, then what the sinks get.
+    pub fn divide(self, plan: &Runnable) -> (Message, Deliveries) {
+        let mut expected = vec![0u32; plan.sinks.len()];
+        for (sink, _) in &self.bodies {
+            expected[*sink] += 1;
+        }
+        let message = Message::Processed {
+            provenance: self.provenance,
+            source: self.source,
+            expected,
+            unsent: self.unsent,
+            letters: self.letters,
+        };
+        let ordered = |(sink, _): &(usize, Body)| plan.sinks[*sink].plan.ordered();
+        let (first, rest) = self.bodies.into_iter().partition(ordered);
+        (message, Deliveries { first, rest })
+    }
+}
