@@ -57,10 +57,22 @@ pub const RETRY_PAUSE_MAX: Duration = Duration::from_secs(30);
 pub const BUDGET_BYTES: usize = 48 * 1024 * 1024;
 /// Part of the budget for input: segments and batches on their way to a worker.
 pub const BUDGET_INPUT_BYTES: usize = 1024 * 1024;
-/// Part of the budget for encoded bodies in flight: as many as a sink sends at once by default, and one more. What is in
+/// Part of the budget for encoded bodies in flight, of all sinks together.
+pub const BUDGET_BODIES_ALL_BYTES: usize = 16 * 1024 * 1024;
+/// Encoded bodies in flight of one sink: as many as it sends at once by default, and one more. What is in
 /// flight should also stay in a cache: with 8 MiB the buffers in use went beyond those kept spare, and each fresh one cost
 /// a page fault for every 4 KiB.
 pub const BUDGET_BODIES_BYTES: usize = 6 * 1024 * 1024;
+/// How long a sink that shares a source with others may give nothing back before it is set apart and catches up by
+/// itself: for so long, once, a dead one holds up the others.
+pub const SINK_PATIENCE: Duration = Duration::from_secs(1);
+/// Out of this time …
+pub const SINK_SLOW_WINDOW: Duration = Duration::from_secs(8);
+/// … a sink that is merely slow may make a worker wait so long before it is set apart too.
+pub const SINK_SLOW_WAIT: Duration = Duration::from_secs(6);
+/// A round of a catch-up read with fewer bytes than this is followed by the last one, for which the sources rest: well
+/// under a second of work.
+pub const CATCH_UP_JOIN_BYTES: usize = 8 * 1024 * 1024;
 /// Part of the budget for open messages of streams that cannot be read again.
 pub const BUDGET_JOINS_BYTES: usize = 4 * 1024 * 1024;
 /// Part of the budget for rows that wait for a retry.

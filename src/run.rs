@@ -5,8 +5,10 @@
 //! and joins them by channels whose weight is bounded by the [`budget`].
 
 pub mod budget;
+mod catch_up;
 mod engine;
 mod facts;
+pub mod lag;
 mod letters;
 mod outlet;
 mod parts;
@@ -15,6 +17,7 @@ mod settler;
 mod wake;
 mod worker;
 
+pub use catch_up::{CatchUp, Caught};
 pub use engine::{Engine, Settings};
 pub use letters::{Letter, Letters};
 pub use outlet::{Outlet, Stepped};

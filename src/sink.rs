@@ -110,6 +110,17 @@ impl Body {
         joined
     }
 
+    /// What an ordered sink is offered of a batch that is not for it (it is set apart, or another sink catches up):
+    /// it accounts for nothing, and only keeps the count of batches without a hole.
+    pub fn withheld(batch: u64) -> Body {
+        Body::joined(&Arc::new(Provenance { batch, ranges: Vec::new() }), Vec::new())
+    }
+
+    /// Whether it is [`Body::withheld`]: there is nothing to deliver and nothing to settle.
+    pub fn is_withheld(&self) -> bool {
+        self.rows == 0 && self.provenance.ranges.is_empty()
+    }
+
     /// Size of the payload in bytes.
     pub fn payload_bytes(&self) -> usize {
         match &self.payload {

@@ -70,6 +70,15 @@ pub trait Source: Send {
     fn forgotten(&mut self) -> Vec<Arc<Stream>> {
         Vec::new()
     }
+    /// Whether what was handed on can be read again while this source goes on.
+    fn reads_again(&self) -> bool {
+        false
+    }
+    /// A source of its own that reads again what `resume` does not know as settled for `sink`, up to what was handed
+    /// on by now, and then ends: a sink that was away catches up with it. `None` where there is nothing to read.
+    fn catch_up(&mut self, _sink: usize, _resume: &dyn Resume) -> Option<Box<dyn Source>> {
+        None
+    }
     /// Known streams and bytes not yet read, for the summary.
     fn backlog(&self) -> Backlog;
     /// A descriptor that becomes readable when the source should be stepped (inotify), if it has one.

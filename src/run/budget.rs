@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A part of the budget. An item over the limit enters only when the pool is empty.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub struct Pool {
 #[derive(Debug, Default)]
 struct State {
     held: usize,
+    /// Times that something was given back.
+    releases: u64,
     /// Batches whose items are on their way in.
     begun: BTreeSet<u64>,
 }
@@ -27,10 +30,15 @@ impl Pool {
     /// Waits until `bytes` fit, then takes them.
     pub fn acquire(&self, bytes: usize) {
         let mut state = self.lock();
-        while state.held > 0 && state.held + bytes > self.limit {
+        while !self.fits(&state, bytes) {
             state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.held += bytes;
+    }
+
+    /// The same, but gives up when for `patience` nothing at all was given back.
+    pub fn acquire_within(&self, bytes: usize, patience: Duration) -> bool {
+        self.wait_within(bytes, patience, |_| false)
     }
 
     /// Says that items of a batch will come, which may overdraw the pool while no older batch has begun: a sink that
@@ -39,14 +47,27 @@ impl Pool {
         self.lock().begun.insert(batch);
     }
 
-    /// The same as [`Pool::acquire`] for an item of a batch that has begun.
-    pub fn acquire_for(&self, batch: u64, bytes: usize) {
+    /// The same as [`Pool::acquire_within`] for an item of a batch that has begun.
+    pub fn acquire_for(&self, batch: u64, bytes: usize, patience: Duration) -> bool {
+        self.wait_within(bytes, patience, |state| state.begun.first().is_none_or(|oldest| *oldest >= batch))
+    }
+
+    fn fits(&self, state: &State, bytes: usize) -> bool {
+        state.held == 0 || state.held + bytes <= self.limit
+    }
+
+    fn wait_within(&self, bytes: usize, patience: Duration, may_overdraw: impl Fn(&State) -> bool) -> bool {
         let mut state = self.lock();
-        let oldest = |state: &State| state.begun.first().is_none_or(|oldest| *oldest >= batch);
-        while state.held > 0 && state.held + bytes > self.limit && !oldest(&state) {
-            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        while !self.fits(&state, bytes) && !may_overdraw(&state) {
+            let seen = state.releases;
+            let waited = self.freed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+            if waited.1.timed_out() && state.releases == seen && !self.fits(&state, bytes) {
+                return false;
+            }
         }
         state.held += bytes;
+        true
     }
 
     /// The same without waiting: false where the item must wait.
@@ -69,7 +90,7 @@ impl Pool {
     /// Takes `bytes` if they fit now.
     pub fn try_acquire(&self, bytes: usize) -> bool {
         let mut state = self.lock();
-        let fits = state.held == 0 || state.held + bytes <= self.limit;
+        let fits = self.fits(&state, bytes);
         if fits {
             state.held += bytes;
         }
@@ -81,6 +102,7 @@ impl Pool {
         if bytes > 0 {
             let mut state = self.lock();
             state.held = state.held.saturating_sub(bytes);
+            state.releases += 1;
             self.freed.notify_all();
         }
     }
@@ -124,19 +146,29 @@ mod tests {
         assert_eq!(pool.held(), 5);
     }
 
+    #[test]
+    fn who_waits_for_nothing_gives_up() {
+        let pool = Pool::new(10);
+        pool.acquire(10);
+        assert!(!pool.acquire_within(1, Duration::from_millis(1)));
+        pool.release(10);
+        assert!(pool.acquire_within(1, Duration::from_millis(1)));
+    }
+
     /// A sink that keeps order holds newer batches until it has the oldest, which must therefore never wait.
     #[test]
     fn the_oldest_batch_enters_a_full_pool() {
         let pool = Pool::new(10);
         pool.begin(5);
         pool.begin(6);
-        pool.acquire_for(6, 10);
-        pool.acquire_for(5, 7);
+        let patience = Duration::from_secs(60);
+        assert!(pool.acquire_for(6, 10, patience));
+        assert!(pool.acquire_for(5, 7, patience));
         assert_eq!(pool.held(), 17);
         std::thread::scope(|scope| {
-            let newer = scope.spawn(|| pool.acquire_for(6, 3));
+            let newer = scope.spawn(|| pool.acquire_for(6, 3, patience));
             pool.end(5);
-            newer.join().expect("no panic");
+            assert!(newer.join().expect("no panic"));
         });
         assert_eq!(pool.held(), 20);
     }

@@ -5,14 +5,16 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Sender, bounded, select};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 
 use super::budget::Pool;
+use super::catch_up::{CatchUp, Caught};
+use super::lag::{Lags, Phase, bit};
 use super::outlet::Outlet;
 use super::parts::{Deliveries, Parts, Waker};
 use super::reader::{Job, Read, Reader};
@@ -20,17 +22,23 @@ use super::settler::{Ledger, Message, Settler};
 use super::wake::Wake;
 use super::worker::Worker;
 use crate::catalog::Runnable;
-use crate::limits::{BUDGET_BODIES_BYTES, BUDGET_INPUT_BYTES};
+use crate::event::Batch;
+use crate::limits::{
+    BUDGET_BODIES_ALL_BYTES, BUDGET_BODIES_BYTES, BUDGET_INPUT_BYTES, SINK_PATIENCE, SINK_SLOW_WAIT,
+    SINK_SLOW_WINDOW,
+};
 use crate::observe::{Stats, count};
-use crate::position::Stream;
+use crate::position::{Resume, Stream};
 use crate::seam::{Clock, Fs};
 use crate::sink::{Body, Network, Next};
-use crate::source::Notice;
+use crate::source::{Notice, Source};
 
 /// Batches that may wait for a worker, and bodies for a sink, besides their weight in bytes.
 const QUEUE_ITEMS: usize = 64;
 /// Messages that may wait for the settler.
 const SETTLER_QUEUE: usize = 4096;
+/// How long a thread that waits for another one sleeps at most.
+const REST: Duration = Duration::from_millis(100);
 /// How often settled ranges are made durable.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
@@ -65,13 +73,56 @@ pub struct Engine {
 
 struct Shared {
     stop: AtomicBool,
+    /// Sources that are still read.
+    reading: AtomicUsize,
     input: Pool,
-    bodies: Pool,
+    /// For each sink.
+    bodies: Vec<Pool>,
+    lags: Mutex<Lags>,
+    /// A sink may have come into another phase, or it is over.
+    turned: Condvar,
+    /// What catch-up reads ask of each source.
+    asks: Mutex<HashMap<usize, Vec<Ask>>>,
     /// Number of the next batch.
     batches: Mutex<u64>,
     /// Low marks that the settler found, for each source to pick up.
     lows: Mutex<HashMap<usize, Vec<Low>>>,
     warnings: Mutex<Vec<String>>,
+}
+
+/// A catch-up read asks a source to be read again.
+struct Ask {
+    sink: usize,
+    resume: Arc<dyn Resume>,
+    reply: Sender<Option<Box<dyn Source>>>,
+}
+
+impl Shared {
+    fn lags(&self) -> MutexGuard<'_, Lags> {
+        self.lags.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nothing will be read any more.
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Acquire) || self.reading.load(Ordering::Acquire) == 0
+    }
+
+    fn ask(&self, source: usize, ask: Ask) {
+        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        asks.entry(source).or_default().push(ask);
+    }
+
+    fn take_asks(&self, source: usize) -> Vec<Ask> {
+        self.asks.lock().unwrap_or_else(PoisonError::into_inner).remove(&source).unwrap_or_default()
+    }
+
+    fn take_lows(&self, source: usize) -> Vec<Low> {
+        self.lows.lock().unwrap_or_else(PoisonError::into_inner).remove(&source).unwrap_or_default()
+    }
+
+    fn warn(&self, warning: String) {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+    }
 }
 
 impl Engine {
@@ -81,10 +132,15 @@ impl Engine {
         let bells: Vec<_> = plan.sinks.iter().map(|_| bell()).collect();
         let wakers: Vec<Waker> = bells.iter().map(|(waker, _)| waker.clone()).collect();
         let mut parts = Parts::open(&plan, settings, &stats, &wakers)?;
+        let share = BUDGET_BODIES_BYTES.min(BUDGET_BODIES_ALL_BYTES / plan.sinks.len().max(1));
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
+            reading: AtomicUsize::new(parts.readers.len()),
             input: Pool::new(BUDGET_INPUT_BYTES),
-            bodies: Pool::new(BUDGET_BODIES_BYTES),
+            bodies: plan.sinks.iter().map(|_| Pool::new(share)).collect(),
+            lags: Mutex::new(parts.lags.clone()),
+            turned: Condvar::new(),
+            asks: Mutex::default(),
             batches: Mutex::new(0),
             lows: Mutex::default(),
             warnings: Mutex::new(std::mem::take(&mut parts.warnings)),
@@ -113,21 +169,43 @@ impl Engine {
             let wake =
                 Arc::new(Wake::new().map_err(|error| format!("cannot make an event descriptor: {error}"))?);
             self.wakes.push(wake.clone());
-            let (shared, stats, clock) = (self.shared.clone(), self.stats.clone(), clock.clone());
-            let (to_workers, settler) = (to_workers.clone(), to_settler.clone());
-            self.thread(format!("source-{index}"), move || {
-                read(reader, index, &shared, &stats, &*clock, &wake, &to_workers, &settler);
-            })?;
+            let reading = Reading {
+                index,
+                shared: self.shared.clone(),
+                stats: self.stats.clone(),
+                clock: clock.clone(),
+                wake,
+                to_workers: to_workers.clone(),
+                settler: to_settler.clone(),
+            };
+            self.thread(format!("source-{index}"), move || reading.run(reader))?;
         }
         drop(to_workers);
         let (to_sinks, queues): (Vec<_>, Vec<_>) =
             parts.outlets.iter().map(|_| bounded::<Body>(QUEUE_ITEMS)).unzip();
+        let shared = self.shared.clone();
+        let working = || Working {
+            sinks: to_sinks.clone(),
+            settler: to_settler.clone(),
+            shared: shared.clone(),
+            plan: plan.clone(),
+            clock: clock.clone(),
+        };
         for (index, worker) in parts.workers.into_iter().enumerate() {
-            let (jobs, sinks, settler) = (for_workers.clone(), to_sinks.clone(), to_settler.clone());
-            let (shared, plan) = (self.shared.clone(), plan.clone());
-            self.thread(format!("worker-{index}"), move || {
-                work(worker, &jobs, &sinks, &settler, &shared, &plan);
-            })?;
+            let (jobs, working) = (for_workers.clone(), working());
+            self.thread(format!("worker-{index}"), move || working.run(worker, &jobs))?;
+        }
+        if plan.sinks.len() > 1 {
+            for (sink, named) in plan.sinks.iter().enumerate().filter(|(_, named)| named.required) {
+                let catching_up = CatchingUp {
+                    sink,
+                    resume: Arc::new(parts.settler.resume(sink)),
+                    working: working(),
+                    wakes: self.wakes.clone(),
+                    stats: self.stats.clone(),
+                };
+                self.thread(format!("again-{}", named.name), move || catching_up.run())?;
+            }
         }
         drop(to_sinks);
         for (index, ((outlet, bodies), (waker, wake))) in
@@ -163,7 +241,7 @@ impl Engine {
     pub fn stats(&self) -> Arc<Stats> {
         let held = |pool: &Pool| pool.held() as u64;
         self.stats.lock().budget =
-            vec![("input", held(&self.shared.input)), ("bodies", held(&self.shared.bodies))];
+            vec![("input", held(&self.shared.input)), ("bodies", self.shared.bodies.iter().map(held).sum())];
         self.stats.clone()
     }
 
@@ -178,6 +256,7 @@ impl Engine {
         for wake in &self.wakes {
             wake.ring();
         }
+        self.shared.turned.notify_all();
     }
 
     /// Whether all is read and settled.
@@ -209,50 +288,92 @@ fn bell() -> (Waker, Receiver<()>) {
     (waker, receiver)
 }
 
-#[expect(clippy::too_many_arguments, reason = "what a thread is given, once")]
-fn read(
-    mut reader: Reader,
+/// The thread of a source.
+struct Reading {
     index: usize,
-    shared: &Shared,
-    stats: &Stats,
-    clock: &dyn Clock,
-    wake: &Wake,
-    to_workers: &Sender<Job>,
-    settler: &Sender<Message>,
-) {
-    let mut notices = Vec::new();
-    loop {
-        let lows = shared.lows.lock().unwrap_or_else(PoisonError::into_inner).remove(&index);
-        for (stream, low) in lows.into_iter().flatten() {
-            reader.source.settled(&stream, low);
-        }
-        let stopping = shared.stop.load(Ordering::Acquire);
-        let step = if stopping {
-            reader.stop(clock.now_unix_ns())
-        } else {
-            reader.step(clock.monotonic(), clock.now_unix_ns(), &mut notices)
-        };
-        if reader.told(&notices).into_iter().any(|message| settler.send(message).is_err()) {
-            return;
-        }
-        for notice in notices.drain(..) {
-            note(notice, index, shared, stats);
-        }
-        match step {
-            Read::Batch(batch) => {
-                shared.input.acquire(batch.bytes);
-                // Held while sending, so that jobs are handed on in the order of their numbers.
-                let mut number = shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
-                let job = Job::new(*number, index, batch);
-                *number += 1;
-                if settler.send(job.handed()).is_err() || to_workers.send(job).is_err() {
-                    return;
-                }
+    shared: Arc<Shared>,
+    stats: Arc<Stats>,
+    clock: Arc<dyn Clock>,
+    wake: Arc<Wake>,
+    to_workers: Sender<Job>,
+    settler: Sender<Message>,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.shared.reading.fetch_sub(1, Ordering::AcqRel);
+        self.shared.turned.notify_all();
+    }
+}
+
+impl Reading {
+    fn run(&self, mut reader: Reader) {
+        let mut notices = Vec::new();
+        let mut ended = false;
+        loop {
+            for (stream, low) in self.shared.take_lows(self.index) {
+                reader.source.settled(&stream, low);
             }
-            Read::More => {}
-            Read::Wait(until) => wake.wait(until.saturating_sub(clock.monotonic()), reader.source.wake_fd()),
-            Read::End => return,
+            // Before the look at who lags: whoever joins says so before it asks.
+            let asks = self.shared.take_asks(self.index);
+            let stopping = self.shared.stop.load(Ordering::Acquire);
+            let (rests, owes) = {
+                let lags = self.shared.lags();
+                (lags.rests(self.index), lags.owes(self.index))
+            };
+            if rests
+                && !stopping
+                && let Some(batch) = reader.flush(self.clock.now_unix_ns())
+                && !self.hand(batch)
+            {
+                return;
+            }
+            for ask in asks {
+                let opened = reader.source.catch_up(ask.sink, &*ask.resume);
+                let _ = ask.reply.send(opened);
+            }
+            if !stopping && (rests || (ended && owes)) {
+                self.wake.wait(REST, None);
+                continue;
+            }
+            let step = if stopping {
+                reader.stop(self.clock.now_unix_ns())
+            } else {
+                reader.step(self.clock.monotonic(), self.clock.now_unix_ns(), &mut notices)
+            };
+            let told = reader.told(&notices);
+            if told.into_iter().any(|message| self.settler.send(message).is_err()) {
+                return;
+            }
+            for notice in notices.drain(..) {
+                note(notice, self.index, &self.shared, &self.stats);
+            }
+            match step {
+                Read::Batch(batch) => {
+                    if !self.hand(batch) {
+                        return;
+                    }
+                }
+                Read::More => {}
+                Read::Wait(until) => {
+                    let wait = until.saturating_sub(self.clock.monotonic());
+                    self.wake.wait(wait, reader.source.wake_fd());
+                }
+                Read::End if owes && !stopping => ended = true,
+                Read::End => return,
+            }
         }
+    }
+
+    /// Hands a batch to the workers; false where there are none any more.
+    fn hand(&self, batch: Batch) -> bool {
+        self.shared.input.acquire(batch.bytes);
+        // Held while sending, so that jobs are handed on in the order of their numbers.
+        let mut number = self.shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut job = Job::new(*number, self.index, batch);
+        job.sinks = self.shared.lags().hand(self.index);
+        *number += 1;
+        self.settler.send(job.handed()).is_ok() && self.to_workers.send(job).is_ok()
     }
 }
 
@@ -270,39 +391,257 @@ fn note(notice: Notice, index: usize, shared: &Shared, stats: &Stats) {
             format!("{}: {size} bytes from {start} on are lost: {cause}", stream.path)
         }
     };
-    shared.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
+    shared.warn(warning);
 }
 
-fn work(
-    mut worker: Worker,
-    jobs: &Receiver<Job>,
-    sinks: &[Sender<Body>],
-    settler: &Sender<Message>,
-    shared: &Shared,
-    plan: &Runnable,
-) {
-    for job in jobs {
-        let number = job.provenance.batch;
-        shared.bodies.begin(number);
-        let outcome = worker.process(job);
-        shared.input.release(outcome.input_bytes);
-        let (message, Deliveries { first, rest }) = outcome.divide(plan);
-        if settler.send(message).is_err() {
-            return;
-        }
-        for (sink, body) in first {
-            shared.bodies.acquire_for(number, body.bytes);
-            if sinks[sink].send(body).is_err() {
+/// The thread of a worker.
+struct Working {
+    sinks: Vec<Sender<Body>>,
+    settler: Sender<Message>,
+    shared: Arc<Shared>,
+    plan: Arc<Runnable>,
+    clock: Arc<dyn Clock>,
+}
+
+/// How long a worker has waited for a sink of late.
+#[derive(Clone, Copy, Default)]
+struct Waited {
+    since: Duration,
+    waited: Duration,
+}
+
+impl Working {
+    fn run(&self, mut worker: Worker, jobs: &Receiver<Job>) {
+        let mut waited = vec![Waited::default(); self.sinks.len()];
+        for job in jobs {
+            let number = job.provenance.batch;
+            let ordered = |sink: &usize| self.plan.sinks[*sink].plan.ordered() && job.sinks & bit(*sink) != 0;
+            let ordered: Vec<_> = (0..self.sinks.len()).filter(ordered).collect();
+            ordered.iter().for_each(|sink| self.shared.bodies[*sink].begin(number));
+            let outcome = worker.process(job);
+            self.shared.input.release(outcome.input_bytes);
+            let (message, Deliveries { first, rest }) = outcome.divide(&self.plan);
+            if self.settler.send(message).is_err() {
                 return;
             }
-        }
-        shared.bodies.end(number);
-        for (sink, body) in rest {
-            shared.bodies.acquire(body.bytes);
-            if sinks[sink].send(body).is_err() {
-                return;
+            for (sink, body) in first {
+                let sent = self.send(sink, body, Some(number), &mut waited[sink]);
+                self.shared.bodies[sink].end(number);
+                if !sent {
+                    return;
+                }
+            }
+            for (sink, body) in rest {
+                if !self.send(sink, body, None, &mut waited[sink]) {
+                    return;
+                }
             }
         }
+    }
+
+    /// Hands a body to a sink when there is room, or sets the sink apart; false where the sink is gone.
+    fn send(&self, sink: usize, body: Body, ordered: Option<u64>, waited: &mut Waited) -> bool {
+        if body.bytes > 0 && !self.acquire(sink, body.bytes, ordered, waited) {
+            return self.withhold(sink, &body, ordered.is_some());
+        }
+        self.sinks[sink].send(body).is_ok()
+    }
+
+    /// Waits for room. False: the sink is set apart.
+    fn acquire(&self, sink: usize, bytes: usize, ordered: Option<u64>, waited: &mut Waited) -> bool {
+        let pool = &self.shared.bodies[sink];
+        let begun = self.clock.monotonic();
+        let slow = |waited: &Waited| begun < waited.since + SINK_SLOW_WINDOW && waited.waited > SINK_SLOW_WAIT;
+        loop {
+            let has_room = match ordered {
+                Some(number) => pool.acquire_for(number, bytes, SINK_PATIENCE),
+                None => pool.acquire_within(bytes, SINK_PATIENCE),
+            };
+            let now = self.clock.monotonic();
+            if begun >= waited.since + SINK_SLOW_WINDOW {
+                *waited = Waited { since: begun, waited: Duration::ZERO };
+            }
+            waited.waited += now.saturating_sub(begun);
+            if (!has_room || slow(waited)) && self.part(sink) {
+                *waited = Waited::default();
+                if has_room {
+                    pool.release(bytes);
+                }
+                return false;
+            }
+            if has_room {
+                return true;
+            }
+        }
+    }
+
+    fn part(&self, sink: usize) -> bool {
+        let (before, apart) = {
+            let mut lags = self.shared.lags();
+            (lags.phase(sink), lags.part(sink))
+        };
+        if apart && before == Phase::With {
+            let name = &self.plan.sinks[sink].name;
+            let after = if self.plan.sinks[sink].required {
+                "the others go on, and it will read again what it missed"
+            } else {
+                "the others go on; it is not required, and what it misses is not sent again"
+            };
+            self.shared.warn(format!("sink {name} does not keep up: {after}"));
+        }
+        apart
+    }
+
+    fn withhold(&self, sink: usize, body: &Body, ordered: bool) -> bool {
+        let batch = body.provenance.batch;
+        let told = self.settler.send(Message::Withheld { sink, batch }).is_ok();
+        told && (!ordered || self.sinks[sink].send(Body::withheld(batch)).is_ok())
+    }
+}
+
+/// The thread of the catch-up reads of a sink.
+struct CatchingUp {
+    sink: usize,
+    resume: Arc<dyn Resume>,
+    working: Working,
+    wakes: Vec<Arc<Wake>>,
+    stats: Arc<Stats>,
+}
+
+impl CatchingUp {
+    fn run(&self) {
+        while self.wait_until_ready() {
+            let read = CatchUp::new(&self.working.plan, self.sink, self.resume.clone());
+            match read {
+                Ok(read) => {
+                    self.shared().lags().begin(self.sink);
+                    self.catch_up(read);
+                }
+                // Its encoders were made before, from the same plan.
+                Err(error) => return self.shared().warn(error),
+            }
+        }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.working.shared
+    }
+
+    /// Whether there is something to catch up with; false when nobody reads any more.
+    fn wait_until_ready(&self) -> bool {
+        let shared = self.shared();
+        let mut lags = shared.lags();
+        while !shared.is_over() {
+            if lags.phase(self.sink) == Phase::Ready {
+                return true;
+            }
+            lags = shared.turned.wait_timeout(lags, REST).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
+
+    fn catch_up(&self, mut read: CatchUp) {
+        let clock = &self.working.clock;
+        let mut notices = Vec::new();
+        let mut joining = false;
+        while !self.shared().is_over() {
+            let caught = read.step(clock.monotonic(), clock.now_unix_ns(), &mut notices);
+            for notice in notices.drain(..) {
+                if let Notice::Gap { stream, start, end: Some(end), .. } = &notice {
+                    let (stream, range, sink) = (stream.clone(), *start..*end, Some(self.sink));
+                    let _ = self.working.settler.send(Message::Gap { stream, range, sink });
+                }
+                if let Notice::Gap { stream, .. } = &notice
+                    && let Some(index) = self.source(&stream.source)
+                {
+                    note(notice, index, self.shared(), &self.stats);
+                }
+            }
+            match caught {
+                Caught::Ask(source) => match self.ask(source, &read) {
+                    Some(opened) => read.give(source, opened),
+                    None => return,
+                },
+                Caught::Batch(source, batch) => {
+                    if !self.deliver(source, batch, &mut read) {
+                        return;
+                    }
+                }
+                Caught::More => {}
+                Caught::Wait(until) => {
+                    std::thread::sleep(until.saturating_sub(clock.monotonic()).min(REST));
+                }
+                Caught::Round(_) if joining => {
+                    self.shared().lags().joined(self.sink);
+                    self.ring();
+                    let name = &self.working.plan.sinks[self.sink].name;
+                    return self.shared().warn(format!("sink {name} has caught up"));
+                }
+                Caught::Round(close) if close => {
+                    joining = true;
+                    self.shared().lags().join(self.sink);
+                    self.ring();
+                }
+                Caught::Round(_) => {}
+            }
+        }
+    }
+
+    fn source(&self, name: &str) -> Option<usize> {
+        self.working.plan.sources.iter().position(|source| source.name == name)
+    }
+
+    fn ring(&self) {
+        self.wakes.iter().for_each(|wake| wake.ring());
+    }
+
+    /// Asks the thread of a source; `None` when it is over.
+    fn ask(&self, source: usize, read: &CatchUp) -> Option<Option<Box<dyn Source>>> {
+        let (reply, answer) = bounded(1);
+        self.shared().ask(source, Ask { sink: self.sink, resume: read.resume(), reply });
+        self.wakes.get(source)?.ring();
+        loop {
+            match answer.recv_timeout(REST) {
+                Ok(opened) => return Some(opened),
+                Err(RecvTimeoutError::Timeout) if !self.shared().is_over() => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Takes a batch through the steps and hands it to the sink; false when it is over.
+    fn deliver(&self, source: usize, batch: Batch, read: &mut CatchUp) -> bool {
+        let job = {
+            let mut number = self.shared().batches.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut job = Job::new(*number, source, batch);
+            job.sinks = self.shared().lags().hand_again(self.sink);
+            *number += 1;
+            let message = Message::Handed { provenance: job.provenance.clone(), opened: Vec::new() };
+            if self.working.settler.send(message).is_err() {
+                return false;
+            }
+            job
+        };
+        let (message, Deliveries { first, rest }) = read.process(job).divide(&self.working.plan);
+        self.stats.lock().sinks[self.sink].1.offered += read.offered_rows();
+        if self.working.settler.send(message).is_err() {
+            return false;
+        }
+        let (mine, others): (Vec<_>, Vec<_>) =
+            first.into_iter().chain(rest).partition(|(sink, _)| *sink == self.sink);
+        let sinks = &self.working.sinks;
+        if others.into_iter().any(|(sink, body)| sinks[sink].send(body).is_err()) {
+            return false;
+        }
+        mine.into_iter().all(|(sink, body)| {
+            while !self.shared().bodies[sink].acquire_within(body.bytes, REST) {
+                if self.shared().is_over() {
+                    let ordered = self.working.plan.sinks[sink].plan.ordered();
+                    return self.working.withhold(sink, &body, ordered) && false;
+                }
+            }
+            sinks[sink].send(body).is_ok()
+        })
     }
 }
 
@@ -356,7 +695,7 @@ fn deliver(
         }
         let stepped = outlet.step(clock.monotonic());
         next = stepped.next;
-        shared.bodies.release(stepped.released);
+        shared.bodies[index].release(stepped.released);
         report(index, &stepped.settled, stepped.trouble, stats);
         for settled in stepped.settled {
             if settler.send(Message::Settled { sink: index, settled }).is_err() {
@@ -391,7 +730,9 @@ fn settle(
         let wait = (flushed + FLUSH_EVERY).saturating_sub(clock.monotonic());
         let ended = match messages.recv_timeout(wait) {
             Ok(message) => {
+                let done = if let Message::Processed { sinks, .. } = &message { *sinks } else { 0 };
                 settler.take(message, clock.now_unix_ns());
+                shared.lags().done(done);
                 false
             }
             Err(crossbeam::channel::RecvTimeoutError::Timeout) => false,
@@ -402,6 +743,7 @@ fn settle(
             flushed = now;
             match settler.flush() {
                 Ok(lows) => {
+                    look_at_lags(&settler, shared, wakes);
                     let mut shared = shared.lows.lock().unwrap_or_else(PoisonError::into_inner);
                     for (source, stream, low) in lows {
                         shared.entry(source).or_default().push((stream, low));
@@ -421,5 +763,18 @@ fn settle(
         if ended {
             return Ok(settler.ledger());
         }
+    }
+}
+
+/// A sink that was set apart and is done with all that it was offered may catch up.
+fn look_at_lags(settler: &Settler, shared: &Shared, wakes: &[Arc<Wake>]) {
+    let mut lags = shared.lags();
+    let quiet: Vec<_> = lags.apart().filter(|sink| !settler.owes(*sink)).collect();
+    for sink in &quiet {
+        lags.quiet(*sink);
+    }
+    if !quiet.is_empty() {
+        shared.turned.notify_all();
+        wakes.iter().for_each(|wake| wake.ring());
     }
 }

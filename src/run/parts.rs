@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::engine::Settings;
+use super::lag::{Lags, bit};
 use super::outlet::Outlet;
 use super::reader::{Job, Reader};
 use super::settler::{Message, Opened, Settler};
@@ -27,6 +28,8 @@ pub struct Parts {
     pub outlets: Vec<Outlet>,
     /// The bookkeeper.
     pub settler: Settler,
+    /// Which sinks keep up.
+    pub lags: Lags,
     /// What was wrong with records of earlier runs, for people.
     pub warnings: Vec<String>,
 }
@@ -64,8 +67,24 @@ impl Parts {
         let workers = (0..settings.workers.max(1))
             .map(|_| Worker::new(plan.clone(), stats.clone()))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { readers, workers, outlets, settler: Settler::new(plan, settings, log), warnings })
+        let lags = lags(plan, &readers);
+        Ok(Self { readers, workers, outlets, settler: Settler::new(plan, settings, log), lags, warnings })
     }
+}
+
+fn lags(plan: &Runnable, readers: &[Reader]) -> Lags {
+    let set = |sinks: &[usize]| sinks.iter().fold(0, |set, sink| set | bit(*sink));
+    let fed = |source: usize| {
+        let lines = plan.pipelines.iter().filter(|line| line.sources.contains(&source));
+        lines.fold(0, |set, line| set | line.sinks_mask)
+    };
+    let required: Vec<_> = (0..plan.sinks.len()).filter(|sink| plan.sinks[*sink].required).collect();
+    let feeds: Vec<_> = readers
+        .iter()
+        .enumerate()
+        .map(|(index, reader)| (fed(index), reader.source.reads_again()))
+        .collect();
+    Lags::new(plan.sinks.len(), set(&required), &feeds)
 }
 
 fn open_sources(
@@ -103,7 +122,7 @@ impl Reader {
     pub fn told(&mut self, notices: &[Notice]) -> Vec<Message> {
         let gap = |notice: &Notice| match notice {
             Notice::Gap { stream, start, end: Some(end), .. } => {
-                Some(Message::Gap { stream: stream.clone(), range: *start..*end })
+                Some(Message::Gap { stream: stream.clone(), range: *start..*end, sink: None })
             }
             _ => None,
         };
@@ -134,12 +153,13 @@ impl Outcome {
     /// What the settler is told first, then what the sinks get.
     pub fn divide(self, plan: &Runnable) -> (Message, Deliveries) {
         let mut expected = vec![0u32; plan.sinks.len()];
-        for (sink, _) in &self.bodies {
+        for (sink, _) in self.bodies.iter().filter(|(_, body)| !body.is_withheld()) {
             expected[*sink] += 1;
         }
         let message = Message::Processed {
             provenance: self.provenance,
             source: self.source,
+            sinks: self.sinks,
             expected,
             unsent: self.unsent,
             letters: self.letters,

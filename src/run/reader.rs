@@ -20,13 +20,17 @@ pub struct Job {
     pub source: usize,
     /// The messages.
     pub batch: Batch,
+    /// The sinks that it is for, as a set of bits.
+    pub sinks: u64,
+    /// It was read again for a sink that catches up: what the steps say of its events was said before.
+    pub again: bool,
 }
 
 impl Job {
-    /// Numbers a batch. Numbers are given in the order in which jobs are handed to the workers.
+    /// Numbers a batch, which is for all sinks. Numbers are given in the order in which jobs are handed to the workers.
     pub fn new(number: u64, source: usize, batch: Batch) -> Self {
         let provenance = Arc::new(Provenance { batch: number, ranges: ranges(&batch.runs) });
-        Self { provenance, source, batch }
+        Self { provenance, source, batch, sinks: u64::MAX, again: false }
     }
 }
 
@@ -52,12 +56,18 @@ pub struct Reader {
     opened: Option<Duration>,
     stats: Arc<Stats>,
     ended: bool,
+    again: bool,
 }
 
 impl Reader {
     /// A reader for the source with this number in the plan.
     pub fn new(source: Box<dyn Source>, index: usize, stats: Arc<Stats>) -> Self {
-        Self { source, index, batch: Batch::default(), opened: None, stats, ended: false }
+        Self { source, index, batch: Batch::default(), opened: None, stats, ended: false, again: false }
+    }
+
+    /// A reader for a source that reads again what was read and counted before.
+    pub fn again(source: Box<dyn Source>, index: usize, stats: Arc<Stats>) -> Self {
+        Self { again: true, ..Self::new(source, index, stats) }
     }
 
     /// Lets the source work once. `unix_ns` is the wall clock, for events without a time of their own.
@@ -92,15 +102,20 @@ impl Reader {
     /// Hands on what the batch holds, then ends: what was not read stays in the stream.
     pub fn stop(&mut self, unix_ns: i64) -> Read {
         self.ended = true;
+        self.flush(unix_ns).map_or(Read::End, Read::Batch)
+    }
+
+    /// What the batch holds, though it is not full.
+    pub fn flush(&mut self, unix_ns: i64) -> Option<Batch> {
         let holds = !self.batch.messages.is_empty() || !self.batch.runs.is_empty();
-        if holds { Read::Batch(self.take(unix_ns)) } else { Read::End }
+        holds.then(|| self.take(unix_ns))
     }
 
     fn take(&mut self, unix_ns: i64) -> Batch {
         self.opened = None;
         let mut batch = std::mem::take(&mut self.batch);
         batch.read_unix_ns = unix_ns;
-        {
+        if !self.again {
             let mut stats = self.stats.lock();
             let (_, stats) = &mut stats.sources[self.index];
             stats.bytes += batch.bytes as u64;
@@ -112,6 +127,9 @@ impl Reader {
 
     /// Notes how far the source is.
     fn look(&self) {
+        if self.again {
+            return;
+        }
         let backlog = self.source.backlog();
         let mut stats = self.stats.lock();
         let (_, stats) = &mut stats.sources[self.index];

@@ -8,13 +8,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::engine::Settings;
+use super::lag::bit;
 use super::letters::{Letter, Letters};
 use super::worker::Unsent;
 use crate::catalog::Runnable;
 use crate::event::Batch;
 use crate::position::{Ranges, Stream};
 use crate::sink::{Provenance, Settled};
-use crate::spool::{Account, CursorLog, Fate, Tracker};
+use crate::spool::{Account, CursorLog, Cursors, Fate, Tracker};
 
 /// A stream as a batch brings it: where reading began, and what sinks, by their number, had settled before.
 #[derive(Clone, Debug)]
@@ -57,6 +58,8 @@ pub enum Message {
         stream: Arc<Stream>,
         /// The bytes.
         range: Range<u64>,
+        /// The one sink that lost them: the others had them before. `None`: all that have not settled them.
+        sink: Option<usize>,
     },
     /// A stream was read to its end, is settled, and will never come back.
     Forgotten {
@@ -69,12 +72,21 @@ pub enum Message {
         provenance: Arc<Provenance>,
         /// Number of its source.
         source: usize,
+        /// The sinks that it was for, as a set of bits.
+        sinks: u64,
         /// Bodies that each sink gets of it.
         expected: Vec<u32>,
         /// Source bytes that a sink never gets.
         unsent: Vec<Unsent>,
         /// What was refused on the way.
         letters: Vec<Letter>,
+    },
+    /// A sink that is set apart does not get what a worker made for it.
+    Withheld {
+        /// Number of the sink.
+        sink: usize,
+        /// Number of the batch.
+        batch: u64,
     },
     /// A sink is done with a body.
     Settled {
@@ -131,6 +143,8 @@ pub struct Settler {
     log: CursorLog,
     letters: Letters,
     open: HashMap<u64, Open>,
+    /// Bodies that each sink owes, of all batches.
+    owed: Vec<u64>,
     /// Letters of batches, and batches whose ranges settle once those are durable.
     waiting: Vec<Letter>,
     settled: Vec<(usize, Arc<Provenance>, Lost)>,
@@ -151,6 +165,7 @@ impl Settler {
             log,
             letters: Letters::new(settings.fs.clone(), &settings.data_dir),
             open: HashMap::new(),
+            owed: vec![0; plan.sinks.len()],
             waiting: Vec::new(),
             settled: Vec::new(),
             streams: HashMap::new(),
@@ -168,14 +183,22 @@ impl Settler {
                     self.tracker.handed(stream, ranges);
                 }
             }
-            Message::Gap { stream, range } => self.tracker.gap(&stream, range),
+            Message::Gap { stream, range, sink } => self.tracker.gap(&stream, range, sink),
             Message::Forgotten { stream } => {
                 self.log.forget(stream.id, stream.generation);
                 self.tracker.forget(stream.id, stream.generation);
             }
-            Message::Processed { provenance, source, expected, unsent, letters } => {
+            Message::Processed { provenance, source, sinks, expected, unsent, letters } => {
                 self.waiting.extend(letters);
-                self.processed(provenance, source, expected, unsent);
+                self.processed(provenance, source, sinks, expected, unsent);
+            }
+            Message::Withheld { sink, batch } => {
+                if let Some(open) = self.open.get_mut(&batch) {
+                    self.owed[sink] -= u64::from(std::mem::take(&mut open.owed[sink]));
+                    if open.owed.iter().all(|owed| *owed == 0) {
+                        self.open.remove(&batch);
+                    }
+                }
             }
             Message::Settled { sink, settled } => {
                 for (rejection, row) in settled.rejected {
@@ -190,7 +213,11 @@ impl Settler {
                 }
                 let batch = settled.provenance.batch;
                 let Some(open) = self.open.get_mut(&batch) else { return };
-                open.owed[sink] = open.owed[sink].saturating_sub(1);
+                if open.owed[sink] == 0 {
+                    return;
+                }
+                open.owed[sink] -= 1;
+                self.owed[sink] -= 1;
                 if open.owed[sink] == 0 {
                     self.settled.push((sink, open.provenance.clone(), fate(&open.unsent, sink)));
                     if open.owed.iter().all(|owed| *owed == 0) {
@@ -206,12 +233,13 @@ impl Settler {
         &mut self,
         provenance: Arc<Provenance>,
         source: usize,
+        sinks: u64,
         expected: Vec<u32>,
         mut unsent: Vec<Unsent>,
     ) {
         unsent.retain(|unsent| self.plan.is_only_way(source, unsent.sink));
         for sink in self.plan.required_sinks(source) {
-            if expected[sink] == 0 {
+            if sinks & bit(sink) != 0 && expected[sink] == 0 {
                 self.settled.push((sink, provenance.clone(), fate(&unsent, sink)));
             }
         }
@@ -220,6 +248,9 @@ impl Settler {
             if !known.iter().any(|known| Arc::ptr_eq(known, stream)) {
                 known.push(stream.clone());
             }
+        }
+        for (all, owed) in self.owed.iter_mut().zip(&expected) {
+            *all += u64::from(*owed);
         }
         if expected.iter().any(|owed| *owed > 0) {
             self.open.insert(provenance.batch, Open { provenance, owed: expected, unsent });
@@ -254,6 +285,17 @@ impl Settler {
             }
         }
         Ok(lows)
+    }
+
+    /// Whether a sink is done with all that it was offered, as far as the settler was told.
+    pub fn owes(&self, sink: usize) -> bool {
+        self.owed.get(sink).is_some_and(|owed| *owed > 0)
+    }
+
+    /// What one sink has settled, for its catch-up read; later flushes are seen.
+    pub fn resume(&self, sink: usize) -> Cursors {
+        let sinks = self.plan.sinks.iter().enumerate();
+        self.log.cursors(&sinks.map(|(at, of)| (of.name.as_str(), at == sink)).collect::<Vec<_>>())
     }
 
     /// The books.

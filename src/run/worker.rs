@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::facts::{Facts, envelope_time};
+use super::lag::bit;
 use super::letters::Letter;
 use super::reader::Job;
 use crate::catalog::{Pipeline, Runnable};
@@ -23,6 +24,8 @@ pub struct Outcome {
     pub provenance: Arc<Provenance>,
     /// Number of its source in the plan.
     pub source: usize,
+    /// The sinks that it was for, as a set of bits.
+    pub sinks: u64,
     /// Bodies with the number of their sink.
     pub bodies: Vec<(usize, Body)>,
     /// Source bytes that a sink never gets, and why.
@@ -63,6 +66,8 @@ struct Line {
     encoders: Vec<Option<Box<dyn Encoder>>>,
     offered: Vec<u64>,
     timestamp: Option<Slot>,
+    /// Events come a second time, for a sink that catches up.
+    again: bool,
 }
 
 impl Worker {
@@ -75,12 +80,13 @@ impl Worker {
 
     /// Takes a batch through every pipeline that reads its source.
     pub fn process(&mut self, job: Job) -> Outcome {
-        let Job { provenance, source, mut batch } = job;
+        let Job { provenance, source, mut batch, sinks, again } = job;
         self.plan.reference.set(batch.read_unix_ns);
         let facts = Facts::new(&mut batch);
         let mut outcome = Outcome {
             provenance,
             source,
+            sinks,
             bodies: Vec::new(),
             unsent: Vec::new(),
             letters: Vec::new(),
@@ -93,6 +99,7 @@ impl Worker {
                 continue;
             }
             let events = batch.messages.len() as u64;
+            line.again = again;
             line.process(pipeline, &mut batch, &facts, &mut outcome);
             for (encoder, bodies) in line.encoders.iter_mut().zip(&mut bodies) {
                 bodies.extend(encoder.iter_mut().flat_map(|encoder| encoder.finish(&outcome.provenance)));
@@ -100,6 +107,12 @@ impl Worker {
             self.report(index, events);
         }
         for (sink, bodies) in bodies.into_iter().enumerate() {
+            if sinks & bit(sink) == 0 {
+                if self.plan.sinks[sink].plan.ordered() {
+                    outcome.bodies.push((sink, Body::withheld(outcome.provenance.batch)));
+                }
+                continue;
+            }
             // A sink that keeps order must hear of every batch, or it would wait for it for ever.
             // One that keeps its own account of batches must not hear of one by halves.
             let plan = &self.plan.sinks[sink].plan;
@@ -167,6 +180,7 @@ impl Line {
             offered: vec![0; encoders.len()],
             encoders,
             timestamp: pipeline.shape.layout.slot("@timestamp"),
+            again: false,
         })
     }
 
@@ -203,6 +217,7 @@ impl Line {
             encoders: &mut self.encoders,
             offered: &mut self.offered,
             settled: run.settled.as_deref(),
+            to: outcome.sinks,
             event,
             timestamp: self.timestamp,
             read_unix_ns,
@@ -240,8 +255,10 @@ impl Line {
             }
             Flow::Reject(number) => {
                 bump(&mut self.rejected, number);
-                let letter = letter(&self.row, &pipeline.name, &reason(number), event, read_unix_ns);
-                outcome.letters.push(letter);
+                if !self.again {
+                    let letter = letter(&self.row, &pipeline.name, &reason(number), event, read_unix_ns);
+                    outcome.letters.push(letter);
+                }
                 (true, reason(number))
             }
         };
@@ -261,11 +278,6 @@ fn bump(counts: &mut [u64], number: ReasonId) {
     if let Some(count) = counts.get_mut(usize::from(number)) {
         *count += 1;
     }
-}
-
-/// The place of a sink in a set of sinks.
-fn bit(sink: usize) -> u64 {
-    1 << (sink % 64)
 }
 
 /// Adds to the bytes of a reason.
@@ -307,6 +319,7 @@ struct Out<'a> {
     encoders: &'a mut [Option<Box<dyn Encoder>>],
     offered: &'a mut [u64],
     settled: Option<&'a [Ranges]>,
+    to: u64,
     event: EventRef<'a>,
     timestamp: Option<Slot>,
     read_unix_ns: i64,
@@ -318,6 +331,9 @@ impl Emit for Out<'_> {
     #[inline]
     fn emit(&mut self, sink: usize, row: &mut Row) {
         self.sent |= bit(sink);
+        if self.to & bit(sink) == 0 {
+            return;
+        }
         if let Some(settled) = self.settled
             && settled.get(sink).is_some_and(|ranges| ranges.contains(self.event.message.start))
         {

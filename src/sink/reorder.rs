@@ -35,19 +35,23 @@ impl Reorder {
         self.waiting[at] = Some(body);
     }
 
-    /// The next body in order, if it is there.
+    /// The next body in order, if it is there. What was withheld is passed over.
     pub(super) fn pop(&mut self) -> Option<Body> {
-        let body = self.waiting.front_mut()?.take()?;
-        self.waiting.pop_front();
-        self.next = body.provenance.batch + 1;
-        Some(body)
+        loop {
+            let body = self.waiting.front_mut()?.take()?;
+            self.waiting.pop_front();
+            self.next = body.provenance.batch + 1;
+            if !body.is_withheld() {
+                return Some(body);
+            }
+        }
     }
 
     /// After the last offer: the next body in order, holes passed over.
     pub(super) fn pop_any(&mut self) -> Option<Body> {
         while let Some(slot) = self.waiting.pop_front() {
             self.next += 1;
-            if slot.is_some() {
+            if slot.as_ref().is_some_and(|body| !body.is_withheld()) {
                 return slot;
             }
         }
@@ -62,11 +66,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::Provenance;
+    use crate::position::{Stream, StreamId};
     use super::*;
 
     fn body(batch: u64) -> Body {
-        let provenance = Arc::new(Provenance { batch, ranges: Vec::new() });
-        Body::joined(&provenance, Vec::new())
+        let stream = Stream { id: StreamId(1), generation: 0, source: "pods".into(), path: "/a".into() };
+        let ranges = vec![(Arc::new(stream), vec![batch..batch + 1])];
+        Body::joined(&Arc::new(Provenance { batch, ranges }), Vec::new())
+    }
+
+    #[test]
+    fn what_is_withheld_only_keeps_the_count() {
+        let mut window = Reorder::default();
+        window.push(Body::withheld(0));
+        window.push(body(2));
+        assert!(window.pop().is_none());
+        window.push(Body::withheld(1));
+        assert_eq!(window.pop().map(|body| body.provenance.batch), Some(2));
     }
 
     proptest! {

@@ -191,13 +191,17 @@ impl Tracker {
         trim(entry);
     }
 
-    /// Notes bytes that can never be read. What a sink had settled of them stays delivered; the rest is its gap.
-    pub fn gap(&mut self, stream: &Stream, range: Range<u64>) {
+    /// Notes bytes that can never be read, for all sinks or for `only` one. What a sink had settled of them stays
+    /// delivered; the rest is its gap.
+    pub fn gap(&mut self, stream: &Stream, range: Range<u64>, only: Option<usize>) {
         self.handed(stream, std::slice::from_ref(&range));
         let key = (stream.id, stream.generation);
         let Some(entry) = self.streams.get_mut(&key) else { return };
         let accounts = &mut self.sources[entry.source].accounts;
         for ((sink, account), progress) in accounts.iter_mut().zip(&mut entry.sinks) {
+            if only.is_some_and(|only| only != *sink) {
+                continue;
+            }
             let new = progress.settle(range.clone());
             account.in_flight -= new.min(account.in_flight);
             account.gap += new;
@@ -314,7 +318,7 @@ mod tests {
         tracker.opened(&stream, 40, Some(&[ahead, Ranges::default()]));
         tracker.handed(&stream, &[40..120]);
         tracker.settled(0, &stream, &[40..120], Fate::default());
-        tracker.gap(&stream, 120..150);
+        tracker.gap(&stream, 120..150, None);
         let accounts: Vec<_> = tracker.ledger().map(|(_, sink, account)| (sink, account.clone())).collect();
         let (es, archive) = (&accounts[0].1, &accounts[1].1);
         assert_eq!((es.earlier, es.delivered, es.gap, es.in_flight), (50, 30, 30, 0));
@@ -325,7 +329,7 @@ mod tests {
     #[test]
     fn reading_began_where_it_is_said_to() {
         let (mut tracker, stream) = (tracker(), stream());
-        tracker.gap(&stream, 50..60);
+        tracker.gap(&stream, 50..60, None);
         tracker.opened(&stream, 10, None);
         tracker.handed(&stream, &[20..50]);
         tracker.settled(0, &stream, &[20..50], Fate::default());
@@ -362,7 +366,7 @@ mod tests {
                         tracker.settled(sink, &stream, &[range], fate);
                     }
                     _ if head > 0 => {
-                        tracker.gap(&stream, range.start.min(head)..head);
+                        tracker.gap(&stream, range.start.min(head)..head, None);
                     }
                     _ => {}
                 }

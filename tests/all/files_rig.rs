@@ -97,7 +97,7 @@ impl Rig {
             match notice {
                 Notice::Gap { stream, start, end, cause } => {
                     if let Some(end) = end {
-                        process.tracker.gap(&stream, start..end);
+                        process.tracker.gap(&stream, start..end, None);
                     }
                     self.gaps.push((stream.id.0, stream.generation, start, end, cause));
                 }

@@ -184,6 +184,7 @@ impl Process {
         let message = Message::Processed {
             provenance: outcome.provenance,
             source: 0,
+            sinks: u64::MAX,
             expected: vec![outcome.bodies.len() as u32],
             unsent: outcome.unsent,
             letters: outcome.letters,

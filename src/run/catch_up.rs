@@ -1,0 +1,158 @@
+//! The catch-up read of one sink that was set apart ([`super::lag`]): what it missed is read again, goes through the
+//! same pure steps, and is offered to it alone.
+//!
+//! In rounds: each asks the sources for what was handed on by then and is not settled for the sink, nor was offered in
+//! an earlier round. A round that was small is followed by the last one, for which the sources rest. State that is
+//! kept over events is not touched: a worker of its own makes the bodies, and its counters are nobody's.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::reader::{Job, Read, Reader};
+use super::worker::{Outcome, Worker};
+use crate::catalog::Runnable;
+use crate::event::Batch;
+use crate::limits::CATCH_UP_JOIN_BYTES;
+use crate::observe::Stats;
+use crate::position::{Ranges, Resume, StreamId};
+use crate::sink::Provenance;
+use crate::source::{Notice, Source};
+
+/// What a step of a catch-up read asks for.
+#[derive(Debug)]
+pub enum Caught {
+    /// Give [`CatchUp::give`] what [`Source::catch_up`] of the source with this number gives for [`CatchUp::resume`].
+    Ask(usize),
+    /// A batch of the source with this number, to be numbered and given to [`CatchUp::process`].
+    Batch(usize, Batch),
+    /// Step again at once.
+    More,
+    /// Nothing to do before this monotonic time.
+    Wait(Duration),
+    /// A round is over. True: the sink has come so close that the next one shall be the last.
+    Round(bool),
+}
+
+/// The read of one sink.
+pub struct CatchUp {
+    sink: usize,
+    sources: Vec<usize>,
+    /// Sources that this round has not asked yet, from the end.
+    left: Vec<usize>,
+    reader: Option<(usize, Reader)>,
+    worker: Worker,
+    offered: Arc<Offered>,
+    bytes: usize,
+    stats: Arc<Stats>,
+}
+
+impl CatchUp {
+    /// A read for a sink, which has settled what `resume` says.
+    pub fn new(plan: &Arc<Runnable>, sink: usize, resume: Arc<dyn Resume>) -> Result<Self, String> {
+        let stats = plan.stats();
+        let feeds = |source: &usize| plan.required_sinks(*source).contains(&sink);
+        let sources: Vec<_> = (0..plan.sources.len()).filter(feeds).collect();
+        Ok(Self {
+            sink,
+            left: sources.clone(),
+            sources,
+            reader: None,
+            worker: Worker::new(plan.clone(), stats.clone())?,
+            offered: Arc::new(Offered { sink, resume, ranges: Mutex::default() }),
+            bytes: 0,
+            stats,
+        })
+    }
+
+    /// What the sink has or was offered by now.
+    pub fn resume(&self) -> Arc<dyn Resume> {
+        self.offered.clone()
+    }
+
+    /// Takes what a source gave for the sink.
+    pub fn give(&mut self, source: usize, opened: Option<Box<dyn Source>>) {
+        self.left.pop();
+        self.reader = opened.map(|opened| (source, Reader::again(opened, source, self.stats.clone())));
+    }
+
+    /// Reads on. Notices are about the sink alone.
+    pub fn step(&mut self, now: Duration, unix_ns: i64, notices: &mut Vec<Notice>) -> Caught {
+        let Some((source, reader)) = &mut self.reader else {
+            return match self.left.last() {
+                Some(source) => Caught::Ask(*source),
+                None => {
+                    self.left.clone_from(&self.sources);
+                    Caught::Round(std::mem::take(&mut self.bytes) < CATCH_UP_JOIN_BYTES)
+                }
+            };
+        };
+        match reader.step(now, unix_ns, notices) {
+            Read::Batch(batch) => {
+                self.bytes += batch.bytes;
+                Caught::Batch(*source, batch)
+            }
+            Read::More => Caught::More,
+            Read::Wait(until) => Caught::Wait(until),
+            Read::End => {
+                self.reader = None;
+                Caught::More
+            }
+        }
+    }
+
+    /// Turns a batch into bodies for the sink; other sinks that keep order hear that it is not for them.
+    pub fn process(&mut self, mut job: Job) -> Outcome {
+        job.again = true;
+        self.offered.add(&job.provenance);
+        self.worker.process(job)
+    }
+
+    /// Rows handed to the sink since the last call.
+    pub fn offered_rows(&self) -> u64 {
+        let mut stats = self.stats.lock();
+        stats.sinks.get_mut(self.sink).map_or(0, |(_, sink)| std::mem::take(&mut sink.offered))
+    }
+}
+
+/// What a sink has settled, and what this read has offered it.
+struct Offered {
+    sink: usize,
+    resume: Arc<dyn Resume>,
+    ranges: Mutex<HashMap<(StreamId, u16), Ranges>>,
+}
+
+impl Offered {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(StreamId, u16), Ranges>> {
+        self.ranges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, provenance: &Provenance) {
+        let mut offered = self.lock();
+        for (stream, ranges) in &provenance.ranges {
+            let of = offered.entry((stream.id, stream.generation)).or_default();
+            ranges.iter().for_each(|range| of.insert(range.clone()));
+        }
+    }
+}
+
+impl Resume for Offered {
+    fn position(&self, stream: StreamId, generation: u16) -> Option<u64> {
+        let settled = self.resume.position(stream, generation);
+        let offered = self.lock();
+        let Some(ranges) = offered.get(&(stream, generation)) else { return settled };
+        settled.map(|low| ranges.first_gap(low))
+    }
+
+    fn settled(&self, stream: StreamId, generation: u16) -> Option<Arc<[Ranges]>> {
+        let settled = self.resume.settled(stream, generation);
+        let offered = self.lock();
+        let Some(ranges) = offered.get(&(stream, generation)) else { return settled };
+        let mut sets: Vec<Ranges> = settled.map(|sets| sets.to_vec()).unwrap_or_default();
+        if sets.len() <= self.sink {
+            sets.resize(self.sink + 1, Ranges::default());
+        }
+        ranges.iter().for_each(|range| sets[self.sink].insert(range));
+        Some(sets.into())
+    }
+}
