@@ -451,7 +451,8 @@ impl Working {
     fn acquire(&self, sink: usize, bytes: usize, ordered: Option<u64>, waited: &mut Waited) -> bool {
         let pool = &self.shared.bodies[sink];
         let begun = self.clock.monotonic();
-        let slow = |waited: &Waited| begun < waited.since + SINK_SLOW_WINDOW && waited.waited > SINK_SLOW_WAIT;
+        let slow =
+            |waited: &Waited| begun < waited.since + SINK_SLOW_WINDOW && waited.waited > SINK_SLOW_WAIT;
         loop {
             let has_room = match ordered {
                 Some(number) => pool.acquire_for(number, bytes, SINK_PATIENCE),

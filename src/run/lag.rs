@@ -127,7 +127,8 @@ impl Lags {
     /// Everything that a sink was offered is settled. One that need not have everything goes on with what comes.
     pub fn quiet(&mut self, sink: usize) {
         let required = self.required & bit(sink) != 0;
-        if let Some(lag) = self.sinks.get_mut(sink).filter(|lag| lag.phase == Phase::Apart && lag.on_way == 0) {
+        if let Some(lag) = self.sinks.get_mut(sink).filter(|lag| lag.phase == Phase::Apart && lag.on_way == 0)
+        {
             lag.phase = if required { Phase::Ready } else { Phase::With };
         }
     }

@@ -79,11 +79,8 @@ fn lags(plan: &Runnable, readers: &[Reader]) -> Lags {
         lines.fold(0, |set, line| set | line.sinks_mask)
     };
     let required: Vec<_> = (0..plan.sinks.len()).filter(|sink| plan.sinks[*sink].required).collect();
-    let feeds: Vec<_> = readers
-        .iter()
-        .enumerate()
-        .map(|(index, reader)| (fed(index), reader.source.reads_again()))
-        .collect();
+    let feeds: Vec<_> =
+        readers.iter().enumerate().map(|(index, reader)| (fed(index), reader.source.reads_again())).collect();
     Lags::new(plan.sinks.len(), set(&required), &feeds)
 }
 

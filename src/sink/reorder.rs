@@ -66,8 +66,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::Provenance;
-    use crate::position::{Stream, StreamId};
     use super::*;
+    use crate::position::{Stream, StreamId};
 
     fn body(batch: u64) -> Body {
         let stream = Stream { id: StreamId(1), generation: 0, source: "pods".into(), path: "/a".into() };

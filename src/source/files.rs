@@ -5,6 +5,7 @@
 //! and [`leave`], and kept in [`identity`]; [`turn`] reads; [`state`] puts them in order.
 
 mod adopt;
+mod catch_up;
 mod config;
 mod glob;
 mod identity;

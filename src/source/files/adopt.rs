@@ -74,7 +74,7 @@ impl Files {
         let lengths: HashSet<u16> = by_head.keys().map(|head| head.len).collect();
         let mut rest = Vec::new();
         for path in fresh {
-            let found = self.world.fs.open(&path).ok().and_then(|file| {
+            let found = self.open_file(&path).ok().and_then(|file| {
                 let print = |len: &u16| Print::before(&*file, u64::from(*len), u64::from(*len)).ok();
                 let ids = lengths.iter().filter_map(print).filter_map(|print| by_head.get(&print)).flatten();
                 let mut fitting = ids.filter(|id| {
@@ -98,7 +98,7 @@ impl Files {
             return;
         }
         self.table.make_room(self.open_max);
-        let taken = self.world.fs.open(path).and_then(|file| {
+        let taken = self.open_file(path).and_then(|file| {
             let stat = file.stat()?;
             let len = stat.size.min(HEAD_BYTES);
             let head = Print::before(&*file, len, len)?;
@@ -153,7 +153,7 @@ impl Files {
 
     /// Goes on with a file that is known from before.
     fn found_again(&mut self, path: &Path, record: &Record, cuts: &[u64]) {
-        let opened = self.world.fs.open(path).and_then(|file| file.stat().map(|stat| (file, stat)));
+        let opened = self.open_file(path).and_then(|file| file.stat().map(|stat| (file, stat)));
         let (file, stat) = match opened {
             Ok(opened) => opened,
             Err(error) => {
@@ -184,7 +184,7 @@ impl Files {
     /// A tail that goes on where a record ends, if the file still holds what was read.
     fn go_on(
         &mut self,
-        file: Box<dyn File>,
+        file: Arc<dyn File>,
         stat: &FileStat,
         path: &Path,
         record: &Record,
@@ -236,7 +236,7 @@ impl Files {
     }
 
     /// Reads on in a file that no pattern finds, if it holds what was read.
-    fn drain(&mut self, file: Box<dyn File>, path: &Path, record: &Record, cuts: &[u64]) -> io::Result<bool> {
+    fn drain(&mut self, file: Arc<dyn File>, path: &Path, record: &Record, cuts: &[u64]) -> io::Result<bool> {
         let stat = file.stat()?;
         let Some(mut tail) = self.go_on(file, &stat, path, record, cuts)? else { return Ok(false) };
         tail.leaving = Some(self.now);

@@ -16,7 +16,7 @@
 //! | 1 | bit 0: it is no longer found by its path; bits 1 and 2: its lines are known to be CRI's, Docker's |
 //! | rest | path |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::tail::Cut;
 use crate::event::Origin;
 use crate::position::StreamId;
 use crate::seam::{FRAME_HEAD_BYTES, File, FileId, Fs, RecordLog, write_frame};
@@ -143,6 +144,15 @@ impl IdentityLog {
     /// All records, with the cuts in each stream.
     pub(super) fn records(&self) -> impl Iterator<Item = (&Record, &[u64])> {
         self.known.values().map(|known| (&known.record, &*known.cuts))
+    }
+
+    /// The cuts in a stream after a position, in order.
+    pub(super) fn cuts_after(&self, key: StreamKey, position: u64) -> VecDeque<Cut> {
+        let cuts = self.known.get(&key).into_iter().flat_map(|known| &known.cuts);
+        let mut cuts: Vec<_> =
+            cuts.filter(|at| **at > position).map(|at| Cut { at: *at, all: true }).collect();
+        cuts.sort_unstable_by_key(|cut| cut.at);
+        cuts.into()
     }
 
     /// Whether a stream id was given out before.

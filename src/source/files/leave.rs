@@ -20,7 +20,7 @@ const SEEK_NAMES_MAX: usize = 16 * 1024;
 /// A file that holds what another one held.
 pub(super) enum Copy {
     /// It is not read yet.
-    New(Box<dyn File>, FileStat, PathBuf),
+    New(Arc<dyn File>, FileStat, PathBuf),
     /// It is a stream of its own already.
     Known(PathBuf),
 }
@@ -46,13 +46,13 @@ impl Files {
     }
 
     /// Seeks a file in the folder where it was: renamed, it nearly always stays there.
-    pub(super) fn find_by_id(&self, path: &Path, id: FileId) -> Option<(Box<dyn File>, PathBuf)> {
+    pub(super) fn find_by_id(&self, path: &Path, id: FileId) -> Option<(Arc<dyn File>, PathBuf)> {
         let entries = self.world.fs.list(path.parent()?).ok()?;
         let found = entries.into_iter().take(SEEK_NAMES_MAX).find(|(path, kind)| {
             *kind == FileKind::File && self.world.fs.stat(path).is_ok_and(|stat| stat.id == id)
         });
         let (path, _) = found?;
-        let file = self.world.fs.open(&path).ok()?;
+        let file = self.open_file(&path).ok()?;
         (file.stat().ok()?.id == id).then_some((file, path))
     }
 
@@ -69,7 +69,7 @@ impl Files {
             if kind != FileKind::File || !stem(&path).starts_with(&mine) {
                 continue;
             }
-            let Ok(file) = self.world.fs.open(&path) else { continue };
+            let Ok(file) = self.open_file(&path) else { continue };
             let stat = file.stat()?;
             let fits = stat.id != of.id
                 && stat.size >= of.position
@@ -132,7 +132,7 @@ impl Files {
     }
 
     /// Reads on in a copy of the file.
-    fn stand_in(&mut self, key: Key, file: Box<dyn File>, copy: &FileStat, at: PathBuf) {
+    fn stand_in(&mut self, key: Key, file: Arc<dyn File>, copy: &FileStat, at: PathBuf) {
         let now = self.now;
         self.table.by_id.insert(copy.id, key);
         let Some(tail) = self.table.get(key) else { return };
@@ -195,6 +195,11 @@ impl Files {
             self.log.forget(tail.key());
             self.forgotten.push(tail.stream);
         }
+    }
+
+    /// Opens a file of the source.
+    pub(super) fn open_file(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::from(self.world.fs.open(path)?))
     }
 
     /// A stream of this source.

@@ -234,6 +234,14 @@ impl Source for Files {
         std::mem::take(&mut self.forgotten)
     }
 
+    fn reads_again(&self) -> bool {
+        true
+    }
+
+    fn catch_up(&mut self, sink: usize, resume: &dyn Resume) -> Option<Box<dyn Source>> {
+        self.read_again(sink, resume)
+    }
+
     fn backlog(&self) -> Backlog {
         Backlog { streams: self.table.len(), open: self.table.open, unread_bytes: self.table.unread }
     }

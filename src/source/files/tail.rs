@@ -37,7 +37,8 @@ pub(super) struct Tail {
     pub(super) stream: Arc<Stream>,
     pub(super) id: FileId,
     pub(super) path: PathBuf,
-    pub(super) file: Option<Box<dyn File>>,
+    /// Shared, since a sink that lags behind reads it too.
+    pub(super) file: Option<Arc<dyn File>>,
     pub(super) framer: Framer,
     /// Size when it was last seen, and when it was last known to be the same file still.
     pub(super) size: u64,
@@ -125,6 +126,23 @@ impl Tail {
             dirty: false,
             warned: false,
             counted: 0,
+        }
+    }
+
+    /// The same file once more, to be read from a position of its own to where this tail is.
+    pub(super) fn again(&self, framer: Framer, from: u64) -> Self {
+        let stat = FileStat {
+            id: self.id,
+            size: self.position,
+            modified_ns: self.modified_ns,
+            links: 1,
+            kind: crate::seam::FileKind::File,
+        };
+        let file = self.file.clone();
+        Self {
+            file,
+            goal: Some(self.position),
+            ..Self::new(self.stream.clone(), framer, &stat, self.path.clone(), from)
         }
     }
 

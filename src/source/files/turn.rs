@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::identity::HEAD_BYTES;
-use super::output::{Output, next_block};
+use super::output::{Buffers, Output, next_block};
 use super::state::Files;
 use super::table::Key;
 use super::tail::{Cut, Life, Tail};
@@ -63,94 +63,15 @@ impl Files {
 
     fn read(&mut self, key: Key, output: &mut Output<'_>) -> io::Result<()> {
         let now = self.now;
-        let Some(tail) = self.table.get(key) else { return Ok(()) };
-        if tail.cuts.front().is_some_and(|cut| cut.at <= tail.position) {
-            let cut = tail.cuts.pop_front().filter(|cut| cut.at == tail.position);
-            return cut.map_or(Ok(()), |cut| self.cut_here(key, &cut, output));
-        }
-        let cut = tail.cuts.front().filter(|cut| cut.at <= tail.limit()).map(|cut| cut.at);
-        let limit = cut.unwrap_or_else(|| tail.limit());
-        let (start, fresh) = (tail.position, tail.scanned.min(limit));
-        let end = limit.min(fresh + tail.block as u64);
-        let last = cut == Some(end);
-        if fresh > start && !last {
-            // An unfinished line is not read again for each few bytes that are added to it.
-            let more = read_range(tail.file.as_deref(), fresh..end, vec![0; (end - fresh) as usize])?;
-            if memchr::memchr(b'\n', &more).is_none() && end - start < READ_BLOCK_BYTES as u64 {
-                tail.scanned = fresh + more.len() as u64;
-                tail.learn_unfinished(&more);
-                return Ok(());
-            }
-        }
-        let buffer = self.buffers.take((end - start) as usize);
-        let Some(tail) = self.table.get(key) else { return Ok(()) };
-        let mut bytes = read_range(tail.file.as_deref(), start..end, buffer)?;
-        let last = last && bytes.len() as u64 == end - start;
-        let first = output.len();
-        let mut ranges = Vec::new();
-        let buffer = output.buffer();
-        let (messages, joined) = output.messages();
-        let mut framed = Framed { messages, joined, ranges: &mut ranges };
-        let Tail { file, framer, .. } = tail;
-        let mut fetch = |range, out: &mut Vec<u8>| fetch(file.as_deref(), range, out);
-        let block = Block { position: start, bytes: &bytes, buffer, last, now, fetch: &mut fetch };
-        let taken = framer.frame(block, &mut framed);
-        if last {
-            framer.finish(&mut fetch, &mut framed);
-        }
-        tail.scanned = start + bytes.len() as u64;
-        tail.position = start + taken as u64;
-        tail.block = next_block(tail.block, output.len() - first);
-        tail.learn_unfinished(&bytes);
-        bytes.truncate(taken);
-        if taken > 0 {
-            tail.learn_tail(&bytes);
-        }
-        if last {
-            tail.cuts.pop_front();
-        }
-        self.push(key, first, ranges, bytes, output);
-        Ok(())
-    }
-
-    /// Lets go what is open where time made a cut.
-    fn cut_here(&mut self, key: Key, cut: &Cut, output: &mut Output<'_>) -> io::Result<()> {
-        let now = self.now;
-        let Some(tail) = self.table.get(key) else { return Ok(()) };
-        let first = output.len();
-        let mut ranges = Vec::new();
-        let (messages, joined) = output.messages();
-        let mut framed = Framed { messages, joined, ranges: &mut ranges };
-        let Tail { file, framer, .. } = tail;
-        let mut fetch = |range, out: &mut Vec<u8>| fetch(file.as_deref(), range, out);
-        if cut.all {
-            framer.finish(&mut fetch, &mut framed);
-        } else {
-            framer.expire(now, &mut fetch, &mut framed);
-        }
-        self.push(key, first, ranges, Vec::new(), output);
-        Ok(())
-    }
-
-    fn push(
-        &mut self,
-        key: Key,
-        first: u32,
-        ranges: Vec<Range<u64>>,
-        block: Vec<u8>,
-        output: &mut Output<'_>,
-    ) {
-        let Some(tail) = self.table.get(key) else { return };
+        let Self { table, buffers, .. } = self;
+        let Some(tail) = table.get(key) else { return Ok(()) };
+        tail.read(now, buffers, output)?;
         let lost = tail.framer.take_unreadable();
-        tail.hand(&ranges);
         tail.hand(&lost);
         for range in lost {
             self.gap(key, range.start, Some(range.end), "it could not be read again to be joined");
         }
-        let Self { table, buffers, .. } = self;
-        if let Some(tail) = table.get(key) {
-            output.push(tail, first, ranges, block, buffers);
-        }
+        Ok(())
     }
 
     /// What comes next for a tail that had its turn.
@@ -231,7 +152,7 @@ impl Files {
         let (id, path) = (tail.id, tail.path.clone());
         self.table.make_room(self.open_max);
         let same = |file: &dyn File| file.stat().is_ok_and(|stat: FileStat| stat.id == id);
-        let opened = match self.world.fs.open(&path) {
+        let opened = match self.open_file(&path) {
             Ok(file) if same(&*file) => Some((file, path)),
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 self.trouble(key, &error);
@@ -285,8 +206,83 @@ impl Files {
 }
 
 impl Tail {
+    /// Reads a block, up to the next cut, and frames it.
+    pub(super) fn read(
+        &mut self,
+        now: Duration,
+        buffers: &mut Buffers,
+        output: &mut Output<'_>,
+    ) -> io::Result<()> {
+        if self.cuts.front().is_some_and(|cut| cut.at <= self.position) {
+            if let Some(cut) = self.cuts.pop_front().filter(|cut| cut.at == self.position) {
+                self.cut_here(&cut, now, buffers, output);
+            }
+            return Ok(());
+        }
+        let cut = self.cuts.front().filter(|cut| cut.at <= self.limit()).map(|cut| cut.at);
+        let limit = cut.unwrap_or_else(|| self.limit());
+        let (start, fresh) = (self.position, self.scanned.min(limit));
+        let end = limit.min(fresh + self.block as u64);
+        let last = cut == Some(end);
+        if fresh > start && !last {
+            // An unfinished line is not read again for each few bytes that are added to it.
+            let more = read_range(self.file.as_deref(), fresh..end, vec![0; (end - fresh) as usize])?;
+            if memchr::memchr(b'\n', &more).is_none() && end - start < READ_BLOCK_BYTES as u64 {
+                self.scanned = fresh + more.len() as u64;
+                self.learn_unfinished(&more);
+                return Ok(());
+            }
+        }
+        let buffer = buffers.take((end - start) as usize);
+        let mut bytes = read_range(self.file.as_deref(), start..end, buffer)?;
+        let last = last && bytes.len() as u64 == end - start;
+        let first = output.len();
+        let mut ranges = Vec::new();
+        let buffer = output.buffer();
+        let (messages, joined) = output.messages();
+        let mut framed = Framed { messages, joined, ranges: &mut ranges };
+        let Tail { file, framer, .. } = self;
+        let mut fetch = |range, out: &mut Vec<u8>| fetch(file.as_deref(), range, out);
+        let block = Block { position: start, bytes: &bytes, buffer, last, now, fetch: &mut fetch };
+        let taken = framer.frame(block, &mut framed);
+        if last {
+            framer.finish(&mut fetch, &mut framed);
+        }
+        self.scanned = start + bytes.len() as u64;
+        self.position = start + taken as u64;
+        self.block = next_block(self.block, output.len() - first);
+        self.learn_unfinished(&bytes);
+        bytes.truncate(taken);
+        if taken > 0 {
+            self.learn_tail(&bytes);
+        }
+        if last {
+            self.cuts.pop_front();
+        }
+        self.hand(&ranges);
+        output.push(self, first, ranges, bytes, buffers);
+        Ok(())
+    }
+
+    /// Lets go what is open where time made a cut.
+    fn cut_here(&mut self, cut: &Cut, now: Duration, buffers: &mut Buffers, output: &mut Output<'_>) {
+        let first = output.len();
+        let mut ranges = Vec::new();
+        let (messages, joined) = output.messages();
+        let mut framed = Framed { messages, joined, ranges: &mut ranges };
+        let Tail { file, framer, .. } = self;
+        let mut fetch = |range, out: &mut Vec<u8>| fetch(file.as_deref(), range, out);
+        if cut.all {
+            framer.finish(&mut fetch, &mut framed);
+        } else {
+            framer.expire(now, &mut fetch, &mut framed);
+        }
+        self.hand(&ranges);
+        output.push(self, first, ranges, Vec::new(), buffers);
+    }
+
     /// Looks at the open file: what it shows, and whether it still holds what was read.
-    fn look(&self) -> io::Result<(FileStat, bool)> {
+    pub(super) fn look(&self) -> io::Result<(FileStat, bool)> {
         let Some(file) = &self.file else { return Err(io::Error::other("not open")) };
         let stat = file.stat()?;
         let same = stat.size >= self.scanned
