@@ -32,6 +32,10 @@ mod framing;
 mod grammar;
 #[path = "all/grammar_properties.rs"]
 mod grammar_properties;
+#[path = "all/killed.rs"]
+mod killed;
+#[path = "all/lagging.rs"]
+mod lagging;
 #[path = "all/lang.rs"]
 mod lang;
 #[path = "all/layers.rs"]
@@ -62,3 +66,5 @@ mod sim_files;
 mod simulation;
 #[path = "all/stdin.rs"]
 mod stdin;
+#[path = "all/support/killed.rs"]
+mod support_killed;

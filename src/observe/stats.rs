@@ -62,6 +62,13 @@ pub struct SinkStats {
     pub trouble: Option<String>,
 }
 
+impl SinkStats {
+    /// Rows that were to be handed to it are not.
+    pub fn withheld(&mut self, rows: u64) {
+        self.offered = self.offered.saturating_sub(rows);
+    }
+}
+
 /// All counters at one moment, in the order of the plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {

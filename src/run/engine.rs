@@ -183,12 +183,13 @@ impl Engine {
         drop(to_workers);
         let (to_sinks, queues): (Vec<_>, Vec<_>) =
             parts.outlets.iter().map(|_| bounded::<Body>(QUEUE_ITEMS)).unzip();
-        let shared = self.shared.clone();
+        let (shared, stats) = (self.shared.clone(), self.stats.clone());
         let working = || Working {
             sinks: to_sinks.clone(),
             settler: to_settler.clone(),
             shared: shared.clone(),
             plan: plan.clone(),
+            stats: stats.clone(),
             clock: clock.clone(),
         };
         for (index, worker) in parts.workers.into_iter().enumerate() {
@@ -202,7 +203,6 @@ impl Engine {
                     resume: Arc::new(parts.settler.resume(sink)),
                     working: working(),
                     wakes: self.wakes.clone(),
-                    stats: self.stats.clone(),
                 };
                 self.thread(format!("again-{}", named.name), move || catching_up.run())?;
             }
@@ -400,6 +400,7 @@ struct Working {
     settler: Sender<Message>,
     shared: Arc<Shared>,
     plan: Arc<Runnable>,
+    stats: Arc<Stats>,
     clock: Arc<dyn Clock>,
 }
 
@@ -495,6 +496,7 @@ impl Working {
 
     fn withhold(&self, sink: usize, body: &Body, ordered: bool) -> bool {
         let batch = body.provenance.batch;
+        self.stats.lock().sinks[sink].1.withheld(u64::from(body.rows));
         let told = self.settler.send(Message::Withheld { sink, batch }).is_ok();
         told && (!ordered || self.sinks[sink].send(Body::withheld(batch)).is_ok())
     }
@@ -506,7 +508,6 @@ struct CatchingUp {
     resume: Arc<dyn Resume>,
     working: Working,
     wakes: Vec<Arc<Wake>>,
-    stats: Arc<Stats>,
 }
 
 impl CatchingUp {
@@ -555,7 +556,7 @@ impl CatchingUp {
                 if let Notice::Gap { stream, .. } = &notice
                     && let Some(index) = self.source(&stream.source)
                 {
-                    note(notice, index, self.shared(), &self.stats);
+                    note(notice, index, self.shared(), &self.working.stats);
                 }
             }
             match caught {
@@ -624,7 +625,7 @@ impl CatchingUp {
             job
         };
         let (message, Deliveries { first, rest }) = read.process(job).divide(&self.working.plan);
-        self.stats.lock().sinks[self.sink].1.offered += read.offered_rows();
+        self.working.stats.lock().sinks[self.sink].1.offered += read.offered_rows();
         if self.working.settler.send(message).is_err() {
             return false;
         }

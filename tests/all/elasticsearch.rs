@@ -4,7 +4,7 @@
 #[path = "support/bulk_server.rs"]
 pub(crate) mod bulk_server;
 #[path = "elasticsearch/real.rs"]
-mod real;
+pub(crate) mod real;
 #[path = "elasticsearch/rows.rs"]
 mod rows;
 #[path = "elasticsearch/sim.rs"]

@@ -13,7 +13,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn aludel() -> Command {
+pub(crate) fn aludel() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aludel"));
     command.current_dir(root()).env_remove("ALUDEL_DATA_DIR").env_remove("ALUDEL_ADMIN").stdin(Stdio::null());
     command
@@ -40,31 +40,36 @@ pipeline lines { from lines | to out }
     file
 }
 
-fn numbers(out: &Path) -> Vec<u64> {
+pub(crate) fn numbers(out: &Path) -> Vec<u64> {
     let text = fs::read_to_string(out).unwrap_or_default();
     text.lines()
         .map(|line| {
             let event: serde_json::Value = serde_json::from_str(line).expect("an event");
-            event["message"].as_str().expect("a message").parse().expect("a number")
+            let message = event["message"].as_str().expect("a message");
+            message.rsplit(' ').next().and_then(|number| number.parse().ok()).expect("a number")
         })
         .collect()
 }
 
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Running {
-    fn start(pipeline: &Path, data: &Path, more: &[&str]) -> Self {
+    pub(crate) fn start(pipeline: &Path, data: &Path, more: &[&str]) -> Self {
         let mut command = aludel();
         command.arg("run").arg(pipeline).arg("--data-dir").arg(data).args(more);
         Self(command.stderr(Stdio::piped()).spawn().expect("the program starts"))
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.0.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().expect("kill").success());
     }
 
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let status = self.0.wait().expect("it ends");
         let mut said = String::new();
         self.0.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
@@ -80,7 +85,7 @@ impl Drop for Running {
     }
 }
 
-fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let clock = RealClock::start();
     while !done() {
         assert!(clock.monotonic() < Duration::from_secs(60), "waited too long for {what}");

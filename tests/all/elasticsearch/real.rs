@@ -14,10 +14,10 @@ use super::wire::{ask, ship, ship_until};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/elasticsearch.sh");
 
-const PASSWORD: &str = "sesame-sesame";
+pub(crate) const PASSWORD: &str = "sesame-sesame";
 
 /// A real server in a folder of its own; stopped when dropped.
-struct Server {
+pub(crate) struct Server {
     folder: tempfile::TempDir,
     port: u16,
 }
@@ -33,6 +33,11 @@ fn script(arguments: &[&str]) -> Result<(), String> {
 }
 
 impl Server {
+    /// A server of its own for a test; `None`, said loudly, where there can be none.
+    pub(crate) fn start_or_skip() -> Option<Self> {
+        Self::start().inspect_err(|why| super::skip(why)).ok()
+    }
+
     fn start() -> Result<Self, String> {
         // Free when asked; two in a row, since the node talks to itself on the next one.
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
@@ -57,11 +62,11 @@ impl Server {
         self.folder.path().display().to_string()
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn ask(&self, method: &'static str, path: &str, body: &str) -> serde_json::Value {
+    pub(crate) fn ask(&self, method: &'static str, path: &str, body: &str) -> serde_json::Value {
         let network = HttpNetwork::start().expect("a network");
         let authorization = format!("Basic {}", BASE64.encode(format!("elastic:{PASSWORD}").as_bytes()));
         let endpoint = Endpoint { url: self.url(), authorization: Some(authorization), ca_file: None };
@@ -69,6 +74,31 @@ impl Server {
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!(answer.status, 200, "{method} {path}: {text}");
         serde_json::from_str(&text).expect("json")
+    }
+
+    /// The last word of each document's message, scrolled through: every document, not what an index counts.
+    pub(crate) fn numbers(&self, streams: &str) -> Vec<u64> {
+        self.ask("POST", &format!("/{streams}/_refresh"), "");
+        let mut numbers = Vec::new();
+        let mut page = self.ask(
+            "POST",
+            &format!("/{streams}/_search?scroll=1m"),
+            "{\"size\":5000,\"_source\":[\"message\"],\"sort\":[\"_doc\"]}",
+        );
+        loop {
+            let hits = page["hits"]["hits"].as_array().expect("hits");
+            if hits.is_empty() {
+                return numbers;
+            }
+            numbers.extend(hits.iter().map(|hit| {
+                let message = hit["_source"]["message"].as_str().expect("a message");
+                let number = message.rsplit(' ').next().expect("a word");
+                number.parse::<u64>().expect("a number")
+            }));
+            let scroll = page["_scroll_id"].as_str().expect("a scroll");
+            let body = format!("{{\"scroll\":\"1m\",\"scroll_id\":\"{scroll}\"}}");
+            page = self.ask("POST", "/_search/scroll", &body);
+        }
     }
 
     fn count(&self, streams: &str) -> u64 {
@@ -91,10 +121,7 @@ impl Drop for Server {
 
 #[test]
 fn a_real_elasticsearch_has_every_row_once() {
-    let server = match Server::start() {
-        Ok(server) => server,
-        Err(why) => return super::skip(&why),
-    };
+    let Some(server) = Server::start_or_skip() else { return };
     let template = |name: &str, pattern: &str, priority: u32, n: &str| {
         let body = format!(
             "{{\"index_patterns\":[\"{pattern}\"],\"priority\":{priority},\"data_stream\":{{}},\
