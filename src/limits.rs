@@ -48,6 +48,8 @@ pub const BULK_BUFFERS_SPARE: usize = 8;
 pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of a reason that a destination gives for a rejected row; the rest is cut off.
 pub const REASON_BYTES_MAX: usize = 1024;
+/// Bytes of the kind of such a reason, under which the books count it.
+pub const REASON_KIND_BYTES_MAX: usize = 80;
 /// First pause before something that failed is tried again; each further one is twice as long.
 pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
 /// Longest pause between two tries.

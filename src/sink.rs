@@ -12,7 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::event::{Layout, Mask, Message, Options, Row};
-use crate::position::{CursorRecord, EVENT_ID_LEN, IdPrefix, PipelineTag, Stream};
+use crate::limits::REASON_KIND_BYTES_MAX;
+use crate::position::{CursorRecord, EVENT_ID_LEN, EventId, IdPrefix, PipelineTag, Stream};
 use crate::seam::{Clock, Fs};
 use crate::signature::{Signature, Type};
 
@@ -135,8 +136,19 @@ impl Body {
 pub struct Rejection {
     /// Index of the row in its body.
     pub row: u32,
+    /// The event's id, by which its original bytes are found; `None` where the sink cannot tell.
+    pub id: Option<EventId>,
     /// Why, in the destination's words.
     pub reason: String,
+}
+
+impl Rejection {
+    /// What the books count it under: the kind of the reason, without what belongs to one row.
+    pub fn kind(&self) -> &str {
+        let kind = self.reason.split([':', '[']).next().unwrap_or_default().trim();
+        let kind = if kind.is_empty() { "refused" } else { kind };
+        kind.get(..kind.floor_char_boundary(REASON_KIND_BYTES_MAX)).unwrap_or(kind)
+    }
 }
 
 /// A body is done with: every row is delivered or rejected.

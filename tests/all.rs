@@ -40,6 +40,8 @@ mod lagging;
 mod lang;
 #[path = "all/layers.rs"]
 mod layers;
+#[path = "all/letters.rs"]
+mod letters;
 #[path = "all/manifests.rs"]
 mod manifests;
 #[path = "all/parquet.rs"]

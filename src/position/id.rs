@@ -24,6 +24,7 @@ pub const EVENT_ID_LEN: usize = 36;
 
 const VERSION: u8 = 1;
 const PREFIX_LEN: usize = 20;
+const ID_BYTES: usize = 27;
 
 /// Names a stream among all streams of all hosts: the first 8 bytes of a SHA-256 over the facts it is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +56,64 @@ impl PipelineTag {
     /// The tag of a pipeline's name.
     pub fn new(name: &str) -> Self {
         Self(first(&Sha256::digest(name.as_bytes())))
+    }
+}
+
+/// What an event id names: where the bytes are that the event was made of, and the pipeline that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventId {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its generation.
+    pub generation: u16,
+    /// The lane.
+    pub lane: u8,
+    /// The pipeline.
+    pub pipeline: PipelineTag,
+    /// Position of the first byte.
+    pub start: u64,
+    /// One past the position of the last byte.
+    pub end: u64,
+    /// Part of a message that was cut; 0 for a whole one.
+    pub part: u16,
+}
+
+impl EventId {
+    /// Reads the letters of an id. `None` where they are not one of this version.
+    pub fn decode(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; ID_BYTES];
+        if text.len() != EVENT_ID_LEN || BASE64URL_NOPAD.decode_mut(text, &mut bytes).ok()? != ID_BYTES {
+            return None;
+        }
+        let (&version, rest) = bytes.split_first()?;
+        let (stream, rest) = rest.split_first_chunk()?;
+        let (generation, rest) = rest.split_first_chunk()?;
+        let (&lane, rest) = rest.split_first()?;
+        let (&pipeline, rest) = rest.split_first_chunk()?;
+        let (&[a, b, c, d, e, f], rest) = rest.split_first_chunk()?;
+        let (&length, rest) = rest.split_first_chunk()?;
+        let start = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        (version == VERSION).then_some(Self {
+            stream: StreamId(u64::from_be_bytes(*stream)),
+            generation: u16::from_be_bytes(*generation),
+            lane,
+            pipeline: PipelineTag(pipeline),
+            start,
+            end: start + u64::from(u32::from_be_bytes(length)),
+            part: u16::from_be_bytes(*rest.first_chunk()?),
+        })
+    }
+
+    /// The letters of the id.
+    pub fn encode(&self) -> [u8; EVENT_ID_LEN] {
+        let prefix = IdPrefix::new(self.stream, self.generation, self.lane, self.pipeline);
+        prefix.id(self.start, self.end, self.part)
+    }
+}
+
+impl std::fmt::Display for EventId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.encode().iter().try_for_each(|letter| write!(f, "{}", char::from(*letter)))
     }
 }
 
@@ -113,6 +172,31 @@ mod tests {
             str::from_utf8(&prefix.id(1_000_000, 1_000_240, 3)),
             Ok("ARoxC_3rJfz4AAIBS15XAAAAD0JAAAAA8AAD")
         );
+    }
+
+    /// What is written is read back; anything else is no id.
+    #[test]
+    fn an_id_says_where_its_bytes_are() {
+        let id = EventId {
+            stream: StreamId(0x0123_4567_89ab_cdef),
+            generation: 513,
+            lane: 1,
+            pipeline: PipelineTag::new("web"),
+            start: 0xfe_dcba_9876,
+            end: 0xfe_dcba_9876 + 70_000,
+            part: 3,
+        };
+        assert_eq!(EventId::decode(&id.encode()), Some(id));
+        assert_eq!(id.to_string().as_bytes(), id.encode());
+        let letters = b"ARoxC_3rJfz4AAIBS15XAAAAD0JAAAAA8AAD";
+        let decoded = EventId::decode(letters).expect("an id");
+        assert_eq!((decoded.start, decoded.end, decoded.part), (1_000_000, 1_000_240, 3));
+        for len in 0..letters.len() {
+            assert_eq!(EventId::decode(&letters[..len]), None);
+        }
+        for other in ["BRoxC_3rJfz4AAIBS15XAAAAD0JAAAAA8AAD", "ARoxC+3rJfz4AAIBS15XAAAAD0JAAAAA8AAD"] {
+            assert_eq!(EventId::decode(other.as_bytes()), None);
+        }
     }
 
     #[test]

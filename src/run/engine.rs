@@ -715,7 +715,7 @@ fn report(index: usize, settled: &[crate::sink::Settled], trouble: Option<String
         stats.delivered += u64::from(settled.delivered);
         stats.repeated += u64::from(settled.repeated);
         for (rejection, _) in &settled.rejected {
-            count(&mut stats.rejected, &rejection.reason, 1);
+            count(&mut stats.rejected, rejection.kind(), 1);
         }
     }
 }

@@ -13,8 +13,8 @@ use super::letters::{Letter, Letters};
 use super::worker::Unsent;
 use crate::catalog::Runnable;
 use crate::event::Batch;
-use crate::position::{Ranges, Stream};
-use crate::sink::{Provenance, Settled};
+use crate::position::{Ranges, Stream, StreamId};
+use crate::sink::{Provenance, Rejection, Settled};
 use crate::spool::{Account, CursorLog, Cursors, Fate, Tracker};
 
 /// A stream as a batch brings it: where reading began, and what sinks, by their number, had settled before.
@@ -120,20 +120,33 @@ struct Open {
     unsent: Vec<Unsent>,
 }
 
-/// What becomes of the bytes of a batch that a sink does not get: dropped and rejected, by reason.
+/// What becomes of the bytes of one stream of a batch that a sink does not get: dropped and rejected, by reason.
 #[derive(Clone, Debug, Default)]
 struct Lost {
     dropped: Vec<(Arc<str>, u64)>,
     rejected: Vec<(Arc<str>, u64)>,
 }
 
-fn fate(unsent: &[Unsent], sink: usize) -> Lost {
-    let mut lost = Lost::default();
+/// A sink is done with a batch: its number, the batch, and what it never got of each stream.
+type Done = (usize, Arc<Provenance>, HashMap<(StreamId, u16), Lost>);
+
+fn lost(unsent: &[Unsent], sink: usize) -> HashMap<(StreamId, u16), Lost> {
+    let mut streams: HashMap<_, Lost> = HashMap::new();
     for unsent in unsent.iter().filter(|unsent| unsent.sink == sink) {
+        let lost = streams.entry((unsent.stream.id, unsent.stream.generation)).or_default();
         let table = if unsent.rejected { &mut lost.rejected } else { &mut lost.dropped };
         table.push((unsent.reason.clone(), unsent.bytes));
     }
-    lost
+    streams
+}
+
+/// The bytes of a row that a sink refused. `None` where the sink could not say which row it was.
+fn refused(sink: usize, rejection: &Rejection, provenance: &Provenance) -> Option<Unsent> {
+    let id = rejection.id?;
+    let same = |stream: &Stream| stream.id == id.stream && stream.generation == id.generation;
+    let (stream, _) = provenance.ranges.iter().find(|(stream, _)| same(stream))?;
+    let (stream, reason) = (stream.clone(), rejection.kind().into());
+    Some(Unsent { sink, stream, rejected: true, reason, bytes: id.end - id.start })
 }
 
 /// The bookkeeper.
@@ -147,7 +160,7 @@ pub struct Settler {
     owed: Vec<u64>,
     /// Letters of batches, and batches whose ranges settle once those are durable.
     waiting: Vec<Letter>,
-    settled: Vec<(usize, Arc<Provenance>, Lost)>,
+    settled: Vec<Done>,
     streams: HashMap<usize, Vec<Arc<Stream>>>,
 }
 
@@ -201,6 +214,11 @@ impl Settler {
                 }
             }
             Message::Settled { sink, settled } => {
+                if let Some(open) = self.open.get_mut(&settled.provenance.batch) {
+                    let rows = settled.rejected.iter();
+                    let rows = rows.filter_map(|(row, _)| refused(sink, row, &settled.provenance));
+                    open.unsent.extend(rows);
+                }
                 for (rejection, row) in settled.rejected {
                     self.waiting.push(Letter {
                         time: Letter::time(unix_ns),
@@ -219,7 +237,7 @@ impl Settler {
                 open.owed[sink] -= 1;
                 self.owed[sink] -= 1;
                 if open.owed[sink] == 0 {
-                    self.settled.push((sink, open.provenance.clone(), fate(&open.unsent, sink)));
+                    self.settled.push((sink, open.provenance.clone(), lost(&open.unsent, sink)));
                     if open.owed.iter().all(|owed| *owed == 0) {
                         self.open.remove(&batch);
                     }
@@ -240,7 +258,7 @@ impl Settler {
         unsent.retain(|unsent| self.plan.is_only_way(source, unsent.sink));
         for sink in self.plan.required_sinks(source) {
             if sinks & bit(sink) != 0 && expected[sink] == 0 {
-                self.settled.push((sink, provenance.clone(), fate(&unsent, sink)));
+                self.settled.push((sink, provenance.clone(), lost(&unsent, sink)));
             }
         }
         let known = self.streams.entry(source).or_default();
@@ -264,12 +282,13 @@ impl Settler {
         if self.settled.is_empty() && !self.tracker.is_dirty() {
             return Ok(Vec::new());
         }
-        for (sink, provenance, mut lost) in self.settled.drain(..) {
+        for (sink, provenance, lost) in self.settled.drain(..) {
             for (stream, ranges) in &provenance.ranges {
-                let fate = Fate { dropped: &lost.dropped, rejected: &lost.rejected };
-                let bytes = ranges.iter().map(|range| range.end - range.start).sum();
+                let fate = lost.get(&(stream.id, stream.generation)).map_or(Fate::default(), |lost| Fate {
+                    dropped: &lost.dropped,
+                    rejected: &lost.rejected,
+                });
                 self.tracker.settled(sink, stream, ranges, fate);
-                spend(&mut lost, bytes);
             }
         }
         for record in self.tracker.dirty() {
@@ -306,15 +325,5 @@ impl Settler {
                 .map(|(source, sink, account)| (source.to_owned(), sink.to_owned(), account.clone()))
                 .collect(),
         }
-    }
-}
-
-/// Takes what one stream of a batch has been charged with off the batch's losses: they are counted for the batch,
-/// the ranges by stream.
-fn spend(lost: &mut Lost, mut bytes: u64) {
-    for (_, left) in lost.dropped.iter_mut().chain(&mut lost.rejected) {
-        let spent = bytes.min(*left);
-        *left -= spent;
-        bytes -= spent;
     }
 }

@@ -13,7 +13,7 @@ use crate::event::{Batch, Row, Run, Slot, Value};
 use crate::format::{Calendar, time};
 use crate::limits::LANES_MAX;
 use crate::observe::{Stats, count};
-use crate::position::{IdPrefix, Ranges};
+use crate::position::{IdPrefix, Ranges, Stream};
 use crate::sink::{Body, Encoder, EventRef, Provenance};
 use crate::step::{Context, Emit, Flow, ReasonId, Step, Work};
 
@@ -41,6 +41,8 @@ pub struct Outcome {
 pub struct Unsent {
     /// Number of the sink.
     pub sink: usize,
+    /// The stream that they are of.
+    pub stream: Arc<Stream>,
     /// Whether they are dead letters; else they were dropped.
     pub rejected: bool,
     /// Why.
@@ -68,6 +70,8 @@ struct Line {
     timestamp: Option<Slot>,
     /// Events come a second time, for a sink that catches up.
     again: bool,
+    /// Entries of [`Outcome::unsent`] that are of earlier runs.
+    unsent_before: usize,
 }
 
 impl Worker {
@@ -181,6 +185,7 @@ impl Line {
             encoders,
             timestamp: pipeline.shape.layout.slot("@timestamp"),
             again: false,
+            unsent_before: 0,
         })
     }
 
@@ -189,6 +194,7 @@ impl Line {
         let bound = facts.bind(&pipeline.shape.layout, &pipeline.wanted);
         for (number, run) in batch.runs.iter().enumerate() {
             let mut prefixes: [Option<IdPrefix>; LANES_MAX] = [None; LANES_MAX];
+            self.unsent_before = outcome.unsent.len();
             let messages = batch.messages.get(run.messages.start as usize..run.messages.end as usize);
             for message in messages.unwrap_or_default() {
                 let lane = usize::from(message.lane).min(LANES_MAX - 1);
@@ -222,15 +228,15 @@ impl Line {
             timestamp: self.timestamp,
             read_unix_ns,
             sent: 0,
-            refused: None,
+            refused: Vec::new(),
         };
         let mut context = Context { outputs: &mut out, work: &mut self.work };
         let flow = pipeline.steps.run(&mut self.row, &mut context);
-        let (sent, refused) = (out.sent, out.refused.take());
-        if sent == pipeline.sinks_mask && refused.is_none() && flow == Flow::Next {
+        let (sent, refused) = (out.sent, out.refused);
+        if sent == pipeline.sinks_mask && refused.is_empty() && flow == Flow::Next {
             return;
         }
-        self.account(pipeline, flow, sent, refused, event, read_unix_ns, outcome);
+        self.account(pipeline, run, flow, sent, refused, event, read_unix_ns, outcome);
     }
 
     /// Writes down why an event does not reach every sink.
@@ -238,9 +244,10 @@ impl Line {
     fn account(
         &mut self,
         pipeline: &Pipeline,
+        run: &Run,
         flow: Flow,
         sent: u64,
-        refused: Option<(usize, String)>,
+        refused: Vec<(usize, String)>,
         event: EventRef<'_>,
         read_unix_ns: i64,
         outcome: &mut Outcome,
@@ -262,13 +269,21 @@ impl Line {
                 (true, reason(number))
             }
         };
-        let bytes = event.message.end - event.message.start;
+        let mut unsent = |sink: usize, rejected, why: &Arc<str>| {
+            // What a sink had settled before this start is in the books already.
+            let before = run.settled.as_deref().and_then(|settled| settled.get(sink));
+            if before.is_none_or(|ranges| !ranges.contains(event.message.start)) {
+                let bytes = event.message.end - event.message.start;
+                let of_run = self.unsent_before;
+                add_unsent(&mut outcome.unsent, of_run, sink, &run.stream, rejected, why, bytes);
+            }
+        };
         for &sink in pipeline.sinks.iter().filter(|sink| sent & bit(**sink) == 0) {
-            unsent(&mut outcome.unsent, sink, rejected, &why, bytes);
+            unsent(sink, rejected, &why);
         }
-        if let Some((sink, why)) = refused {
+        for (sink, why) in refused {
             let why: Arc<str> = why.into();
-            unsent(&mut outcome.unsent, sink, true, &why, bytes);
+            unsent(sink, true, &why);
             outcome.letters.push(letter(&self.row, &pipeline.name, &why, event, read_unix_ns));
         }
     }
@@ -280,12 +295,20 @@ fn bump(counts: &mut [u64], number: ReasonId) {
     }
 }
 
-/// Adds to the bytes of a reason.
-fn unsent(table: &mut Vec<Unsent>, sink: usize, rejected: bool, reason: &Arc<str>, bytes: u64) {
+/// Adds to the bytes of a reason, within the entries of the present run.
+fn add_unsent(
+    table: &mut Vec<Unsent>,
+    of_run: usize,
+    sink: usize,
+    stream: &Arc<Stream>,
+    rejected: bool,
+    reason: &Arc<str>,
+    bytes: u64,
+) {
     let same = |of: &&mut Unsent| of.sink == sink && of.rejected == rejected && of.reason == *reason;
-    match table.iter_mut().find(same) {
+    match table.get_mut(of_run..).unwrap_or_default().iter_mut().find(same) {
         Some(known) => known.bytes += bytes,
-        None => table.push(Unsent { sink, rejected, reason: reason.clone(), bytes }),
+        None => table.push(Unsent { sink, stream: stream.clone(), rejected, reason: reason.clone(), bytes }),
     }
 }
 
@@ -324,7 +347,7 @@ struct Out<'a> {
     timestamp: Option<Slot>,
     read_unix_ns: i64,
     sent: u64,
-    refused: Option<(usize, String)>,
+    refused: Vec<(usize, String)>,
 }
 
 impl Emit for Out<'_> {
@@ -354,7 +377,7 @@ impl Emit for Out<'_> {
         if let Some(encoder) = &mut self.encoders[sink] {
             match encoder.push(row, self.event) {
                 Ok(()) => self.offered[sink] += 1,
-                Err(reason) => self.refused = Some((sink, reason)),
+                Err(reason) => self.refused.push((sink, reason)),
             }
         }
     }

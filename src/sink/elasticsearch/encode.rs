@@ -9,6 +9,7 @@ use super::buffer::Buffers;
 use super::name::Router;
 use crate::event::{Row, Slot, Value, Writer};
 use crate::limits::BULK_ROW_BYTES_MAX;
+use crate::position::{EVENT_ID_LEN, EventId};
 use crate::sink::{Body, Encoder, EventRef, Payload, Provenance};
 
 const TIMESTAMP: &str = "@timestamp";
@@ -69,7 +70,7 @@ impl Encoder for BulkEncoder {
         let start = self.open.len();
         self.open.extend_from_slice(self.router.action(row));
         self.open.extend_from_slice(&event.id());
-        self.open.extend_from_slice(b"\"}}\n");
+        self.open.extend_from_slice(BEHIND_ID);
         self.writer.write(row, &mut self.open);
         self.open.push(b'\n');
         let len = self.open.len() - start;
@@ -93,6 +94,16 @@ impl Encoder for BulkEncoder {
         let full = std::mem::take(&mut self.full);
         full.into_iter().map(|(bytes, ends)| self.body(bytes, ends, provenance)).collect()
     }
+}
+
+/// What stands behind the id in an action line.
+const BEHIND_ID: &[u8] = b"\"}}\n";
+
+/// The id in an encoded row.
+pub(super) fn event_id(row: &[u8]) -> Option<EventId> {
+    let action = row.get(..=memchr::memchr(b'\n', row)?)?;
+    let before = action.strip_suffix(BEHIND_ID)?;
+    EventId::decode(before.last_chunk::<EVENT_ID_LEN>()?)
 }
 
 #[inline]
@@ -172,6 +183,9 @@ mod tests {
              {\"@timestamp\":\"1970-01-01T00:00:00.000Z\",\"message\":\"say \\\"hi\\\"\\n\"}\n"
         );
         assert_eq!(bodies[0].row_ends, [bytes(&bodies[0]).len() as u32]);
+        let id = event_id(bytes(&bodies[0])).expect("an id");
+        assert_eq!((id.generation, id.lane, id.start, id.end, id.part), (2, 1, 1_000_000, 1_000_240, 3));
+        assert_eq!(event_id(b"{\"create\":{}}\n{}\n"), None);
         assert!(encoder.finish(&provenance()).is_empty());
     }
 

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::answer::{self, Answer, Fate, clip};
 use super::buffer::Buffers;
+use super::encode::event_id;
 use super::node::{Node, Random, Wait, pick};
 use super::parcel::Parcel;
 use crate::sink::{Body, Next, Payload, Provenance, Rejection, Request, Response, Settled, Sink};
@@ -229,8 +230,9 @@ impl Shipper {
     fn reject(&mut self, parcel: &Parcel, plain: &[u8], rejected: &[(u32, String)]) {
         let Some(open) = self.bodies.get_mut(&parcel.body) else { return };
         open.rejected.extend(rejected.iter().map(|(at, reason)| {
-            let rejection = Rejection { row: parcel.row(*at), reason: reason.clone() };
-            (rejection, Some(Bytes::copy_from_slice(parcel.slice(plain, *at))))
+            let row = parcel.slice(plain, *at);
+            let rejection = Rejection { row: parcel.row(*at), id: event_id(row), reason: reason.clone() };
+            (rejection, Some(Bytes::copy_from_slice(row)))
         }));
     }
 

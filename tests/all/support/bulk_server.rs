@@ -61,6 +61,8 @@ pub(crate) struct Store {
     pub(crate) largest: usize,
     /// The `Authorization` header to ask for.
     pub(crate) authorization: Option<String>,
+    /// Documents with this text are never taken.
+    pub(crate) refuses: Option<String>,
 }
 
 /// What goes back to the client.
@@ -146,6 +148,8 @@ impl Store {
             let key = (stream.clone(), id.clone());
             let (status, error) = if every > 0 && at % every == every - 1 {
                 (status, Some("as_told_exception"))
+            } else if self.refuses.as_ref().is_some_and(|text| document.contains(text)) {
+                (400, Some("document_parsing_exception"))
             } else if let Some(before) = self.documents.get(&key) {
                 assert_eq!(before, document, "the same id is the same document");
                 self.conflicts += 1;
