@@ -25,7 +25,7 @@ use crate::event::Message;
 
 pub use class::{Language, Languages};
 pub use config::{Attach, Format, FrameConfig, Multiline, Patterns};
-pub use framer::Framer;
+pub use framer::{Framer, Lanes};
 pub use options::OPTIONS;
 
 /// Reads bytes of a stream again: appends exactly the given range.

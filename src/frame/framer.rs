@@ -19,6 +19,20 @@ const LOOK_LINES: u8 = 8;
 /// The lane of lines that have no envelope in a stream whose lines have one.
 const ODD: usize = LANES_MAX - 1;
 
+/// Some lanes of a stream, as bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lanes(pub u8);
+
+impl Lanes {
+    /// All of them, whichever there are.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// Whether it is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// How lines are taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
@@ -54,6 +68,26 @@ impl Framer {
             Format::Docker => Mode::Known(Origin::Docker),
         };
         Self { config, mode, long: false, lanes: Vec::new(), scratch: Vec::new(), unreadable: Vec::new() }
+    }
+
+    /// A framer that begins in the middle of a stream, at the start of a message, where it is known from before how
+    /// its lines are wrapped: the lines that come now might tell otherwise.
+    pub fn told(config: Arc<FrameConfig>, origin: Origin) -> Self {
+        let mut framer = Self::new(config);
+        if let Mode::Unknown(_) = framer.mode {
+            framer.mode = Mode::Known(origin);
+        }
+        framer
+    }
+
+    /// Whether it is known for good how the stream's lines are wrapped.
+    pub fn is_told(&self) -> bool {
+        matches!(self.mode, Mode::Known(_))
+    }
+
+    /// Whether lines of more than one lane came, so that messages may lie between each other's lines.
+    pub fn interleaves(&self) -> bool {
+        self.lanes.len() > 1
     }
 
     /// How the stream's lines are wrapped, as far as is known.
@@ -169,7 +203,7 @@ impl Framer {
             return;
         }
         if !line.is_empty() {
-            self.flush(env, |_| true);
+            self.flush(env, |_, _| true);
         }
         let (lane, config, scratch) = self.lane(ODD);
         lane.line(whole(start, line, separator), config, env, scratch);
@@ -238,7 +272,7 @@ impl Framer {
             Some(origin) => {
                 self.mode = Mode::Known(origin);
                 if origin != Origin::Lines {
-                    self.flush(env, |_| true);
+                    self.flush(env, |_, _| true);
                 }
                 self.physical(start, line, separator, env);
             }
@@ -249,9 +283,9 @@ impl Framer {
         }
     }
 
-    fn flush(&mut self, env: &mut Env<'_, '_, '_>, due: impl Fn(Duration) -> bool) {
-        for lane in &mut self.lanes {
-            if lane.deadline(&self.config).is_some_and(&due) {
+    fn flush(&mut self, env: &mut Env<'_, '_, '_>, due: impl Fn(usize, Duration) -> bool) {
+        for (number, lane) in self.lanes.iter_mut().enumerate() {
+            if lane.deadline(&self.config).is_some_and(|at| due(number, at)) {
                 lane.flush(&self.config, env, &mut self.scratch);
                 // What comes of a long line after this is a line of its own.
                 self.long = self.long && lane.deadline(&self.config).is_some();
@@ -266,12 +300,24 @@ impl Framer {
 
     /// Lets go what is due at `now`.
     pub fn expire(&mut self, now: Duration, fetch: Fetch<'_>, out: &mut Framed<'_>) {
-        self.let_go(now, fetch, out, |due| due <= now);
+        self.let_go(now, fetch, out, |_, due| due <= now);
+    }
+
+    /// The lanes of which something is due at `now`.
+    pub fn due(&self, now: Duration) -> Lanes {
+        let due = |lane: &Lane| lane.deadline(&self.config).is_some_and(|due| due <= now);
+        let due = self.lanes.iter().enumerate().filter(|(_, lane)| due(lane));
+        Lanes(due.fold(0, |lanes, (number, _)| lanes | 1 << number))
+    }
+
+    /// Lets go what is open in some lanes, whenever it came: where a cut was made before, it is made again.
+    pub fn end(&mut self, lanes: Lanes, fetch: Fetch<'_>, out: &mut Framed<'_>) {
+        self.let_go(Duration::ZERO, fetch, out, |number, _| lanes.0 >> number & 1 == 1);
     }
 
     /// Lets everything go: the stream has ended, and its last block was offered as [`Block::last`].
     pub fn finish(&mut self, fetch: Fetch<'_>, out: &mut Framed<'_>) {
-        self.let_go(Duration::ZERO, fetch, out, |_| true);
+        self.let_go(Duration::ZERO, fetch, out, |_, _| true);
     }
 
     fn let_go(
@@ -279,7 +325,7 @@ impl Framer {
         now: Duration,
         fetch: Fetch<'_>,
         out: &mut Framed<'_>,
-        due: impl Fn(Duration) -> bool,
+        due: impl Fn(usize, Duration) -> bool,
     ) {
         let mut unreadable = std::mem::take(&mut self.unreadable);
         let block = Block { position: 0, bytes: &[], buffer: 0, last: false, now, fetch };

@@ -11,6 +11,7 @@ mod glob;
 mod identity;
 mod leave;
 mod output;
+mod restart;
 mod state;
 mod sweep;
 mod table;

@@ -5,10 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::identity::{HEAD_BYTES, Print, Record};
+use super::identity::{Cut, HEAD_BYTES, Print, Record};
 use super::leave::Copy;
+use super::restart::Restarts;
 use super::state::Files;
-use super::tail::{Cut, Tail};
+use super::tail::Tail;
 use crate::frame::Framer;
 use crate::limits::LINE_BYTES_MAX;
 use crate::position::{Ranges, Stream, StreamId};
@@ -152,7 +153,7 @@ impl Files {
     }
 
     /// Goes on with a file that is known from before.
-    fn found_again(&mut self, path: &Path, record: &Record, cuts: &[u64]) {
+    fn found_again(&mut self, path: &Path, record: &Record, cuts: &[Cut]) {
         let opened = self.open_file(path).and_then(|file| file.stat().map(|stat| (file, stat)));
         let (file, stat) = match opened {
             Ok(opened) => opened,
@@ -188,7 +189,7 @@ impl Files {
         stat: &FileStat,
         path: &Path,
         record: &Record,
-        cuts: &[u64],
+        cuts: &[Cut],
     ) -> io::Result<Option<Tail>> {
         let resumed = self.resume.position(record.stream, record.generation);
         let from = resumed.unwrap_or(record.from).max(record.from);
@@ -197,12 +198,17 @@ impl Files {
         }
         self.table.make_room(self.open_max);
         let stream = self.stream(record.stream, record.generation, path);
-        let framer = Framer::new(self.config.frame_as(record.origin));
+        let (clean, told) = record.frame_from(from);
+        let framer = match told {
+            Some(origin) => Framer::told(self.config.frame.clone(), origin),
+            None => Framer::new(self.config.frame.clone()),
+        };
         let mut tail = Tail::new(stream, framer, stat, path.into(), from);
-        tail.first = record.from;
-        tail.head = record.head;
-        tail.cuts = cuts.iter().filter(|at| **at > from).map(|at| Cut { at: *at, all: true }).collect();
-        tail.cuts.make_contiguous().sort_unstable_by_key(|cut| cut.at);
+        (tail.first, tail.head) = (record.from, record.head);
+        (tail.position, tail.scanned, tail.restarts) = (clean, clean, Restarts::new(clean));
+        let mut cuts: Vec<_> = cuts.iter().filter(|cut| cut.at > clean).copied().collect();
+        cuts.sort_by_key(|cut| cut.at);
+        tail.cuts = cuts.into();
         tail.settled_before = self.resume.settled(record.stream, record.generation).and_then(|sets| {
             let end = sets.iter().flat_map(Ranges::iter).map(|range| range.end).max()?;
             Some((sets, end))
@@ -215,7 +221,7 @@ impl Files {
 
     /// A known stream that no path shows: renamed, copied and cut, or gone. An error means that it cannot be said
     /// now: a folder that is not there may be a disk that is not mounted yet.
-    fn recover(&mut self, record: &Record, cuts: &[u64]) -> io::Result<()> {
+    fn recover(&mut self, record: &Record, cuts: &[Cut]) -> io::Result<()> {
         if let Some(folder) = record.path.parent() {
             self.world.fs.list(folder)?;
         }
@@ -236,7 +242,7 @@ impl Files {
     }
 
     /// Reads on in a file that no pattern finds, if it holds what was read.
-    fn drain(&mut self, file: Arc<dyn File>, path: &Path, record: &Record, cuts: &[u64]) -> io::Result<bool> {
+    fn drain(&mut self, file: Arc<dyn File>, path: &Path, record: &Record, cuts: &[Cut]) -> io::Result<bool> {
         let stat = file.stat()?;
         let Some(mut tail) = self.go_on(file, &stat, path, record, cuts)? else { return Ok(false) };
         tail.leaving = Some(self.now);

@@ -8,10 +8,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::identity::Print;
+use super::identity::{Cut, Print};
 use super::output::{Buffers, Output};
+use super::restart::Restarts;
 use super::state::Files;
-use super::tail::{Cut, Life, Tail};
+use super::tail::{Life, Tail};
 use crate::event::Batch;
 use crate::frame::Framer;
 use crate::position::{Ranges, Resume, Stream};
@@ -53,10 +54,14 @@ impl Files {
                 notices.extend(missed.gaps(&tail.stream, tail.handed, "it was gone when the sink came back"));
                 continue;
             }
-            let stream = tail.key();
-            let cuts = self.log.cuts_after(stream, missed.from);
-            let framer = Framer::new(self.config.frame_as(tail.framer.origin()));
-            parts.push_back(Part::new(tail, framer, missed, cuts));
+            let (clean, told) = tail.record().frame_from(missed.from);
+            let frame = self.config.frame.clone();
+            let framer = match told {
+                Some(origin) => Framer::told(frame, origin),
+                None => Framer::new(frame),
+            };
+            let cuts = self.log.cuts_after(tail.key(), clean);
+            parts.push_back(Part::new(tail, framer, clean, missed, cuts));
         }
         (!parts.is_empty() || !notices.is_empty()).then(|| {
             let fs = self.world.fs.clone();
@@ -94,8 +99,9 @@ impl Missed {
 }
 
 impl Part {
-    fn new(live: &Tail, framer: Framer, missed: Missed, cuts: VecDeque<Cut>) -> Self {
+    fn new(live: &Tail, framer: Framer, clean: u64, missed: Missed, cuts: VecDeque<Cut>) -> Self {
         let mut tail = live.again(framer, missed.from);
+        (tail.position, tail.scanned, tail.restarts) = (clean, clean, Restarts::new(clean));
         let sets = missed.sets.iter().flat_map(|sets| sets.iter());
         let end = sets.flat_map(Ranges::iter).map(|set| set.end).max();
         tail.settled_before = missed.sets.zip(end);

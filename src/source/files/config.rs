@@ -7,8 +7,8 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::glob::{Excludes, Pattern};
-use crate::event::{Options, Origin};
-use crate::frame::{Format, FrameConfig};
+use crate::event::Options;
+use crate::frame::FrameConfig;
 use crate::limits::OPEN_FILES_MAX;
 
 /// Most often that all files may be swept.
@@ -53,19 +53,6 @@ impl Config {
             open_max: open_max(),
             frame: Arc::new(FrameConfig::from_options(options)?),
         })
-    }
-}
-
-impl Config {
-    /// How to frame a stream of which it is known how its lines are wrapped: in its middle, the first lines that
-    /// are read after a restart might tell otherwise.
-    pub(super) fn frame_as(&self, origin: Origin) -> Arc<FrameConfig> {
-        let format = match (self.frame.format, origin) {
-            (Format::Auto, Origin::Cri) => Format::Cri,
-            (Format::Auto, Origin::Docker) => Format::Docker,
-            _ => return self.frame.clone(),
-        };
-        Arc::new(FrameConfig { format, ..(*self.frame).clone() })
     }
 }
 

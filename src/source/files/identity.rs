@@ -2,19 +2,22 @@
 //! restart.
 //!
 //! In: facts as the source learns them. Out, at the next start: the newest record of every stream generation, and
-//! the cuts that time made in it. Layout of a body (inside the frame of [`RecordLog`]), version 1, little-endian:
+//! the cuts that time made in it. Layout of a body (inside the frame of [`RecordLog`]), version 2, little-endian:
 //!
 //! | bytes | field |
 //! |---|---|
-//! | 1 | version (1) |
+//! | 1 | version (2) |
 //! | 1 | kind: 1 file, 2 cut, 3 forgotten, 4 swept |
 //! | 8, 2 | stream, generation (not for 4) |
-//! | 8 | for 2: position of the cut |
+//! | 8, 1 | for 2: position of the cut, the lanes that it ended as bits |
 //! | 8, 8, 8 | for 1: device, inode, birth |
 //! | 8, 8, 8 | where reading began, how far it has come, size when last seen |
 //! | 2 + 8, 2 + 8 | length and fingerprint of the head, and of what is before the position |
-//! | 1 | bit 0: it is no longer found by its path; bits 1 and 2: its lines are known to be CRI's, Docker's |
+//! | 1 | bit 0: it is no longer found by its path; bits 1 to 3: its lines are known to be CRI's, Docker's, plain |
+//! | 8 | where framing begins anew |
 //! | rest | path |
+//!
+//! Version 1 had no lanes (a cut ended all of them), no bit 3, and no place to frame from.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsStr;
@@ -25,12 +28,16 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::tail::Cut;
 use crate::event::Origin;
+use crate::frame::Lanes;
 use crate::position::StreamId;
 use crate::seam::{FRAME_HEAD_BYTES, File, FileId, Fs, RecordLog, write_frame};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+
+/// The oldest version that is read.
+const VERSION_MIN: u8 = 1;
+
 const KIND_FILE: u8 = 1;
 const KIND_CUT: u8 = 2;
 const KIND_FORGOTTEN: u8 = 3;
@@ -93,18 +100,40 @@ pub(super) struct Record {
     pub(super) tail: Print,
     /// It was rotated away or removed: only its own identity finds it.
     pub(super) leaving: bool,
-    /// How its lines are wrapped, as was told by its first ones.
-    pub(super) origin: Origin,
+    /// Where framing begins anew: at the low mark or before, where nothing was open. All cuts since are known.
+    pub(super) clean: Option<u64>,
+    /// How its lines are wrapped from there on, where the lines before have told.
+    pub(super) told: Option<Origin>,
     pub(super) path: PathBuf,
+}
+
+impl Record {
+    /// Where framing begins anew, to give again what is at `low` and beyond, and how lines are wrapped from there on.
+    /// A sink that is new has its low mark before all that is remembered: then it is the first byte of all.
+    pub(super) fn frame_from(&self, low: u64) -> (u64, Option<Origin>) {
+        match self.clean {
+            None => (low, self.told),
+            Some(clean) if clean <= low => (clean, self.told),
+            Some(_) => (self.from, None),
+        }
+    }
 }
 
 /// A stream generation by its two parts.
 pub(super) type StreamKey = (StreamId, u16);
 
+/// A place where the stream is cut though its bytes do not say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) at: u64,
+    /// The lanes of which all that is open ends there; an unfinished line ends where it is all of them.
+    pub(super) lanes: Lanes,
+}
+
 #[derive(Debug)]
 struct Known {
     record: Record,
-    cuts: Vec<u64>,
+    cuts: Vec<Cut>,
     bytes: u64,
 }
 
@@ -125,9 +154,9 @@ impl IdentityLog {
         let (mut known, mut swept, mut live_bytes) = (BTreeMap::new(), false, 0);
         let mut each = |frame: &[u8]| match decode(frame.get(FRAME_HEAD_BYTES..).unwrap_or(&[])) {
             Some(Fact::File(record)) => note(&mut known, &mut live_bytes, record, frame.len() as u64),
-            Some(Fact::Cut(key, at)) => {
+            Some(Fact::Cut(key, cut)) => {
                 if let Some(known) = known.get_mut(&key) {
-                    known.cuts.push(at);
+                    known.cuts.push(cut);
                 }
             }
             Some(Fact::Forgotten(key)) => {
@@ -142,16 +171,15 @@ impl IdentityLog {
     }
 
     /// All records, with the cuts in each stream.
-    pub(super) fn records(&self) -> impl Iterator<Item = (&Record, &[u64])> {
+    pub(super) fn records(&self) -> impl Iterator<Item = (&Record, &[Cut])> {
         self.known.values().map(|known| (&known.record, &*known.cuts))
     }
 
     /// The cuts in a stream after a position, in order.
     pub(super) fn cuts_after(&self, key: StreamKey, position: u64) -> VecDeque<Cut> {
         let cuts = self.known.get(&key).into_iter().flat_map(|known| &known.cuts);
-        let mut cuts: Vec<_> =
-            cuts.filter(|at| **at > position).map(|at| Cut { at: *at, all: true }).collect();
-        cuts.sort_unstable_by_key(|cut| cut.at);
+        let mut cuts: Vec<_> = cuts.filter(|cut| cut.at > position).copied().collect();
+        cuts.sort_by_key(|cut| cut.at);
         cuts.into()
     }
 
@@ -181,22 +209,20 @@ impl IdentityLog {
         let start = self.pending.len();
         write_frame(&encode(&record), &mut self.pending);
         let bytes = (self.pending.len() - start) as u64;
+        let clean = record.clean;
         note(&mut self.known, &mut self.live_bytes, record, bytes);
-    }
-
-    /// Notes a cut that time made; it must be durable before what was cut leaves.
-    pub(super) fn cut(&mut self, key: StreamKey, at: u64) {
-        self.must = true;
-        write_frame(&encode_cut(key, at), &mut self.pending);
-        if let Some(known) = self.known.get_mut(&key) {
-            known.cuts.push(at);
+        // They stay in the file until it is rewritten: should cursors be lost, all is framed as it was.
+        if let (Some(known), Some(clean)) = (self.known.get_mut(&key), clean) {
+            known.cuts.retain(|cut| cut.at > clean);
         }
     }
 
-    /// Forgets cuts below a position that is settled; they leave the file when it is rewritten.
-    pub(super) fn settled(&mut self, key: StreamKey, position: u64) {
+    /// Notes a cut that time made; it must be durable before what was cut leaves.
+    pub(super) fn cut(&mut self, key: StreamKey, cut: Cut) {
+        self.must = true;
+        write_frame(&encode_cut(key, cut), &mut self.pending);
         if let Some(known) = self.known.get_mut(&key) {
-            known.cuts.retain(|cut| *cut > position);
+            known.cuts.push(cut);
         }
     }
 
@@ -222,7 +248,7 @@ impl IdentityLog {
         if self.log.wants_rewrite(self.live_bytes) {
             let swept = self.swept.then(|| vec![VERSION, KIND_SWEPT]);
             let bodies = self.known.iter().flat_map(|(key, known)| {
-                let cuts = known.cuts.iter().map(|at| encode_cut(*key, *at));
+                let cuts = known.cuts.iter().map(|cut| encode_cut(*key, *cut));
                 std::iter::once(encode(&known.record)).chain(cuts)
             });
             self.log.rewrite(&mut swept.into_iter().chain(bodies).map(|body| {
@@ -256,10 +282,11 @@ fn write_key(key: StreamKey, out: &mut Vec<u8>) {
     out.extend_from_slice(&key.1.to_le_bytes());
 }
 
-fn encode_cut(key: StreamKey, at: u64) -> Vec<u8> {
+fn encode_cut(key: StreamKey, cut: Cut) -> Vec<u8> {
     let mut body = vec![VERSION, KIND_CUT];
     write_key(key, &mut body);
-    body.extend_from_slice(&at.to_le_bytes());
+    body.extend_from_slice(&cut.at.to_le_bytes());
+    body.push(cut.lanes.0);
     body
 }
 
@@ -276,16 +303,21 @@ fn encode(record: &Record) -> Vec<u8> {
         body.extend_from_slice(&print.len.to_le_bytes());
         body.extend_from_slice(&print.hash.to_le_bytes());
     }
-    let wrapped =
-        u8::from(record.origin == Origin::Cri) << 1 | u8::from(record.origin == Origin::Docker) << 2;
-    body.push(u8::from(record.leaving) | wrapped);
+    let told = match record.told {
+        None => 0,
+        Some(Origin::Cri) => 1 << 1,
+        Some(Origin::Docker) => 1 << 2,
+        Some(Origin::Lines) => 1 << 3,
+    };
+    body.push(u8::from(record.leaving) | told);
+    body.extend_from_slice(&record.clean.unwrap_or(record.from).to_le_bytes());
     body.extend_from_slice(record.path.as_os_str().as_bytes());
     body
 }
 
 enum Fact {
     File(Record),
-    Cut(StreamKey, u64),
+    Cut(StreamKey, Cut),
     Forgotten(StreamKey),
     Swept,
 }
@@ -316,7 +348,7 @@ impl Reader<'_> {
 fn decode(body: &[u8]) -> Option<Fact> {
     let mut reader = Reader(body);
     let [version, kind] = reader.take()?;
-    if version != VERSION {
+    if !(VERSION_MIN..=VERSION).contains(&version) {
         return None;
     }
     if kind == KIND_SWEPT {
@@ -324,7 +356,11 @@ fn decode(body: &[u8]) -> Option<Fact> {
     }
     let key = (StreamId(reader.u64()?), reader.u16()?);
     match kind {
-        KIND_CUT => Some(Fact::Cut(key, reader.u64()?)),
+        KIND_CUT => {
+            let at = reader.u64()?;
+            let lanes = if version == VERSION_MIN { Lanes::ALL } else { Lanes(reader.take::<1>()?[0]) };
+            Some(Fact::Cut(key, Cut { at, lanes }))
+        }
         KIND_FORGOTTEN => Some(Fact::Forgotten(key)),
         KIND_FILE => {
             let (device, inode) = (reader.u64()?, reader.u64()?);
@@ -332,6 +368,7 @@ fn decode(body: &[u8]) -> Option<Fact> {
             let (from, position, size) = (reader.u64()?, reader.u64()?, reader.u64()?);
             let (head, tail) = (reader.print()?, reader.print()?);
             let [flags] = reader.take()?;
+            let clean = if version == VERSION_MIN { None } else { Some(reader.u64()?) };
             Some(Fact::File(Record {
                 stream: key.0,
                 generation: key.1,
@@ -342,10 +379,12 @@ fn decode(body: &[u8]) -> Option<Fact> {
                 head,
                 tail,
                 leaving: flags & 1 != 0,
-                origin: match flags >> 1 & 3 {
-                    1 => Origin::Cri,
-                    2 => Origin::Docker,
-                    _ => Origin::Lines,
+                clean,
+                told: match flags >> 1 & 7 {
+                    1 => Some(Origin::Cri),
+                    2 => Some(Origin::Docker),
+                    4 => Some(Origin::Lines),
+                    _ => None,
                 },
                 path: PathBuf::from(OsStr::from_bytes(reader.0)),
             }))
@@ -373,14 +412,16 @@ mod tests {
             head: Print::of(b"head"),
             tail: Print::of(b"tail"),
             leaving: true,
-            origin: Origin::Docker,
+            clean: Some(4),
+            told: Some(Origin::Docker),
             path: "/var/log/a.log".into(),
         };
         let mut log = open();
         assert!(!log.swept());
         log.set_swept();
         log.put(record.clone(), true);
-        log.cut((StreamId(9), 1), 5);
+        let cut = Cut { at: 5, lanes: Lanes(2) };
+        log.cut((StreamId(9), 1), cut);
         assert!(log.must_commit());
         log.commit().expect("space");
         record.position = 50;
@@ -389,8 +430,10 @@ mod tests {
         let mut log = open();
         record.position = 5;
         assert!(log.swept() && log.knows(StreamId(9)));
-        assert_eq!(log.records().collect::<Vec<_>>(), [(&record, &[5][..])]);
-        log.settled((StreamId(9), 1), 5);
+        assert_eq!(log.records().collect::<Vec<_>>(), [(&record, &[cut][..])]);
+        record.clean = Some(5);
+        log.put(record.clone(), false);
+        assert_eq!(log.records().collect::<Vec<_>>(), [(&record, &[][..])]);
         log.forget((StreamId(9), 1));
         log.commit().expect("space");
         assert_eq!(open().records().count(), 0);

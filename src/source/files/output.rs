@@ -92,6 +92,22 @@ impl<'a> Output<'a> {
         self.batch.messages.len() as u32
     }
 
+    /// The messages from number `first` on.
+    pub(super) fn since(&self, first: u32) -> &[Message] {
+        self.batch.messages.get(first as usize..).unwrap_or_default()
+    }
+
+    /// Takes back messages from number `first` on that begin before `position`: they were handed on, and settled,
+    /// before this process began.
+    pub(super) fn drop_before(&mut self, position: u64, first: u32) {
+        if self.since(first).iter().any(|message| message.start < position) {
+            let kept: Vec<_> =
+                self.since(first).iter().filter(|message| message.start >= position).copied().collect();
+            self.batch.messages.truncate(first as usize);
+            self.batch.messages.extend(kept);
+        }
+    }
+
     /// Takes in what came of a block: the messages from number `first` on, and the ranges they account for.
     pub(super) fn push(
         &mut self,
@@ -102,6 +118,9 @@ impl<'a> Output<'a> {
         buffers: &mut Buffers,
     ) {
         let messages = first..self.len();
+        // What is before was settled, and not counted when this process began.
+        let ranges: Vec<_> = ranges.into_iter().map(|range| range.start.max(tail.from)..range.end).collect();
+        let ranges: Vec<_> = ranges.into_iter().filter(|range| range.start < range.end).collect();
         if !messages.is_empty() && !block.is_empty() {
             let segment = Arc::new(Segment::new(block));
             buffers.lend(&segment);

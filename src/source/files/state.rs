@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Config;
-use super::identity::{IdentityLog, Record, StreamKey};
+use super::identity::{Cut, IdentityLog, Record, StreamKey};
 use super::output::{Buffers, Output};
 use super::table::Table;
 use super::watch::{Asked, Watches};
@@ -36,9 +36,9 @@ pub(super) struct Files {
     pub(super) watches: Watches,
     pub(super) buffers: Buffers,
     /// Known from the log and not yet found, by file.
-    pub(super) missing: HashMap<FileId, (Record, Vec<u64>)>,
+    pub(super) missing: HashMap<FileId, (Record, Vec<Cut>)>,
     /// Known from the log: generations that a later one of the same file has replaced.
-    pub(super) replaced: Vec<(Record, Vec<u64>)>,
+    pub(super) replaced: Vec<(Record, Vec<Cut>)>,
     /// Found by the first sweep and not known by their file.
     pub(super) fresh: Vec<PathBuf>,
     pub(super) first_sweep: bool,
@@ -213,9 +213,10 @@ impl Source for Files {
 
     fn settled(&mut self, stream: &Stream, position: u64) {
         if let Some(&key) = self.table.by_stream.get(&(stream.id, stream.generation)) {
-            self.log.settled((stream.id, stream.generation), position);
-            if let Some(tail) = self.table.get(key) {
-                tail.low = tail.low.max(position);
+            if let Some(tail) = self.table.get(key)
+                && tail.settled(position)
+            {
+                self.touch(key);
             }
             self.forget_if_done(key);
         }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::identity::{HEAD_BYTES, Print, Record, StreamKey, TAIL_BYTES};
+use super::identity::{Cut, HEAD_BYTES, Print, Record, StreamKey, TAIL_BYTES};
+use super::restart::Restarts;
+use crate::event::Message;
 use crate::frame::Framer;
 use crate::position::{Ranges, Stream};
 use crate::seam::{File, FileId, FileStat};
@@ -21,15 +23,6 @@ pub(super) enum Life {
     Drained,
     /// Its bytes are gone: kept until what was handed on is settled.
     Lost,
-}
-
-/// A place where the stream is cut though its bytes do not say so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cut {
-    pub(super) at: u64,
-    /// All that is open ends there. Else only what has waited too long: so it is while time passes, whereas
-    /// after a restart nothing else can be meant.
-    pub(super) all: bool,
 }
 
 /// A file that is read. Holds no bytes of it.
@@ -64,6 +57,8 @@ pub(super) struct Tail {
     pub(super) unfinished: Print,
     /// Places where time cut the stream, not yet passed.
     pub(super) cuts: VecDeque<Cut>,
+    /// Where framing could begin anew.
+    pub(super) restarts: Restarts,
     /// Paths that show this file.
     pub(super) names: u32,
     /// Since when no path shows it.
@@ -115,6 +110,7 @@ impl Tail {
             tail: Print::default(),
             unfinished: Print::default(),
             cuts: VecDeque::new(),
+            restarts: Restarts::new(from),
             names: 0,
             leaving: None,
             grew: Duration::ZERO,
@@ -152,6 +148,7 @@ impl Tail {
 
     /// What the identity log keeps of it.
     pub(super) fn record(&self) -> Record {
+        let clean = self.restarts.before(self.low).unwrap_or(self.first);
         Record {
             stream: self.stream.id,
             generation: self.stream.generation,
@@ -162,8 +159,25 @@ impl Tail {
             head: self.head,
             tail: self.tail,
             leaving: self.leaving.is_some(),
-            origin: self.framer.origin(),
+            clean: Some(clean),
+            // Its first lines tell it again.
+            told: (clean > self.first).then(|| self.framer.origin()),
             path: self.path.clone(),
+        }
+    }
+
+    /// All below `position` is settled; whether what the identity log keeps has changed by that.
+    pub(super) fn settled(&mut self, position: u64) -> bool {
+        self.low = self.low.max(position);
+        self.restarts.drop_before(self.low)
+    }
+
+    /// Notes whether framing could begin anew behind what was framed last, which gave these messages.
+    pub(super) fn note_restart(&mut self, messages: &[Message]) {
+        // Before, it depends on the first lines of all.
+        if self.framer.is_told() {
+            let open = self.framer.open_start().unwrap_or(self.position);
+            self.restarts.note(open, messages, self.framer.interleaves());
         }
     }
 

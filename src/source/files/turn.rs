@@ -4,12 +4,12 @@ use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::identity::HEAD_BYTES;
+use super::identity::{Cut, HEAD_BYTES};
 use super::output::{Buffers, Output, next_block};
 use super::state::Files;
 use super::table::Key;
-use super::tail::{Cut, Life, Tail};
-use crate::frame::{Block, Framed};
+use super::tail::{Life, Tail};
+use crate::frame::{Block, Framed, Lanes};
 use crate::limits::READ_BLOCK_BYTES;
 use crate::seam::{File, FileStat};
 
@@ -97,7 +97,7 @@ impl Files {
         let ends = finishing || quiet.is_some_and(|quiet| quiet <= now);
         if ends && tail.holds_open() {
             let at = tail.scanned;
-            return self.cut(key, at, true);
+            return self.cut(key, Cut { at, lanes: Lanes::ALL });
         }
         if quiet.is_some_and(|quiet| quiet <= now) {
             return self.drained(key);
@@ -122,21 +122,22 @@ impl Files {
             tail.file.as_ref().and_then(|file| file.stat().ok()).is_none_or(|stat| stat.size != tail.scanned);
         if !unseen && tail.scanned > tail.position && tail.grew + line_wait <= now {
             let at = tail.scanned;
-            return self.cut(key, at, true);
+            return self.cut(key, Cut { at, lanes: Lanes::ALL });
         }
-        if !unseen && tail.framer.deadline().is_some_and(|due| due <= now) {
+        let lanes = tail.framer.due(now);
+        if !unseen && !lanes.is_empty() {
             let at = tail.position;
-            return self.cut(key, at, false);
+            return self.cut(key, Cut { at, lanes });
         }
         self.table.queue(key);
     }
 
     /// Notes a cut that the bytes do not decide. It is durable before what it lets go leaves.
-    fn cut(&mut self, key: Key, at: u64, all: bool) {
+    fn cut(&mut self, key: Key, cut: Cut) {
         let Some(tail) = self.table.get(key) else { return };
-        tail.cuts.push_back(Cut { at, all });
+        tail.cuts.push_back(cut);
         let stream = tail.key();
-        self.log.cut(stream, at);
+        self.log.cut(stream, cut);
         self.table.queue(key);
     }
 
@@ -215,15 +216,15 @@ impl Tail {
     ) -> io::Result<()> {
         if self.cuts.front().is_some_and(|cut| cut.at <= self.position) {
             if let Some(cut) = self.cuts.pop_front().filter(|cut| cut.at == self.position) {
-                self.cut_here(&cut, now, buffers, output);
+                self.cut_here(&cut, buffers, output);
             }
             return Ok(());
         }
-        let cut = self.cuts.front().filter(|cut| cut.at <= self.limit()).map(|cut| cut.at);
-        let limit = cut.unwrap_or_else(|| self.limit());
+        let cut = self.cuts.front().filter(|cut| cut.at <= self.limit()).copied();
+        let limit = cut.map_or_else(|| self.limit(), |cut| cut.at);
         let (start, fresh) = (self.position, self.scanned.min(limit));
         let end = limit.min(fresh + self.block as u64);
-        let last = cut == Some(end);
+        let last = cut.is_some_and(|cut| cut.at == end && cut.lanes == Lanes::ALL);
         if fresh > start && !last {
             // An unfinished line is not read again for each few bytes that are added to it.
             let more = read_range(self.file.as_deref(), fresh..end, vec![0; (end - fresh) as usize])?;
@@ -259,26 +260,35 @@ impl Tail {
         if last {
             self.cuts.pop_front();
         }
-        self.hand(&ranges);
-        output.push(self, first, ranges, bytes, buffers);
+        self.give(first, ranges, bytes, buffers, output);
         Ok(())
     }
 
+    /// Hands on what came of a block: the messages from number `first` on.
+    fn give(
+        &mut self,
+        first: u32,
+        ranges: Vec<Range<u64>>,
+        block: Vec<u8>,
+        buffers: &mut Buffers,
+        output: &mut Output<'_>,
+    ) {
+        self.note_restart(output.since(first));
+        output.drop_before(self.from, first);
+        self.hand(&ranges);
+        output.push(self, first, ranges, block, buffers);
+    }
+
     /// Lets go what is open where time made a cut.
-    fn cut_here(&mut self, cut: &Cut, now: Duration, buffers: &mut Buffers, output: &mut Output<'_>) {
+    fn cut_here(&mut self, cut: &Cut, buffers: &mut Buffers, output: &mut Output<'_>) {
         let first = output.len();
         let mut ranges = Vec::new();
         let (messages, joined) = output.messages();
         let mut framed = Framed { messages, joined, ranges: &mut ranges };
         let Tail { file, framer, .. } = self;
         let mut fetch = |range, out: &mut Vec<u8>| fetch(file.as_deref(), range, out);
-        if cut.all {
-            framer.finish(&mut fetch, &mut framed);
-        } else {
-            framer.expire(now, &mut fetch, &mut framed);
-        }
-        self.hand(&ranges);
-        output.push(self, first, ranges, Vec::new(), buffers);
+        framer.end(cut.lanes, &mut fetch, &mut framed);
+        self.give(first, ranges, Vec::new(), buffers, output);
     }
 
     /// Looks at the open file: what it shows, and whether it still holds what was read.
