@@ -157,3 +157,23 @@ pub const PROFILE_PASSES_MAX: u32 = 10_000;
 pub const PROFILE_REASONS_MAX: usize = 64;
 /// Bytes that a row of a profile may have derived before its message is no longer tried on further formats.
 pub const PROFILE_TRIAL_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of one message in a spool; a longer one is stored in linked parts.
+pub const SPOOL_RECORD_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of records that one fsync makes durable: enough that the fsync is not what a fast input waits for, few enough
+/// to be held in memory until it is done.
+pub const SPOOL_GROUP_BYTES: usize = 1024 * 1024;
+/// How long a spool collects records before it syncs them, where nobody waits for the answer.
+pub const SPOOL_LINGER: Duration = Duration::from_millis(10);
+/// Bytes of a spool's segment; segments are what is removed.
+pub const SPOOL_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+/// A spool's segments are at least this many when it is full, so that one that is removed makes little room at once.
+pub const SPOOL_SEGMENTS_MIN: u64 = 8;
+/// Smallest limit of a spool: room for some segments of one group each.
+pub const SPOOL_BYTES_MIN: u64 = 1024 * 1024;
+/// Bytes that were written to a spool, not yet handed on and still in memory; beyond, they are read back from the disk.
+pub const SPOOL_RECENT_BYTES: usize = 4 * 1024 * 1024;
+/// Peers of one spool whose names are shared by their messages; at this many they are made anew.
+pub const SPOOL_PEERS_MAX: usize = 1024;
+/// Times that a part of a spool is read before it counts as damaged.
+pub const SPOOL_READS_MAX: u32 = 8;

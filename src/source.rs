@@ -3,6 +3,7 @@
 pub mod container;
 pub mod files;
 pub mod recorded;
+pub mod spooled;
 pub mod stdin;
 
 use std::sync::Arc;

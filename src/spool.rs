@@ -5,8 +5,16 @@
 
 mod cursor_log;
 mod data_dir;
+mod log;
+mod reader;
+mod record;
+mod segment;
 mod settle;
 
 pub use cursor_log::{CursorLog, Cursors};
 pub use data_dir::{DataDir, DataDirError, HOST_ID_BYTES, host_id};
+pub use log::{Limit, Spool, WhenFull};
+pub use reader::{Damage, Reader, Step};
+pub use record::{Found, Kind, Record, State, record_at};
+pub use segment::{Chunk, SegmentInfo, list};
 pub use settle::{Account, Fate, Tracker};

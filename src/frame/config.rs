@@ -5,7 +5,7 @@ use std::time::Duration;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::class::{Language, Languages};
-use crate::event::Options;
+use crate::event::{Options, Origin};
 use crate::limits;
 
 /// How lines are wrapped.
@@ -117,6 +117,20 @@ impl FrameConfig {
             message_lines: bound(options, "message_lines", default.message_lines, limits::MESSAGE_LINES_MAX)?,
             wait: options.duration("wait").unwrap_or(default.wait),
         })
+    }
+}
+
+impl FrameConfig {
+    /// The same for a stream of which it is known how its lines are wrapped: in its middle, the first lines that are
+    /// read after a restart might tell otherwise.
+    pub fn known_as(&self, origin: Origin) -> Self {
+        let format = match (self.format, origin) {
+            (Format::Auto, Origin::Lines) => Format::Lines,
+            (Format::Auto, Origin::Cri) => Format::Cri,
+            (Format::Auto, Origin::Docker) => Format::Docker,
+            (told, _) => told,
+        };
+        Self { format, ..self.clone() }
     }
 }
 

@@ -51,6 +51,8 @@ enum Mode {
 pub struct Framer {
     config: Arc<FrameConfig>,
     mode: Mode,
+    /// Where the line begins that told the mode.
+    told_at: Option<u64>,
     /// The middle of a line longer than a block.
     long: bool,
     lanes: Vec<Lane>,
@@ -67,7 +69,15 @@ impl Framer {
             Format::Cri => Mode::Known(Origin::Cri),
             Format::Docker => Mode::Known(Origin::Docker),
         };
-        Self { config, mode, long: false, lanes: Vec::new(), scratch: Vec::new(), unreadable: Vec::new() }
+        Self {
+            config,
+            mode,
+            told_at: None,
+            long: false,
+            lanes: Vec::new(),
+            scratch: Vec::new(),
+            unreadable: Vec::new(),
+        }
     }
 
     /// A framer that begins in the middle of a stream, at the start of a message, where it is known from before how
@@ -96,6 +106,11 @@ impl Framer {
             Mode::Known(origin) => origin,
             Mode::Unknown(_) => Origin::Lines,
         }
+    }
+
+    /// How the stream's lines are wrapped and the position of the line that told it, if a line did.
+    pub fn told(&self) -> Option<(Origin, u64)> {
+        self.told_at.map(|at| (self.origin(), at))
     }
 
     /// Cuts a block. Returns how many bytes were consumed: up to the end of the last line, nearly always. The
@@ -271,6 +286,7 @@ impl Framer {
         match origin {
             Some(origin) => {
                 self.mode = Mode::Known(origin);
+                self.told_at = Some(start);
                 if origin != Origin::Lines {
                     self.flush(env, |_, _| true);
                 }

@@ -4,8 +4,6 @@
 //! of input. What it gives cannot be read again, so the bytes of open messages are kept here, up to
 //! [`BUDGET_JOINS_BYTES`].
 
-mod held;
-
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -13,6 +11,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::spooled::Held;
 use super::{Backlog, Notice, Progress, Source, SourceKind, SourcePlan, World};
 use crate::event::{Batch, Options, Run, Segment, Span};
 use crate::frame::{self, Block, FrameConfig, Framed, Framer};
@@ -21,7 +20,6 @@ use crate::limits::{
 };
 use crate::position::{Resume, Stream, StreamId};
 use crate::signature::Signature;
-use held::Held;
 
 /// How long a step may be put off while nothing is ready and nothing is open: the descriptor wakes it up before.
 const IDLE: Duration = Duration::from_secs(3600);

@@ -5,19 +5,19 @@ use std::ops::Range;
 
 /// One stretch of a stream.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(in crate::source) struct Held {
     start: u64,
     bytes: Vec<u8>,
 }
 
 impl Held {
     /// How many bytes are kept.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::source) fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Appends a range.
-    pub(super) fn read(&self, range: &Range<u64>, out: &mut Vec<u8>) -> io::Result<()> {
+    pub(in crate::source) fn read(&self, range: &Range<u64>, out: &mut Vec<u8>) -> io::Result<()> {
         let missing = || io::Error::from(io::ErrorKind::NotFound);
         let from = range.start.checked_sub(self.start).ok_or_else(missing)? as usize;
         let len = range.end.saturating_sub(range.start) as usize;
@@ -26,7 +26,7 @@ impl Held {
     }
 
     /// Takes in the bytes at `position`, which go on where the last ones ended; keeps those from `open` on.
-    pub(super) fn add(&mut self, position: u64, bytes: &[u8], open: Option<u64>) {
+    pub(in crate::source) fn add(&mut self, position: u64, bytes: &[u8], open: Option<u64>) {
         let end = position + bytes.len() as u64;
         let open = open.unwrap_or(end);
         self.keep_from(Some(open));
@@ -38,7 +38,7 @@ impl Held {
     }
 
     /// Forgets all before `open`, or everything where nothing is open.
-    pub(super) fn keep_from(&mut self, open: Option<u64>) {
+    pub(in crate::source) fn keep_from(&mut self, open: Option<u64>) {
         let end = self.start + self.bytes.len() as u64;
         let gone = open.map_or(end, |open| open.clamp(self.start, end)) - self.start;
         self.bytes.drain(..gone as usize);

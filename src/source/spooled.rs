@@ -1,0 +1,345 @@
+//! Sources that cannot be read again: what comes in is made durable in a spool first, and read from there.
+//!
+//! An [`Intake`] talks to peers and pushes what they send into an [`Inlet`]. [`Spooled`] drives it: it makes what was
+//! pushed durable, group by group, tells the intake (which answers its peers then, and only then), and hands on what is
+//! durable. The spool is one stream; `Run.stream` says in its path which peer sent a message.
+//!
+//! ```text
+//!  peers ─▶ Intake ─▶ Inlet ─▶ group ─▶ fsync ─▶ memory or disk ─▶ frame ─▶ batch
+//!             ▲                           │
+//!             └──────── durable ──────────┘
+//! ```
+
+mod feed;
+mod held;
+mod options;
+mod output;
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Backlog, Notice, Progress, Source, World};
+use crate::event::Batch;
+use crate::frame::FrameConfig;
+use crate::limits::{SPOOL_LINGER, SPOOL_RECORD_BYTES_MAX};
+use crate::position::{Resume, Stream, StreamId};
+use crate::spool::{Limit, Spool};
+use feed::Feed;
+pub(in crate::source) use held::Held;
+pub use options::{OPTIONS, limit, with_spool};
+use output::Output;
+
+/// After the spool could not be written, when to try again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Takes in what peers send. It never blocks, and never answers a peer before [`Intake::durable`] was called.
+pub trait Intake: Send {
+    /// Takes in what is there, until nothing more is, or the inlet is full; then peers must be made to wait (unread
+    /// sockets, HTTP 429). `unix_ns` is the wall clock. [`Progress::End`] means that nothing will ever come again.
+    fn step(&mut self, now: Duration, unix_ns: i64, inlet: &mut Inlet<'_>) -> Progress;
+    /// Everything up to and with this receipt is on the disk: answer those who sent it. Answers need not wait for the
+    /// next step.
+    fn durable(&mut self, receipt: Receipt);
+    /// From now on, end when all that is there has been taken in (`--once`).
+    fn finish(&mut self) {}
+    /// A descriptor that becomes readable when the intake should be stepped. `None` while the inlet is full and being
+    /// stepped again would not help: the source goes on by itself when there is room.
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+    /// What a person should know, said since the last call.
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Number of a push. What was pushed earlier has a lower one, and is durable no later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Receipt(pub u64);
+
+/// Who sent something: an address or a path, as events carry it (`log.file.path`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer(Arc<str>);
+
+impl Peer {
+    /// A peer of this name.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where an intake puts what peers send.
+pub struct Inlet<'a> {
+    spool: &'a mut Spool,
+    lines: bool,
+    closed: bool,
+    unix_ns: i64,
+    pushed: &'a mut u64,
+    hurry: &'a mut bool,
+}
+
+impl Inlet<'_> {
+    /// Bytes that may be pushed now. A push of more is taken all the same: ask before a request is begun, not in its
+    /// middle.
+    pub fn room(&self) -> usize {
+        if self.closed { 0 } else { self.spool.room() }
+    }
+
+    /// Whether nothing should be pushed now: the group is full (then it is made durable next, and the intake stepped
+    /// again at once), the spool is full, or the disk is.
+    pub fn is_full(&self) -> bool {
+        self.room() == 0
+    }
+
+    /// Whether it is the spool or the disk that is full, so that it may stay so for long.
+    pub fn is_stuck(&self) -> bool {
+        self.closed || self.spool.is_full()
+    }
+
+    /// Puts in one whole message; or, in a source whose spool is a stream of bytes ([`Framing::Lines`]), the bytes that
+    /// follow those of the last push. Nothing is stored of an empty one.
+    pub fn push(&mut self, peer: &Peer, bytes: &[u8]) -> Receipt {
+        if self.lines {
+            self.spool.push_bytes(peer.name(), self.unix_ns, bytes);
+        } else if bytes.len() <= SPOOL_RECORD_BYTES_MAX {
+            if !bytes.is_empty() {
+                self.spool.push_message(0, peer.name(), self.unix_ns, bytes);
+            }
+        } else {
+            for (part, bytes) in (1u16..).zip(bytes.chunks(SPOOL_RECORD_BYTES_MAX)) {
+                self.spool.push_message(part, peer.name(), self.unix_ns, bytes);
+            }
+        }
+        *self.pushed += 1;
+        Receipt(*self.pushed)
+    }
+
+    /// Somebody waits for what was pushed to be durable: do not collect more than what is there. Without this, up to
+    /// [`SPOOL_LINGER`] passes before the next fsync.
+    pub fn hurry(&mut self) {
+        *self.hurry = true;
+    }
+}
+
+/// What a spool holds.
+#[derive(Clone, Debug)]
+pub enum Framing {
+    /// Whole messages.
+    Messages,
+    /// The bytes of one stream, to be cut into messages when they are read.
+    Lines(Arc<FrameConfig>),
+}
+
+/// A source whose input is spooled.
+pub struct Spooled<I: Intake> {
+    intake: I,
+    world: World,
+    spool: Spool,
+    feed: Feed,
+    lines: bool,
+    /// Number of the last push.
+    pushed: u64,
+    /// Number of the last push that the intake was told of.
+    told: u64,
+    hurry: bool,
+    /// When the first record of the group was pushed.
+    since: Option<Duration>,
+    /// The disk does not take anything: when to try again.
+    retry: Option<Duration>,
+    /// The intake has ended.
+    ended: bool,
+    notices: Vec<Notice>,
+}
+
+impl<I: Intake> Spooled<I> {
+    /// Opens the spool of a source, in its folder below the data folder.
+    pub fn open(
+        name: &str,
+        framing: Framing,
+        limit: Limit,
+        intake: I,
+        world: World,
+        resume: &dyn Resume,
+    ) -> Result<Self, String> {
+        let folder = world.data_dir.join("spool").join(name);
+        let start = world.clock.now_unix_ns();
+        let fresh = StreamId::from_facts(&[b"spool", &world.host, name.as_bytes(), &start.to_be_bytes()]);
+        let (mut spool, warnings) = Spool::open(world.fs.clone(), &folder, limit, fresh)
+            .map_err(|error| format!("cannot open the spool in {}: {error}", folder.display()))?;
+        let mut notices: Vec<_> = warnings.into_iter().map(Notice::Warning).collect();
+        let lines = matches!(framing, Framing::Lines(_));
+        let feed = Feed::open(name, framing, &mut spool, resume, &mut notices);
+        if lines && !spool.is_cut() {
+            // What another process read last and what this one reads first are not one line.
+            spool.push_cut(start, true);
+        }
+        Ok(Self {
+            intake,
+            world,
+            spool,
+            feed,
+            lines,
+            pushed: 0,
+            told: 0,
+            hurry: false,
+            since: None,
+            retry: None,
+            ended: false,
+            notices,
+        })
+    }
+
+    /// Lets the intake work once and makes durable what is due. Returns what the intake said.
+    fn take_in(&mut self, now: Duration) -> Progress {
+        let unix_ns = self.world.clock.now_unix_ns();
+        if self.retry.is_some_and(|at| at <= now) {
+            self.sync(now, unix_ns);
+        }
+        let mut progress = Progress::End;
+        if !self.ended {
+            let mut inlet = Inlet {
+                spool: &mut self.spool,
+                lines: self.lines,
+                closed: self.retry.is_some(),
+                unix_ns,
+                pushed: &mut self.pushed,
+                hurry: &mut self.hurry,
+            };
+            progress = self.intake.step(now, unix_ns, &mut inlet);
+            self.notices.extend(self.intake.warnings().into_iter().map(Notice::Warning));
+        }
+        if progress == Progress::End && !self.ended {
+            self.ended = true;
+            if self.lines && !self.spool.is_cut() {
+                self.spool.push_cut(unix_ns, true);
+            }
+        }
+        if self.retry.is_some() || self.spool.pending() == 0 {
+            return progress;
+        }
+        let since = *self.since.get_or_insert(now);
+        let due = self.spool.room() == 0 || since + SPOOL_LINGER <= now;
+        if due || (progress != Progress::More && (self.hurry || self.ended)) {
+            self.sync(now, unix_ns);
+        } else if let Err(error) = self.spool.write(unix_ns) {
+            self.trouble(now, &error);
+        }
+        progress
+    }
+
+    /// Makes the group durable, tells the intake, and lets it be handed on.
+    fn sync(&mut self, now: Duration, unix_ns: i64) {
+        match self.spool.sync(unix_ns) {
+            Ok(chunk) => {
+                if self.retry.take().is_some() {
+                    self.notices.push(Notice::Warning(format!(
+                        "source {}: the spool is written again",
+                        self.feed.source()
+                    )));
+                }
+                (self.since, self.hurry) = (None, false);
+                if let Some(chunk) = chunk {
+                    self.feed.offer(chunk, &self.spool);
+                }
+                if self.told < self.pushed {
+                    self.told = self.pushed;
+                    self.intake.durable(Receipt(self.pushed));
+                }
+            }
+            Err(error) => self.trouble(now, &error),
+        }
+    }
+
+    /// The disk does not take what was pushed. It stays in memory, and nothing more is taken in.
+    fn trouble(&mut self, now: Duration, error: &std::io::Error) {
+        if self.retry.is_none() {
+            self.notices.push(Notice::Warning(format!(
+                "source {}: the spool cannot be written, nothing is taken in until it can: {error}",
+                self.feed.source()
+            )));
+        }
+        self.retry = Some(now + RETRY);
+    }
+
+    /// Whether all that was taken in is durable and has been handed on.
+    fn is_drained(&self) -> bool {
+        self.spool.pending() == 0 && self.feed.is_drained(&self.spool)
+    }
+}
+
+impl<I: Intake> Source for Spooled<I> {
+    fn step(&mut self, now: Duration, batch: &mut Batch) -> Progress {
+        let mut output = Output::new(batch);
+        let progress = loop {
+            if let Some(again) = self.feed.fill(now, &mut self.spool, &mut output, &mut self.notices) {
+                break again;
+            }
+            let handed = self.feed.next();
+            let progress = self.take_in(now);
+            if !self.feed.is_drained(&self.spool) {
+                continue;
+            }
+            if self.ended && self.is_drained() {
+                break Progress::End;
+            }
+            let open = self.feed.deadline();
+            if progress != Progress::More && self.spool.pending() == 0 && open.is_some_and(|due| due <= now) {
+                // Nothing more is there: time cuts here, and the log says so before what is let go leaves.
+                self.spool.push_cut(self.world.clock.now_unix_ns(), false);
+                self.hurry = true;
+                continue;
+            }
+            let wait = match progress {
+                Progress::More if self.retry.is_none() || handed < self.feed.next() => break Progress::More,
+                Progress::Wait(until) => Some(until),
+                Progress::More | Progress::End => None,
+            };
+            let linger = self.since.filter(|_| self.retry.is_none()).map(|since| since + SPOOL_LINGER);
+            let next = [wait, linger, self.retry, open].into_iter().flatten().min();
+            break Progress::Wait(next.unwrap_or(now + RETRY));
+        };
+        output.close();
+        progress
+    }
+
+    fn settled(&mut self, _: &Stream, position: u64) {
+        if let Err(error) = self.spool.release(position) {
+            let source = self.feed.source();
+            self.notices
+                .push(Notice::Warning(format!("source {source}: cannot remove a settled segment: {error}")));
+        }
+    }
+
+    fn finish(&mut self) {
+        self.intake.finish();
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    fn backlog(&self) -> Backlog {
+        let unread_bytes = self.spool.end().saturating_sub(self.feed.next());
+        Backlog { streams: 1, open: usize::from(!self.ended), unread_bytes }
+    }
+
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        if self.ended { None } else { self.intake.wake_fd() }
+    }
+}
+
+impl<I: Intake> Drop for Spooled<I> {
+    /// What was taken in is made durable and answered: it is handed on by the next run.
+    fn drop(&mut self) {
+        let unix_ns = self.world.clock.now_unix_ns();
+        if self.spool.pending() > 0 && self.spool.sync(unix_ns).is_ok() && self.told < self.pushed {
+            self.intake.durable(Receipt(self.pushed));
+        }
+    }
+}
