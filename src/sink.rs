@@ -25,6 +25,7 @@ mod lines;
 pub mod parquet;
 mod pretty;
 mod reorder;
+mod router;
 pub mod stdout;
 
 /// Which batch a body is from, and the bytes of the streams it accounts for.

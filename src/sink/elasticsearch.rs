@@ -27,7 +27,6 @@ use crate::signature::{OptionSpec, OptionType, Signature};
 use crate::sink::{Encoder, Endpoint, Shape, Sink, SinkKind, SinkPlan, World};
 use buffer::Buffers;
 use encode::BulkEncoder;
-use name::Router;
 use node::Node;
 use ship::{Shipper, Shipping};
 
@@ -145,7 +144,7 @@ fn given<'a>(options: &'a Options, name: &str) -> Option<&'a str> {
 fn plan(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {
     let template = options.template("data_stream").cloned().unwrap_or_default();
     let fallback = given(options, "fallback").map(str::to_owned);
-    name::check_template(&template, fallback.as_deref())?;
+    name::RULES.check(&template, fallback.as_deref())?;
     let body_bytes = within(options, "body_bytes", BULK_BODY_BYTES, 1024..=BULK_ROW_BYTES_MAX)?;
     let concurrency = within(options, "concurrency", 4, 1..=REQUESTS_MAX)?;
     let timeout = options.duration("timeout").unwrap_or(std::time::Duration::from_secs(60));
@@ -216,7 +215,7 @@ fn endpoints(options: &Options) -> Result<Vec<Endpoint>, String> {
 
 impl SinkPlan for Plan {
     fn encoder(&self, shape: &Shape) -> Result<Box<dyn Encoder>, String> {
-        let router = Router::new(&self.template, self.fallback.as_deref(), &shape.layout)?;
+        let router = name::router(&self.template, self.fallback.as_deref(), &shape.layout)?;
         let timestamp = shape.layout.slot("@timestamp");
         let buffers = self.buffers.clone();
         Ok(Box::new(BulkEncoder::new(router, buffers, timestamp, self.body_bytes, self.shipping.gzip)))

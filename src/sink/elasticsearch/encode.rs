@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use super::buffer::Buffers;
-use super::name::Router;
 use crate::event::{Row, Slot, Value, Writer};
 use crate::limits::BULK_ROW_BYTES_MAX;
 use crate::position::{EVENT_ID_LEN, EventId};
+use crate::sink::router::Router;
 use crate::sink::{Body, Encoder, EventRef, Payload, Provenance};
 
 const TIMESTAMP: &str = "@timestamp";
@@ -68,7 +68,7 @@ impl Encoder for BulkEncoder {
             self.open = self.buffers.take();
         }
         let start = self.open.len();
-        self.open.extend_from_slice(self.router.action(row));
+        self.open.extend_from_slice(self.router.of(row));
         self.open.extend_from_slice(&event.id());
         self.open.extend_from_slice(BEHIND_ID);
         self.writer.write(row, &mut self.open);
@@ -127,6 +127,7 @@ mod tests {
     use crate::limits::BULK_BODY_BYTES;
     use crate::position::{IdPrefix, PipelineTag, Stream, StreamId};
     use crate::sink::elasticsearch::buffer::gunzip;
+    use crate::sink::elasticsearch::name;
 
     fn row() -> Row {
         let mut builder = LayoutBuilder::default();
@@ -138,7 +139,7 @@ mod tests {
 
     fn encoder(row: &Row, body_bytes: usize, gzip: bool) -> BulkEncoder {
         let template = Template::parse("logs-{.service.name}-prod").expect("a template");
-        let router = Router::new(&template, Some("logs-other-prod"), row.layout()).expect("a router");
+        let router = name::router(&template, Some("logs-other-prod"), row.layout()).expect("a router");
         let timestamp = row.layout().slot(TIMESTAMP);
         BulkEncoder::new(router, Buffers::new(body_bytes), timestamp, body_bytes, gzip)
     }
