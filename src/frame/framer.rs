@@ -82,7 +82,7 @@ impl Framer {
 
     /// A framer that begins in the middle of a stream, at the start of a message, where it is known from before how
     /// its lines are wrapped: the lines that come now might tell otherwise.
-    pub fn told(config: Arc<FrameConfig>, origin: Origin) -> Self {
+    pub fn with_origin(config: Arc<FrameConfig>, origin: Origin) -> Self {
         let mut framer = Self::new(config);
         if let Mode::Unknown(_) = framer.mode {
             framer.mode = Mode::Known(origin);

@@ -200,7 +200,7 @@ impl Files {
         let stream = self.stream(record.stream, record.generation, path);
         let (clean, told) = record.frame_from(from);
         let framer = match told {
-            Some(origin) => Framer::told(self.config.frame.clone(), origin),
+            Some(origin) => Framer::with_origin(self.config.frame.clone(), origin),
             None => Framer::new(self.config.frame.clone()),
         };
         let mut tail = Tail::new(stream, framer, stat, path.into(), from);

@@ -57,7 +57,7 @@ impl Files {
             let (clean, told) = tail.record().frame_from(missed.from);
             let frame = self.config.frame.clone();
             let framer = match told {
-                Some(origin) => Framer::told(frame, origin),
+                Some(origin) => Framer::with_origin(frame, origin),
                 None => Framer::new(frame),
             };
             let cuts = self.log.cuts_after(tail.key(), clean);
