@@ -25,6 +25,7 @@ pub static SINKS: &[SinkKind] = &[
     crate::sink::parquet::KIND,
     crate::sink::blackhole::KIND,
     crate::sink::elasticsearch::KIND,
+    crate::sink::kafka::KIND,
 ];
 
 /// A plan that can run.

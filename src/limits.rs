@@ -177,3 +177,16 @@ pub const SPOOL_RECENT_BYTES: usize = 4 * 1024 * 1024;
 pub const SPOOL_PEERS_MAX: usize = 1024;
 /// Times that a part of a spool is read before it counts as damaged.
 pub const SPOOL_READS_MAX: u32 = 8;
+/// Parcels that a Kafka sink without transactions has in flight at once.
+pub const KAFKA_PARCELS_MAX: usize = 4;
+/// Bytes of records in one parcel; in a transaction also the most that an abort sends again.
+pub const KAFKA_PARCEL_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes that the Kafka client may hold of records that are not acknowledged.
+pub const KAFKA_QUEUE_BYTES: usize = 16 * 1024 * 1024;
+/// Streams whose cursors a Kafka sink keeps in its topic; those that no transaction touched for longest are taken out
+/// first. The cursor log has them, and has had them for long.
+pub const KAFKA_CURSOR_STREAMS_MAX: usize = 65_536;
+/// Partitions of a cursor topic that is made. Each agent writes to one of them.
+pub const KAFKA_CURSOR_PARTITIONS: i32 = 4;
+/// Largest record that a Kafka sink may be told to send, in bytes.
+pub const KAFKA_RECORD_BYTES_MAX: usize = 100 * 1024 * 1024;

@@ -5,6 +5,7 @@
 //! from. Nothing here is asynchronous: the rims are state machines that are stepped.
 
 mod inotify;
+pub mod kafka;
 mod real;
 mod record_log;
 pub mod sim;

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use crate::event::{Layout, Mask, Message, Options, Row};
 use crate::limits::REASON_KIND_BYTES_MAX;
 use crate::position::{CursorRecord, EVENT_ID_LEN, EventId, IdPrefix, PipelineTag, Stream};
+use crate::seam::kafka::Brokers;
 use crate::seam::{Clock, Fs};
 use crate::signature::{Signature, Type};
 
@@ -21,6 +22,7 @@ pub mod blackhole;
 pub mod elasticsearch;
 pub mod file;
 pub mod http;
+pub mod kafka;
 mod lines;
 pub mod parquet;
 mod pretty;
@@ -247,6 +249,8 @@ pub struct World {
     pub network: Arc<dyn Network>,
     /// Folder for the sink's own durable records.
     pub data_dir: std::path::PathBuf,
+    /// Facts that tell this host from others (the data folder's own random id).
+    pub host: Arc<[u8]>,
     /// Called, from any thread, when the sink should be stepped again because something came in.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
@@ -304,6 +308,11 @@ pub trait Network: Send + Sync {
         endpoint: &Endpoint,
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Result<Box<dyn Transport>, String>;
+
+    /// How Kafka is reached; `None` where it is not.
+    fn kafka(&self) -> Option<&dyn Brokers> {
+        None
+    }
 }
 
 /// A sink as it runs.

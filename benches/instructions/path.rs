@@ -161,6 +161,7 @@ fn world() -> World {
         clock,
         network: Arc::new(NoNetwork),
         data_dir: "/data".into(),
+        host: Arc::from(&b"host"[..]),
         wake: Arc::new(|| {}),
     }
 }

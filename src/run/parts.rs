@@ -46,6 +46,9 @@ impl Parts {
             CursorLog::open(settings.fs.clone(), &settings.data_dir).map_err(|error| {
                 format!("cannot read the cursor log in {}: {error}", settings.data_dir.display())
             })?;
+        let host = host_id(&*settings.fs, &settings.data_dir, DataDir::random)
+            .map_err(|error| format!("cannot read or write the host id: {error}"))?;
+        let host: Arc<[u8]> = Arc::from(&host[..]);
         let mut outlets = Vec::new();
         for (sink, wake) in plan.sinks.iter().zip(wakers) {
             let world = SinkWorld {
@@ -53,6 +56,7 @@ impl Parts {
                 clock: settings.clock.clone(),
                 network: settings.network.clone(),
                 data_dir: settings.data_dir.clone(),
+                host: host.clone(),
                 wake: wake.clone(),
             };
             let (opened, recovered) =
@@ -63,7 +67,7 @@ impl Parts {
             outlets.push(Outlet::new(opened));
         }
         log.commit().map_err(|error| format!("cannot write the cursor log: {error}"))?;
-        let readers = open_sources(plan, settings, stats, &log)?;
+        let readers = open_sources(plan, settings, stats, &log, &host)?;
         let workers = (0..settings.workers.max(1))
             .map(|_| Worker::new(plan.clone(), stats.clone()))
             .collect::<Result<Vec<_>, _>>()?;
@@ -89,18 +93,17 @@ fn open_sources(
     settings: &Settings,
     stats: &Arc<Stats>,
     log: &CursorLog,
+    host: &Arc<[u8]>,
 ) -> Result<Vec<Reader>, String> {
     let sinks: Vec<_> = plan.sinks.iter().map(|sink| (sink.name.as_str(), sink.required)).collect();
     let cursors = Arc::new(log.cursors(&sinks));
-    let host = host_id(&*settings.fs, &settings.data_dir, DataDir::random)
-        .map_err(|error| format!("cannot read or write the host id: {error}"))?;
     let mut readers = Vec::new();
     for (index, source) in plan.sources.iter().enumerate() {
         let world = SourceWorld {
             fs: settings.fs.clone(),
             clock: settings.clock.clone(),
             data_dir: settings.data_dir.clone(),
-            host: Arc::from(&host[..]),
+            host: host.clone(),
         };
         let mut opened = source
             .plan

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use super::{Endpoint, Network, Request, Response, Transport};
 use crate::limits::{REQUESTS_MAX, RESPONSE_BYTES_MAX};
+use crate::seam::kafka::{Brokers, Client};
 
 type Wake = Arc<dyn Fn() + Send + Sync>;
 type Outcome = (u64, Result<Response, String>);
@@ -71,6 +72,10 @@ impl Network for HttpNetwork {
             answers,
             wake,
         }))
+    }
+
+    fn kafka(&self) -> Option<&dyn Brokers> {
+        Some(&Client)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rows as lines: the encoder that `file`, `stdout` and `blackhole` share.
+//! Rows as lines: the encoder that `file`, `stdout` and `blackhole` share, and what `kafka` makes a value of.
 //!
 //! In: rows. Out: one body per batch, each row ended by a line feed. Sees no file.
 
@@ -24,11 +24,57 @@ pub(super) enum Form {
     },
 }
 
-enum Writer {
+/// Writes one row in a form, without what separates it from the next.
+pub(super) enum Writer {
+    /// Nothing: rows are only counted.
     None,
+    /// See [`Form::Ndjson`].
     Ndjson(event::Writer),
-    Text { message: Option<Slot>, original: Option<Slot> },
+    /// See [`Form::Text`].
+    Text {
+        /// Where the message is, if the pipeline can have changed it.
+        message: Option<Slot>,
+        /// Where the message was before a step changed it.
+        original: Option<Slot>,
+    },
+    /// See [`Form::Pretty`].
     Pretty(Box<Pretty>),
+}
+
+impl Writer {
+    /// A writer for rows of this shape.
+    pub(super) fn new(form: Option<Form>, shape: &Shape) -> Self {
+        let slot = |path| shape.layout.slot(path);
+        match form {
+            None => Self::None,
+            Some(Form::Ndjson) => Self::Ndjson(event::Writer::default()),
+            Some(Form::Text) => Self::Text { message: slot("message"), original: slot("event.original") },
+            Some(Form::Pretty { colour }) => Self::Pretty(Box::new(Pretty::new(&shape.layout, colour))),
+        }
+    }
+
+    /// Appends the row.
+    #[inline]
+    pub(super) fn write(&mut self, row: &mut Row, event: EventRef<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+        match self {
+            Self::None => {}
+            Self::Ndjson(writer) => writer.write(row, out),
+            Self::Text { message, original } => {
+                let span = match (*message, *original) {
+                    // Nothing in the pipeline can have changed it.
+                    (None, None) => event.message.text,
+                    (message, original) => {
+                        text(row, message).or_else(|| text(row, original)).ok_or_else(|| {
+                            "the event has no text in `message` or `event.original` to write".to_owned()
+                        })?
+                    }
+                };
+                out.extend_from_slice(row.texts.bytes(span));
+            }
+            Self::Pretty(pretty) => pretty.write(row, event, out),
+        }
+        Ok(())
+    }
 }
 
 /// Encodes rows as lines.
@@ -41,40 +87,16 @@ pub(super) struct Lines {
 impl Lines {
     /// An encoder for rows of this shape; without a form rows are only counted.
     pub(super) fn new(form: Option<Form>, shape: &Shape) -> Self {
-        let slot = |path| shape.layout.slot(path);
-        let writer = match form {
-            None => Writer::None,
-            Some(Form::Ndjson) => Writer::Ndjson(event::Writer::default()),
-            Some(Form::Text) => Writer::Text { message: slot("message"), original: slot("event.original") },
-            Some(Form::Pretty { colour }) => Writer::Pretty(Box::new(Pretty::new(&shape.layout, colour))),
-        };
-        Self { writer, out: Vec::new(), rows: 0 }
+        Self { writer: Writer::new(form, shape), out: Vec::new(), rows: 0 }
     }
 }
 
 impl Encoder for Lines {
     #[inline]
     fn push(&mut self, row: &mut Row, event: EventRef<'_>) -> Result<(), String> {
-        match &mut self.writer {
-            Writer::None => {}
-            Writer::Ndjson(writer) => {
-                writer.write(row, &mut self.out);
-                self.out.push(b'\n');
-            }
-            Writer::Text { message, original } => {
-                let span = match (*message, *original) {
-                    // Nothing in the pipeline can have changed it.
-                    (None, None) => event.message.text,
-                    (message, original) => {
-                        text(row, message).or_else(|| text(row, original)).ok_or_else(|| {
-                            "the event has no text in `message` or `event.original` to write".to_owned()
-                        })?
-                    }
-                };
-                self.out.extend_from_slice(row.texts.bytes(span));
-                self.out.push(b'\n');
-            }
-            Writer::Pretty(pretty) => pretty.write(row, event, &mut self.out),
+        self.writer.write(row, event, &mut self.out)?;
+        if matches!(self.writer, Writer::Ndjson(_) | Writer::Text { .. }) {
+            self.out.push(b'\n');
         }
         self.rows += 1;
         Ok(())

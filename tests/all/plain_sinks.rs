@@ -31,6 +31,7 @@ pub(crate) fn world(disk: &Disk) -> World {
         clock: Arc::new(aludel::seam::RealClock::start()),
         network: Arc::new(NoNetwork),
         data_dir: "/data".into(),
+        host: Arc::from(&b"host"[..]),
         wake: Arc::new(|| {}),
     }
 }

@@ -134,6 +134,7 @@ impl Process {
             clock: settings.clock.clone(),
             network: settings.network.clone(),
             data_dir: settings.data_dir.clone(),
+            host: Arc::from(&b"host"[..]),
             wake: Arc::new(|| {}),
         };
         let (sink, recovered) = plan.sinks[0].plan.open(world).expect("the sink opens");

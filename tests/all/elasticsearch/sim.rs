@@ -145,6 +145,7 @@ fn run(
             clock: Arc::new(world.clone()),
             network: Arc::new(world.clone()),
             data_dir: std::env::temp_dir(),
+            host: Arc::from(&b"host"[..]),
             wake: Arc::new(|| ()),
         })
         .expect("opens");
@@ -240,6 +241,7 @@ fn scripted(world: &Virtual) -> Total {
             clock: Arc::new(world.clone()),
             network: Arc::new(world.clone()),
             data_dir: std::env::temp_dir(),
+            host: Arc::from(&b"host"[..]),
             wake: Arc::new(|| ()),
         })
         .expect("opens");

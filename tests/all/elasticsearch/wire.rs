@@ -46,6 +46,7 @@ pub(crate) fn ship_until(
         clock: Arc::new(clock),
         network: Arc::new(network),
         data_dir: std::env::temp_dir(),
+        host: Arc::from(&b"host"[..]),
         wake: Arc::new(wake),
     };
     let (mut sink, _) = plan.open(world).expect("opens");
