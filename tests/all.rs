@@ -38,6 +38,8 @@ mod grammar_properties;
 mod killed;
 #[path = "all/lagging.rs"]
 mod lagging;
+#[path = "all/kafka.rs"]
+mod kafka;
 #[path = "all/lang.rs"]
 mod lang;
 #[path = "all/layers.rs"]

@@ -51,6 +51,8 @@ impl Cursors {
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "earliest")
+            // The end is told by an answer without messages, which a broker holds back for as long as it may.
+            .set("fetch.wait.max.ms", "10")
             .set("queued.max.messages.kbytes", "1024");
         config.create().map_err(said)
     }
