@@ -34,12 +34,12 @@ mod framing;
 mod grammar;
 #[path = "all/grammar_properties.rs"]
 mod grammar_properties;
+#[path = "all/kafka.rs"]
+mod kafka;
 #[path = "all/killed.rs"]
 mod killed;
 #[path = "all/lagging.rs"]
 mod lagging;
-#[path = "all/kafka.rs"]
-mod kafka;
 #[path = "all/lang.rs"]
 mod lang;
 #[path = "all/layers.rs"]

@@ -165,7 +165,9 @@ fn plan(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {
     let message_bytes = options.int("message_bytes").unwrap_or(1_000_000);
     let bytes = usize::try_from(message_bytes).unwrap_or(0);
     if !(1024..=KAFKA_RECORD_BYTES_MAX).contains(&bytes) {
-        return Err(format!("`message_bytes` is {message_bytes}, and goes from 1024 to {KAFKA_RECORD_BYTES_MAX}"));
+        return Err(format!(
+            "`message_bytes` is {message_bytes}, and goes from 1024 to {KAFKA_RECORD_BYTES_MAX}"
+        ));
     }
     let transactions = options.is("transactions");
     let transactional_id = given(options, "transactional_id");
@@ -216,9 +218,7 @@ impl SinkPlan for Plan {
             link: self.link.clone(),
             compression: self.compression.clone(),
             message_bytes_max: self.message_bytes,
-            transactions: id
-                .clone()
-                .map(|id| Transactions { id, cursor_topic: self.cursor_topic.clone() }),
+            transactions: id.clone().map(|id| Transactions { id, cursor_topic: self.cursor_topic.clone() }),
         };
         let producer = brokers.producer(&config, Arc::clone(&world.wake))?;
         let shipper = Shipper::new(self.link.servers().to_owned(), producer, id.as_deref(), self.interval);

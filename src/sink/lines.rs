@@ -55,7 +55,12 @@ impl Writer {
 
     /// Appends the row.
     #[inline]
-    pub(super) fn write(&mut self, row: &mut Row, event: EventRef<'_>, out: &mut Vec<u8>) -> Result<(), String> {
+    pub(super) fn write(
+        &mut self,
+        row: &mut Row,
+        event: EventRef<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
         match self {
             Self::None => {}
             Self::Ndjson(writer) => writer.write(row, out),

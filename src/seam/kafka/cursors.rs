@@ -89,7 +89,8 @@ impl Cursors {
                 Some(Err(KafkaError::PartitionEOF(_))) => unread -= 1,
                 Some(Err(error)) => return Err(said(error)),
                 Some(Ok(message)) => {
-                    let Some(key) = message.key().filter(|key| key.starts_with(self.prefix.as_bytes())) else {
+                    let Some(key) = message.key().filter(|key| key.starts_with(self.prefix.as_bytes()))
+                    else {
                         continue;
                     };
                     let key = (message.partition(), key.to_vec());
@@ -100,7 +101,8 @@ impl Cursors {
                 }
             }
         }
-        let entries = found.into_iter().filter_map(|((_, key), value)| Some((String::from_utf8(key).ok()?, value)));
+        let entries =
+            found.into_iter().filter_map(|((_, key), value)| Some((String::from_utf8(key).ok()?, value)));
         // One producer keeps to one partition, so that a transaction touches few.
         let own = crc32fast::hash(self.prefix.as_bytes()) % partitions.max(1) as u32;
         Ok(Some((own as i32, entries.collect())))
@@ -129,7 +131,8 @@ impl Cursors {
         let topic = NewTopic::new(&self.topic, KAFKA_CURSOR_PARTITIONS, TopicReplication::Fixed(-1))
             .set("cleanup.policy", "compact");
         let options = AdminOptions::new().request_timeout(Some(CALL));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
         let made = runtime.block_on(admin.create_topics([&topic], &options)).map_err(said)?;
         for result in made {
             match result {

@@ -26,7 +26,12 @@ pub const LINK_OPTIONS: [OptionSpec; 5] = [
         doc: "How `username` and `password` are proved. The `scram` ways need a build with `--features kafka-tls`.",
     },
     OptionSpec { name: "username", ty: OptionType::Text, default: Some(""), doc: "User name for `sasl`." },
-    OptionSpec { name: "password", ty: OptionType::Secret, default: Some(""), doc: "Password of `username`." },
+    OptionSpec {
+        name: "password",
+        ty: OptionType::Secret,
+        default: Some(""),
+        doc: "Password of `username`.",
+    },
 ];
 
 /// Whether TLS and SCRAM were built in.

@@ -130,9 +130,10 @@ impl ProducerContext for Callbacks {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
-        let error = result.as_ref().err().map(|(error, _)| {
-            error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)
-        });
+        let error = result
+            .as_ref()
+            .err()
+            .map(|(error, _)| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown));
         self.with(|reports| reports.delivered.push((opaque, error)));
     }
 }
@@ -179,7 +180,10 @@ fn is_refusal(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         code,
-        Code::MessageSizeTooLarge | Code::InvalidMessage | Code::InvalidMessageSize | Code::InvalidRecord
+        Code::MessageSizeTooLarge
+            | Code::InvalidMessage
+            | Code::InvalidMessageSize
+            | Code::InvalidRecord
             | Code::InvalidTimestamp
     )
 }
@@ -434,9 +438,10 @@ impl Worker {
         let topic = std::str::from_utf8(&record.topic).unwrap_or_default();
         let headers =
             OwnedHeaders::new_with_capacity(1).insert(Header { key: ID_HEADER, value: Some(&record.id[..]) });
-        let mut out: BaseRecord<'_, [u8], [u8], usize> = BaseRecord::with_opaque_to(topic, opaque(ticket, row))
-            .payload(&record.value[..])
-            .headers(headers);
+        let mut out: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord::with_opaque_to(topic, opaque(ticket, row))
+                .payload(&record.value[..])
+                .headers(headers);
         out.key = record.key.as_deref();
         loop {
             match native.send(out) {
@@ -474,7 +479,9 @@ impl Worker {
         value: Option<&[u8]>,
     ) -> Result<(), Fault> {
         let mut out: BaseRecord<'_, str, [u8], usize> =
-            BaseRecord::with_opaque_to(topic, opaque(ticket, CURSOR)).key(key).partition(self.cursor_partition);
+            BaseRecord::with_opaque_to(topic, opaque(ticket, CURSOR))
+                .key(key)
+                .partition(self.cursor_partition);
         out.payload = value;
         loop {
             match native.send(out) {
@@ -553,7 +560,9 @@ impl Worker {
             return Err(Fault::Stopped);
         }
         match native.client().fatal_error() {
-            Some((code, why)) => Err(Fault::Lost { why: cut(format!("{why} ({code})")), fenced: is_fence(code) }),
+            Some((code, why)) => {
+                Err(Fault::Lost { why: cut(format!("{why} ({code})")), fenced: is_fence(code) })
+            }
             None => Ok(()),
         }
     }

@@ -52,14 +52,11 @@ fn push_part(value: &[u8], name: &mut String) -> bool {
 }
 
 /// What Elasticsearch takes as the name of a data stream.
-pub(super) const RULES: Rules = Rules { option: "data_stream", other: "logs-other-default", check, push_part };
+pub(super) const RULES: Rules =
+    Rules { option: "data_stream", other: "logs-other-default", check, push_part };
 
 /// Finds the start of the action line of each row.
-pub(super) fn router(
-    template: &Template,
-    fallback: Option<&str>,
-    layout: &Layout,
-) -> Result<Router, String> {
+pub(super) fn router(template: &Template, fallback: Option<&str>, layout: &Layout) -> Result<Router, String> {
     Router::new(RULES, template, fallback, layout, write_action)
 }
 
@@ -135,9 +132,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_name_is_said_before_anything_runs() {
         let check = |template: &str, fallback| {
-            RULES.check(&Template::parse(template).expect("a template"), fallback)
-                .err()
-                .unwrap_or_default()
+            RULES.check(&Template::parse(template).expect("a template"), fallback).err().unwrap_or_default()
         };
         assert_eq!(check("logs-web-prod", None), "");
         assert_eq!(check("logs-{.a}-prod", Some("logs-other-prod")), "");

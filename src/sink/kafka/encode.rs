@@ -67,7 +67,10 @@ impl Encoder for RecordEncoder {
         let bytes = self.open.len() - at + AROUND_BYTES;
         if bytes > self.bytes_max {
             self.open.truncate(start);
-            return Err(format!("the record takes {bytes} bytes, more than the {} of `message_bytes`", self.bytes_max));
+            return Err(format!(
+                "the record takes {bytes} bytes, more than the {} of `message_bytes`",
+                self.bytes_max
+            ));
         }
         self.ends.push(self.open.len() as u32);
         Ok(())

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::encode::{Line, lines};
 use super::shelf::{Key, Shelf};
 use crate::limits::{KAFKA_PARCEL_BYTES, KAFKA_PARCELS_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN};
+use crate::position::EventId;
 use crate::seam::kafka::{Answer, Outcome, Parcel, Producer, Record};
 use crate::sink::reorder::Reorder;
 use crate::sink::{Body, Next, Rejection, Settled, Sink};
@@ -144,7 +145,8 @@ impl Unit {
                 match fate {
                     Fate::Rejected(reason) => {
                         done.delivered -= 1;
-                        done.rejected.push((Rejection { row: row as u32, reason }, Some(line.value)));
+                        let id = EventId::decode(&line.id);
+                        done.rejected.push((Rejection { row: row as u32, id, reason }, Some(line.value)));
                     }
                     Fate::Repeated => done.repeated += 1,
                     _ => {}

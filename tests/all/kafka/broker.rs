@@ -129,7 +129,10 @@ impl Broker {
                         String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
                     };
                     let id = message.headers().and_then(|headers| {
-                        headers.iter().find(|header| header.key == "aludel-id").map(|header| text(header.value))
+                        headers
+                            .iter()
+                            .find(|header| header.key == "aludel-id")
+                            .map(|header| text(header.value))
                     });
                     let one = Read {
                         partition: message.partition(),
