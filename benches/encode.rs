@@ -67,6 +67,7 @@ fn bulk(plan: &dyn SinkPlan, rows: &mut Rows) -> impl FnMut() -> usize {
         clock: Arc::new(RealClock::start()),
         network: Arc::new(Instant),
         data_dir: std::env::temp_dir(),
+        host: Arc::from(&b"bench"[..]),
         wake: Arc::new(|| ()),
     };
     let (mut sink, _) = plan.open(world).expect("opens");

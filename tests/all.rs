@@ -30,6 +30,8 @@ mod fixtures;
 mod frame;
 #[path = "all/framing.rs"]
 mod framing;
+#[path = "all/full_disk.rs"]
+mod full_disk;
 #[path = "all/grammar.rs"]
 mod grammar;
 #[path = "all/grammar_properties.rs"]

@@ -13,7 +13,7 @@ mod sim;
 mod wire;
 
 /// Says loudly that a test could not run; where everything must run, fails.
-fn skip(why: &str) {
+pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "cannot run here: {why}");
     eprintln!("SKIPPED: {why}");
 }

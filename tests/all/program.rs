@@ -69,6 +69,16 @@ impl Running {
         assert!(Command::new("kill").args([name, &pid]).status().expect("kill").success());
     }
 
+    /// Ends by itself within a time (else it is killed and there is no code).
+    pub(crate) fn end_within(mut self, time: Duration) -> (Option<i32>, String) {
+        let clock = RealClock::start();
+        while clock.monotonic() < time && self.0.try_wait().expect("a child").is_none() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.0.kill();
+        self.end()
+    }
+
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let status = self.0.wait().expect("it ends");
         let mut said = String::new();
