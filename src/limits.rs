@@ -94,8 +94,19 @@ pub const ROW_ARENA_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Files kept open by one `files` source; past it the longest idle are closed and opened again on need.
 pub const OPEN_FILES_MAX: usize = 1024;
+/// Files that went and are remembered by one `files` source, in case a compressed copy of them comes.
+pub const FILES_DEPARTED_MAX: usize = 1024;
 /// Files known to one `files` source.
 pub const FILES_MAX: usize = 1_000_000;
+
+/// Uncompressed bytes that are held of a compressed file that is read, so that a look back rarely decodes it again:
+/// an open message and a block.
+pub const UNPACK_WINDOW_BYTES: usize = 512 * 1024;
+/// Window that a Zstandard file may ask for, as a power of two of bytes: what every decoder is asked to support
+/// (RFC 8878 §3.1.1.1.2), and all that `zstd` asks for up to level 19.
+pub const UNPACK_WINDOW_LOG_MAX: u32 = 23;
+/// Compressed files that one `files` source decodes at a time; the others wait for their turn.
+pub const UNPACK_FILES_MAX: usize = 4;
 
 /// Bytes of one pipeline file.
 pub const SOURCE_TEXT_BYTES_MAX: usize = 1024 * 1024;

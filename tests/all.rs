@@ -22,6 +22,8 @@ mod files;
 mod files_disk;
 #[path = "all/files_lanes.rs"]
 mod files_lanes;
+#[path = "all/files_packed.rs"]
+mod files_packed;
 #[path = "all/files_rig.rs"]
 mod files_rig;
 #[path = "all/fixtures.rs"]

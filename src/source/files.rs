@@ -1,16 +1,19 @@
 //! The `files` source: tails log files through rotation, truncation, removal and restarts.
 //!
 //! In: path patterns. Out: messages of one stream per file generation, each byte in exactly one range or gap.
-//! Finding files is [`sweep`] over [`glob`], with hints of [`watch`]; what a file is to us is decided in [`adopt`]
-//! and [`leave`], and kept in [`identity`]; [`turn`] reads; [`state`] puts them in order.
+//! Finding files is [`sweep`] over [`glob`], with hints of [`watch`]; what a file is to us is decided in [`adopt`],
+//! [`leave`] and [`copies`], and kept in [`identity`]; [`packed`] shows a compressed file as the file it was made of;
+//! [`turn`] reads, [`restart`] knows where framing could begin anew; [`state`] puts them in order.
 
 mod adopt;
 mod catch_up;
 mod config;
+mod copies;
 mod glob;
 mod identity;
 mod leave;
 mod output;
+mod packed;
 mod restart;
 mod state;
 mod sweep;
@@ -72,7 +75,10 @@ static SIGNATURE: Signature = Signature {
           A file is known by device, inode and birth time, and by its bytes where those are not enough, so that \
           it is read once under whatever name. A renamed or removed file is read to its end. Of a file that is \
           copied and truncated, the copy is read where it lies beside it; what cannot be read any more is \
-          reported as a gap. Exclude such copies and compressed files: `exclude = [\"*.1\", \"*.gz\"]`.",
+          reported as a gap. Exclude such copies: `exclude = [\"*.1\"]`.\n\n\
+          A file that rotation has compressed (`.gz`, `.zst`) is the same stream: reading goes on in it, at the \
+          position in the uncompressed bytes, where the file itself was lost, and it is not read again where it \
+          was not. A compressed file of no known stream is read as a stream of its own.",
     form: "files \"PATTERN\", … { … }",
     options: &OPTIONS,
     examples: &[],

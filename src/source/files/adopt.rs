@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::copies::{Copy, Opened};
 use super::identity::{Cut, HEAD_BYTES, Print, Record};
-use super::leave::Copy;
+use super::packed::Packing;
 use super::restart::Restarts;
 use super::state::Files;
-use super::tail::Tail;
+use super::tail::{Life, Tail};
 use crate::frame::Framer;
 use crate::limits::LINE_BYTES_MAX;
 use crate::position::{Ranges, Stream, StreamId};
@@ -22,7 +23,9 @@ impl Files {
         if let Some((record, cuts)) = self.missing.remove(&stat.id) {
             return self.found_again(path, &record, &cuts);
         }
-        if self.first_sweep {
+        if Packing::of_name(path).is_some() {
+            self.packed_found.push(path.into());
+        } else if self.first_sweep {
             self.fresh.push(path.into());
         } else {
             self.adopt(path, false);
@@ -36,7 +39,7 @@ impl Files {
         if !self.missing.is_empty() {
             fresh = self.match_by_content(fresh);
         }
-        let at_end = self.config.start_at_end && !self.log.swept();
+        let at_end = self.start_at_end;
         for path in fresh {
             // Another name of a file that was taken in a moment ago shows it now.
             match self.world.fs.stat(&path) {
@@ -44,9 +47,6 @@ impl Files {
                 Ok(stat) if stat.kind == FileKind::File => self.adopt(&path, at_end),
                 _ => {}
             }
-        }
-        if !self.log.swept() {
-            self.log.set_swept();
         }
     }
 
@@ -67,7 +67,7 @@ impl Files {
     }
 
     /// Files that were copied or restored while nobody looked: known by their bytes, if only one can be meant.
-    fn match_by_content(&mut self, fresh: Vec<PathBuf>) -> Vec<PathBuf> {
+    pub(super) fn match_by_content(&mut self, fresh: Vec<PathBuf>) -> Vec<PathBuf> {
         let mut by_head: HashMap<Print, Vec<_>> = HashMap::new();
         for (id, (record, _)) in self.missing.iter().filter(|(_, (record, _))| record.head.len > 0) {
             by_head.entry(record.head).or_default().push(*id);
@@ -75,12 +75,13 @@ impl Files {
         let lengths: HashSet<u16> = by_head.keys().map(|head| head.len).collect();
         let mut rest = Vec::new();
         for path in fresh {
-            let found = self.open_file(&path).ok().and_then(|file| {
-                let print = |len: &u16| Print::before(&*file, u64::from(*len), u64::from(*len)).ok();
+            let found = self.open_new(&path).ok().flatten().and_then(|opened| {
+                let file = &*opened.file;
+                let print = |len: &u16| Print::before(file, u64::from(*len), u64::from(*len)).ok();
                 let ids = lengths.iter().filter_map(print).filter_map(|print| by_head.get(&print)).flatten();
                 let mut fitting = ids.filter(|id| {
                     let known = self.missing.get(id);
-                    known.is_some_and(|(record, _)| is_same(&*file, record, record.position).unwrap_or(false))
+                    known.is_some_and(|(record, _)| record.is_in(file, record.position).unwrap_or(false))
                 });
                 let first = *fitting.next()?;
                 fitting.next().is_none().then_some(first)
@@ -94,25 +95,29 @@ impl Files {
     }
 
     /// Takes in a file that was never seen.
-    fn adopt(&mut self, path: &Path, at_end: bool) {
+    pub(super) fn adopt(&mut self, path: &Path, at_end: bool) {
         if !self.has_room() {
             return;
         }
         self.table.make_room(self.open_max);
-        let taken = self.open_file(path).and_then(|file| {
-            let stat = file.stat()?;
+        let taken = self.open_new(path).and_then(|opened| {
+            // The first bytes of a compressed file are still being written: it is seen again.
+            let Some(opened) = opened else { return Err(io::ErrorKind::NotFound.into()) };
+            let stat = opened.file.stat()?;
             let len = stat.size.min(HEAD_BYTES);
-            let head = Print::before(&*file, len, len)?;
-            let from = if at_end { line_start(&*file, stat.size)? } else { 0 };
-            Ok((file, stat, head, from))
+            let head = Print::before(&*opened.file, len, len)?;
+            let from = if at_end { line_start(&*opened.file, opened.length()?.0)? } else { 0 };
+            let disk = self.world.fs.stat(path)?.size;
+            Ok((opened, stat, head, from, disk))
         });
         match taken {
-            Ok((file, stat, head, from)) => {
+            Ok((opened, stat, head, from, disk)) => {
                 let stream = self.new_stream(&stat, head, path);
                 let mut tail =
                     Tail::new(stream, Framer::new(self.config.frame.clone()), &stat, path.into(), from);
-                (tail.head, tail.file) = (head, Some(file));
-                self.take_in(tail, path);
+                (tail.head, tail.disk) = (head, disk);
+                tail.packing = opened.packed.as_ref().map(|packed| packed.packing);
+                self.take_in(tail, Some(opened), path);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => self.warn(format!("{}: {error}", path.display())),
@@ -138,14 +143,21 @@ impl Files {
         }
     }
 
-    fn take_in(&mut self, mut tail: Tail, path: &Path) {
+    fn take_in(&mut self, mut tail: Tail, opened: Option<Opened>, path: &Path) {
         tail.grew = self.now;
         if self.finishing == Some(true) {
             // It came after the source was told to finish.
             tail.goal = Some(tail.position);
         }
+        if tail.packing.is_some() {
+            tail.sound = tail.scanned;
+        }
         self.log.put(tail.record(), true);
         let key = self.table.add(tail);
+        // A compressed file is decoded when it is its turn.
+        if let Some(opened) = opened.filter(|opened| opened.packed.is_none() || self.may_unpack(key)) {
+            self.table.hold(key, opened);
+        }
         if let Some(old) = self.table.name(path, key, self.sweep) {
             self.unnamed(old);
         }
@@ -153,23 +165,47 @@ impl Files {
     }
 
     /// Goes on with a file that is known from before.
-    fn found_again(&mut self, path: &Path, record: &Record, cuts: &[Cut]) {
-        let opened = self.open_file(path).and_then(|file| file.stat().map(|stat| (file, stat)));
-        let (file, stat) = match opened {
+    pub(super) fn found_again(&mut self, path: &Path, record: &Record, cuts: &[Cut]) {
+        let opened = self.world.fs.stat(path).and_then(|disk| {
+            // What it is by its record, where it is the same file.
+            let packing = record.packed.map(|packed| packed.packing);
+            let opened = match disk.id == record.id {
+                true => Some(self.open_as(path, packing)?),
+                false => self.open_new(path)?,
+            };
+            let opened = opened.ok_or(io::ErrorKind::NotFound)?;
+            let stat = opened.file.stat()?;
+            Ok((opened, stat, disk))
+        });
+        let (opened, stat, disk) = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 self.missing.insert(record.id, (record.clone(), cuts.to_vec()));
                 return self.warn(format!("{}: {error}", path.display()));
             }
         };
-        match self.go_on(file, &stat, path, record, cuts) {
-            Ok(Some(tail)) => self.take_in(tail, path),
+        let settled = self.resume.position(record.stream, record.generation);
+        if record.is_whole(&disk) && settled.is_none_or(|settled| settled >= record.position) {
+            let mut tail = self.tail_of(record, cuts, &stat, path, record.position);
+            (tail.life, tail.disk, tail.modified_ns) = (Life::Whole, disk.size, disk.modified_ns);
+            tail.tail = record.tail;
+            return self.take_in(tail, None, path);
+        }
+        match self.go_on(&opened, &stat, path, record, cuts) {
+            Ok(Some(mut tail)) => {
+                tail.disk = disk.size;
+                self.log.forget_copy(disk.id);
+                self.take_in(tail, Some(opened), path);
+            }
             Ok(None) => {
                 // Without a birth time, the inode may simply be another file's now.
                 if stat.id.birth_ns != 0 && stat.id == record.id && record.generation < u16::MAX {
                     let stream = self.stream(record.stream, record.generation + 1, path);
                     let framer = Framer::new(self.config.frame.clone());
-                    self.take_in(Tail::new(stream, framer, &stat, path.into(), 0), path);
+                    let mut tail = Tail::new(stream, framer, &stat, path.into(), 0);
+                    tail.packing = opened.packed.as_ref().map(|packed| packed.packing);
+                    tail.disk = disk.size;
+                    self.take_in(tail, Some(opened), path);
                 } else {
                     self.adopt(path, false);
                 }
@@ -185,7 +221,7 @@ impl Files {
     /// A tail that goes on where a record ends, if the file still holds what was read.
     fn go_on(
         &mut self,
-        file: Arc<dyn File>,
+        opened: &Opened,
         stat: &FileStat,
         path: &Path,
         record: &Record,
@@ -193,10 +229,21 @@ impl Files {
     ) -> io::Result<Option<Tail>> {
         let resumed = self.resume.position(record.stream, record.generation);
         let from = resumed.unwrap_or(record.from).max(record.from);
-        if !is_same(&*file, record, from)? {
+        if !record.is_in(&*opened.file, from)? {
             return Ok(None);
         }
         self.table.make_room(self.open_max);
+        let mut tail = self.tail_of(record, cuts, stat, path, from);
+        tail.packing = opened.packed.as_ref().map(|packed| packed.packing);
+        tail.file = Some(opened.file.clone());
+        tail.learn_head()?;
+        tail.learn_tail(&[]);
+        tail.file = None;
+        Ok(Some(tail))
+    }
+
+    /// A tail that begins where the stream of a record is settled.
+    fn tail_of(&self, record: &Record, cuts: &[Cut], stat: &FileStat, path: &Path, from: u64) -> Tail {
         let stream = self.stream(record.stream, record.generation, path);
         let (clean, told) = record.frame_from(from);
         let framer = match told {
@@ -213,10 +260,8 @@ impl Files {
             let end = sets.iter().flat_map(Ranges::iter).map(|range| range.end).max()?;
             Some((sets, end))
         });
-        tail.file = Some(file);
-        tail.learn_head()?;
-        tail.learn_tail(&[]);
-        Ok(Some(tail))
+        tail.packing = record.packed.map(|packed| packed.packing);
+        tail
     }
 
     /// A known stream that no path shows: renamed, copied and cut, or gone. An error means that it cannot be said
@@ -226,14 +271,15 @@ impl Files {
             self.world.fs.list(folder)?;
         }
         if !self.table.by_id.contains_key(&record.id)
-            && let Some((file, path)) = self.find_by_id(&record.path, record.id)
-            && self.drain(file, &path, record, cuts)?
+            && let packing = record.packed.map(|packed| packed.packing)
+            && let Some((opened, path)) = self.find_by_id(&record.path, record.id, packing)
+            && self.drain(opened, &path, record, cuts)?
         {
             return Ok(());
         }
         // Not there, or there and cut off: then its bytes may be in a copy.
-        if let Some(Copy::New(file, _, path)) = self.find_copy(record)?
-            && self.drain(file, &path, record, cuts)?
+        if let Some(Copy::New(opened, _, path)) = self.find_copy(record)?
+            && self.drain(opened, &path, record, cuts)?
         {
             return Ok(());
         }
@@ -242,14 +288,18 @@ impl Files {
     }
 
     /// Reads on in a file that no pattern finds, if it holds what was read.
-    fn drain(&mut self, file: Arc<dyn File>, path: &Path, record: &Record, cuts: &[Cut]) -> io::Result<bool> {
-        let stat = file.stat()?;
-        let Some(mut tail) = self.go_on(file, &stat, path, record, cuts)? else { return Ok(false) };
+    fn drain(&mut self, opened: Opened, path: &Path, record: &Record, cuts: &[Cut]) -> io::Result<bool> {
+        let stat = opened.file.stat()?;
+        let Some(mut tail) = self.go_on(&opened, &stat, path, record, cuts)? else { return Ok(false) };
         tail.leaving = Some(self.now);
         tail.grew = self.now;
-        tail.goal = self.finishing.is_some().then_some(stat.size);
+        tail.goal = self.finishing.is_some().then(|| tail.all_there(stat.size));
+        self.log.forget_copy(stat.id);
         self.log.put(tail.record(), true);
         let key = self.table.add(tail);
+        if opened.packed.is_none() || self.may_unpack(key) {
+            self.table.hold(key, opened);
+        }
         self.table.queue(key);
         Ok(true)
     }
@@ -285,13 +335,6 @@ impl Files {
         self.log.forget((record.stream, record.generation));
         self.forgotten.push(stream);
     }
-}
-
-/// Whether a file still holds what was read of it, and reaches as far.
-fn is_same(file: &dyn File, record: &Record, from: u64) -> io::Result<bool> {
-    Ok(file.stat()?.size >= record.position.max(from)
-        && record.head.fits(file, u64::from(record.head.len))?
-        && record.tail.fits(file, record.position)?)
 }
 
 /// What is in all of some sets.

@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::copies::Opened;
 use super::identity::{Cut, Print};
 use super::output::{Buffers, Output};
 use super::restart::Restarts;
@@ -120,10 +121,12 @@ impl Part {
         let tail = &mut self.tail;
         let file = match tail.file.take() {
             Some(file) => file,
-            None => Arc::from(fs.open(&tail.path)?),
+            None => Opened::new(Arc::from(fs.open(&tail.path)?), tail.packing).file,
         };
-        // Before each block, so that nothing is read that was written over what was read before.
-        let same = file.stat()?.id == tail.id && self.print.fits(&*file, tail.size)?;
+        // Before each block, so that nothing is read that was written over what was read before. A compressed file is
+        // not written over; to look at its end would decode it once more.
+        let same =
+            file.stat()?.id == tail.id && (tail.packing.is_some() || self.print.fits(&*file, tail.size)?);
         tail.file = Some(file);
         let before = (tail.position, tail.scanned, tail.cuts.len());
         if !same {

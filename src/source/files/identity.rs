@@ -7,19 +7,20 @@
 //! | bytes | field |
 //! |---|---|
 //! | 1 | version (2) |
-//! | 1 | kind: 1 file, 2 cut, 3 forgotten, 4 swept |
+//! | 1 | kind: 1 file, 2 cut, 3 forgotten, 4 swept, 5 copy, 6 copy gone, 7 departed |
 //! | 8, 2 | stream, generation (not for 4) |
 //! | 8, 1 | for 2: position of the cut, the lanes that it ended as bits |
-//! | 8, 8, 8 | for 1: device, inode, birth |
+//! | 8, 8, 8 | for 1, 5, 6 and 7: device, inode, birth; for 5 and 6 that is all |
 //! | 8, 8, 8 | where reading began, how far it has come, size when last seen |
 //! | 2 + 8, 2 + 8 | length and fingerprint of the head, and of what is before the position |
-//! | 1 | bit 0: it is no longer found by its path; bits 1 to 3: its lines are known to be CRI's, Docker's, plain |
+//! | 1 | bit 0: it is no longer found by its path; bits 1 to 3: its lines are known to be CRI's, Docker's, plain; bits 4 and 5: it is compressed, by gzip, by zstd; bit 6: and all of it was read |
 //! | 8 | where framing begins anew |
+//! | 8 | size on the disk, of a compressed file |
 //! | rest | path |
 //!
 //! Version 1 had no lanes (a cut ended all of them), no bit 3, and no place to frame from.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -28,8 +29,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::packed::Packing;
 use crate::event::Origin;
 use crate::frame::Lanes;
+use crate::limits::FILES_DEPARTED_MAX;
 use crate::position::StreamId;
 use crate::seam::{FRAME_HEAD_BYTES, File, FileId, Fs, RecordLog, write_frame};
 
@@ -42,6 +45,9 @@ const KIND_FILE: u8 = 1;
 const KIND_CUT: u8 = 2;
 const KIND_FORGOTTEN: u8 = 3;
 const KIND_SWEPT: u8 = 4;
+const KIND_COPY: u8 = 5;
+const KIND_COPY_GONE: u8 = 6;
+const KIND_DEPARTED: u8 = 7;
 
 /// Bytes at the start of a file that tell it from others.
 pub(super) const HEAD_BYTES: u64 = 1024;
@@ -104,7 +110,19 @@ pub(super) struct Record {
     pub(super) clean: Option<u64>,
     /// How its lines are wrapped from there on, where the lines before have told.
     pub(super) told: Option<Origin>,
+    /// How it is compressed; positions are those of the uncompressed bytes.
+    pub(super) packed: Option<Packed>,
     pub(super) path: PathBuf,
+}
+
+/// What is known of a compressed file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Packed {
+    pub(super) packing: Packing,
+    /// All of it was read.
+    pub(super) whole: bool,
+    /// Size on the disk.
+    pub(super) disk: u64,
 }
 
 impl Record {
@@ -141,6 +159,10 @@ struct Known {
 pub(super) struct IdentityLog {
     log: RecordLog,
     known: BTreeMap<StreamKey, Known>,
+    /// Compressed copies of known streams, which are not read, with the sweep that last saw them.
+    copies: HashMap<FileId, (StreamKey, u64)>,
+    /// The last streams that went: a compressed copy may come later.
+    departed: VecDeque<Record>,
     pending: Vec<u8>,
     /// Something is pending that must be durable before the next event leaves.
     must: bool,
@@ -152,6 +174,7 @@ impl IdentityLog {
     /// Reads the log of a source in its data folder, or starts one; says what was wrong with it.
     pub(super) fn open(fs: Arc<dyn Fs>, data_dir: &Path, source: &str) -> io::Result<(Self, Vec<String>)> {
         let (mut known, mut swept, mut live_bytes) = (BTreeMap::new(), false, 0);
+        let (mut copies, mut departed) = (HashMap::new(), VecDeque::new());
         let mut each = |frame: &[u8]| match decode(frame.get(FRAME_HEAD_BYTES..).unwrap_or(&[])) {
             Some(Fact::File(record)) => note(&mut known, &mut live_bytes, record, frame.len() as u64),
             Some(Fact::Cut(key, cut)) => {
@@ -163,11 +186,25 @@ impl IdentityLog {
                 live_bytes -= known.remove(&key).map_or(0, |known: Known| known.bytes);
             }
             Some(Fact::Swept) => swept = true,
+            Some(Fact::Copy(key, id)) => {
+                copies.insert(id, (key, 0));
+            }
+            Some(Fact::CopyGone(id)) => {
+                copies.remove(&id);
+            }
+            Some(Fact::Departed(record)) => {
+                let key = (record.stream, record.generation);
+                live_bytes -= known.remove(&key).map_or(0, |known: Known| known.bytes);
+                depart(&mut departed, record);
+            }
             None => {}
         };
         let path = data_dir.join(format!("files-{source}.log"));
         let (log, warnings) = RecordLog::open(fs, &path, &mut each)?;
-        Ok((Self { log, known, pending: Vec::new(), must: false, swept, live_bytes }, warnings))
+        Ok((
+            Self { log, known, copies, departed, pending: Vec::new(), must: false, swept, live_bytes },
+            warnings,
+        ))
     }
 
     /// All records, with the cuts in each stream.
@@ -186,6 +223,7 @@ impl IdentityLog {
     /// Whether a stream id was given out before.
     pub(super) fn knows(&self, stream: StreamId) -> bool {
         self.known.range((stream, 0)..=(stream, u16::MAX)).next().is_some()
+            || self.departed.iter().any(|record| record.stream == stream)
     }
 
     /// Whether files were looked for before: what is found from now on is new, not old.
@@ -207,7 +245,7 @@ impl IdentityLog {
         }
         self.must |= must;
         let start = self.pending.len();
-        write_frame(&encode(&record), &mut self.pending);
+        write_frame(&encode(KIND_FILE, &record), &mut self.pending);
         let bytes = (self.pending.len() - start) as u64;
         let clean = record.clean;
         note(&mut self.known, &mut self.live_bytes, record, bytes);
@@ -236,6 +274,52 @@ impl IdentityLog {
         }
     }
 
+    /// Forgets a stream that will never be read again, but for what tells a copy of it.
+    pub(super) fn depart(&mut self, record: Record) {
+        let key = (record.stream, record.generation);
+        if let Some(known) = self.known.remove(&key) {
+            self.live_bytes -= known.bytes;
+            write_frame(&encode(KIND_DEPARTED, &record), &mut self.pending);
+            depart(&mut self.departed, record);
+        }
+    }
+
+    /// Streams that went, of which a copy may come, the last one last.
+    pub(super) fn departed(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        self.departed.iter()
+    }
+
+    /// A stream that went has come back in a copy.
+    pub(super) fn returned(&mut self, key: StreamKey) {
+        self.departed.retain(|record| (record.stream, record.generation) != key);
+    }
+
+    /// Notes a file that is a copy of a known stream.
+    pub(super) fn put_copy(&mut self, id: FileId, key: StreamKey, sweep: u64) {
+        self.copies.insert(id, (key, sweep));
+        write_frame(&encode_copy(KIND_COPY, key, id), &mut self.pending);
+    }
+
+    /// Whether a file is known as a copy; it was seen by this sweep.
+    pub(super) fn is_copy(&mut self, id: FileId, sweep: u64) -> bool {
+        self.copies.get_mut(&id).map(|copy| copy.1 = sweep).is_some()
+    }
+
+    /// Forgets a copy: it is gone, or has become the stream itself.
+    pub(super) fn forget_copy(&mut self, id: FileId) {
+        if let Some((key, _)) = self.copies.remove(&id) {
+            write_frame(&encode_copy(KIND_COPY_GONE, key, id), &mut self.pending);
+        }
+    }
+
+    /// Forgets the copies that a sweep did not see.
+    pub(super) fn swept_copies(&mut self, sweep: u64) {
+        let gone = self.copies.iter().filter(|(_, (_, seen))| *seen != sweep);
+        for id in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.forget_copy(id);
+        }
+    }
+
     /// Whether events must wait for [`IdentityLog::commit`].
     pub(super) fn must_commit(&self) -> bool {
         self.must
@@ -249,9 +333,12 @@ impl IdentityLog {
             let swept = self.swept.then(|| vec![VERSION, KIND_SWEPT]);
             let bodies = self.known.iter().flat_map(|(key, known)| {
                 let cuts = known.cuts.iter().map(|cut| encode_cut(*key, *cut));
-                std::iter::once(encode(&known.record)).chain(cuts)
+                std::iter::once(encode(KIND_FILE, &known.record)).chain(cuts)
             });
-            self.log.rewrite(&mut swept.into_iter().chain(bodies).map(|body| {
+            let copies = self.copies.iter().map(|(id, (key, _))| encode_copy(KIND_COPY, *key, *id));
+            let departed = self.departed.iter().map(|record| encode(KIND_DEPARTED, record));
+            let bodies = swept.into_iter().chain(bodies).chain(copies).chain(departed);
+            self.log.rewrite(&mut bodies.map(|body| {
                 let mut frame = Vec::new();
                 write_frame(&body, &mut frame);
                 frame
@@ -290,12 +377,31 @@ fn encode_cut(key: StreamKey, cut: Cut) -> Vec<u8> {
     body
 }
 
-fn encode(record: &Record) -> Vec<u8> {
-    let mut body = vec![VERSION, KIND_FILE];
+fn write_id(id: FileId, out: &mut Vec<u8>) {
+    out.extend_from_slice(&id.device.to_le_bytes());
+    out.extend_from_slice(&id.inode.to_le_bytes());
+    out.extend_from_slice(&id.birth_ns.to_le_bytes());
+}
+
+fn encode_copy(kind: u8, key: StreamKey, id: FileId) -> Vec<u8> {
+    let mut body = vec![VERSION, kind];
+    write_key(key, &mut body);
+    write_id(id, &mut body);
+    body
+}
+
+/// Remembers a stream that went, in the place of the one that went first.
+fn depart(departed: &mut VecDeque<Record>, record: Record) {
+    if departed.len() >= FILES_DEPARTED_MAX {
+        departed.pop_front();
+    }
+    departed.push_back(record);
+}
+
+fn encode(kind: u8, record: &Record) -> Vec<u8> {
+    let mut body = vec![VERSION, kind];
     write_key((record.stream, record.generation), &mut body);
-    body.extend_from_slice(&record.id.device.to_le_bytes());
-    body.extend_from_slice(&record.id.inode.to_le_bytes());
-    body.extend_from_slice(&record.id.birth_ns.to_le_bytes());
+    write_id(record.id, &mut body);
     for position in [record.from, record.position, record.size] {
         body.extend_from_slice(&position.to_le_bytes());
     }
@@ -309,8 +415,17 @@ fn encode(record: &Record) -> Vec<u8> {
         Some(Origin::Docker) => 1 << 2,
         Some(Origin::Lines) => 1 << 3,
     };
-    body.push(u8::from(record.leaving) | told);
+    let packed = match record.packed {
+        None => 0,
+        Some(Packed { packing, whole, .. }) => {
+            u8::from(packing == Packing::Gzip) << 4
+                | u8::from(packing == Packing::Zstd) << 5
+                | u8::from(whole) << 6
+        }
+    };
+    body.push(u8::from(record.leaving) | told | packed);
     body.extend_from_slice(&record.clean.unwrap_or(record.from).to_le_bytes());
+    body.extend_from_slice(&record.packed.map_or(0, |packed| packed.disk).to_le_bytes());
     body.extend_from_slice(record.path.as_os_str().as_bytes());
     body
 }
@@ -320,6 +435,9 @@ enum Fact {
     Cut(StreamKey, Cut),
     Forgotten(StreamKey),
     Swept,
+    Copy(StreamKey, FileId),
+    CopyGone(FileId),
+    Departed(Record),
 }
 
 /// Takes little-endian numbers off the front.
@@ -340,9 +458,49 @@ impl Reader<'_> {
         self.take().map(u16::from_le_bytes)
     }
 
+    fn id(&mut self) -> Option<FileId> {
+        let (device, inode) = (self.u64()?, self.u64()?);
+        Some(FileId { device, inode, birth_ns: self.take().map(i64::from_le_bytes)? })
+    }
+
     fn print(&mut self) -> Option<Print> {
         Some(Print { len: self.u16()?, hash: self.u64()? })
     }
+}
+
+fn decode_record(version: u8, key: StreamKey, mut reader: Reader<'_>) -> Option<Record> {
+    let id = reader.id()?;
+    let (from, position, size) = (reader.u64()?, reader.u64()?, reader.u64()?);
+    let (head, tail) = (reader.print()?, reader.print()?);
+    let [flags] = reader.take()?;
+    let old = version == VERSION_MIN;
+    let clean = if old { None } else { Some(reader.u64()?) };
+    let disk = if old { 0 } else { reader.u64()? };
+    let packing = match flags >> 4 & 3 {
+        1 => Some(Packing::Gzip),
+        2 => Some(Packing::Zstd),
+        _ => None,
+    };
+    Some(Record {
+        stream: key.0,
+        generation: key.1,
+        id,
+        from,
+        position,
+        size,
+        head,
+        tail,
+        leaving: flags & 1 != 0,
+        clean,
+        told: match flags >> 1 & 7 {
+            1 => Some(Origin::Cri),
+            2 => Some(Origin::Docker),
+            4 => Some(Origin::Lines),
+            _ => None,
+        },
+        packed: packing.map(|packing| Packed { packing, whole: flags >> 6 & 1 == 1, disk }),
+        path: PathBuf::from(OsStr::from_bytes(reader.0)),
+    })
 }
 
 fn decode(body: &[u8]) -> Option<Fact> {
@@ -362,33 +520,10 @@ fn decode(body: &[u8]) -> Option<Fact> {
             Some(Fact::Cut(key, Cut { at, lanes }))
         }
         KIND_FORGOTTEN => Some(Fact::Forgotten(key)),
-        KIND_FILE => {
-            let (device, inode) = (reader.u64()?, reader.u64()?);
-            let birth_ns = reader.take().map(i64::from_le_bytes)?;
-            let (from, position, size) = (reader.u64()?, reader.u64()?, reader.u64()?);
-            let (head, tail) = (reader.print()?, reader.print()?);
-            let [flags] = reader.take()?;
-            let clean = if version == VERSION_MIN { None } else { Some(reader.u64()?) };
-            Some(Fact::File(Record {
-                stream: key.0,
-                generation: key.1,
-                id: FileId { device, inode, birth_ns },
-                from,
-                position,
-                size,
-                head,
-                tail,
-                leaving: flags & 1 != 0,
-                clean,
-                told: match flags >> 1 & 7 {
-                    1 => Some(Origin::Cri),
-                    2 => Some(Origin::Docker),
-                    4 => Some(Origin::Lines),
-                    _ => None,
-                },
-                path: PathBuf::from(OsStr::from_bytes(reader.0)),
-            }))
-        }
+        KIND_COPY => Some(Fact::Copy(key, reader.id()?)),
+        KIND_COPY_GONE => Some(Fact::CopyGone(reader.id()?)),
+        KIND_FILE => decode_record(version, key, reader).map(Fact::File),
+        KIND_DEPARTED => decode_record(version, key, reader).map(Fact::Departed),
         _ => None,
     }
 }
@@ -414,6 +549,7 @@ mod tests {
             leaving: true,
             clean: Some(4),
             told: Some(Origin::Docker),
+            packed: Some(Packed { packing: Packing::Zstd, whole: true, disk: 77 }),
             path: "/var/log/a.log".into(),
         };
         let mut log = open();

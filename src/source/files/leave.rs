@@ -1,29 +1,17 @@
 //! Files that go: renamed, removed, cut off. Drained while their bytes are there; what is lost is reported.
 
-use std::ffi::OsStr;
-use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::identity::{Print, Record};
+use super::copies::{Copy, Opened, SEEK_NAMES_MAX};
+use super::identity::Print;
+use super::packed::Packing;
 use super::state::Files;
 use super::table::Key;
 use super::tail::{Life, Tail};
 use crate::frame::Framer;
 use crate::position::Stream;
-use crate::seam::{File, FileId, FileKind, FileStat};
-
-/// Names looked at when a file is sought in its folder.
-const SEEK_NAMES_MAX: usize = 16 * 1024;
-
-/// A file that holds what another one held.
-pub(super) enum Copy {
-    /// It is not read yet.
-    New(Arc<dyn File>, FileStat, PathBuf),
-    /// It is a stream of its own already.
-    Known(PathBuf),
-}
+use crate::seam::{FileId, FileKind, FileStat};
 
 impl Files {
     /// One name less shows a tail's file.
@@ -41,46 +29,27 @@ impl Files {
             return;
         }
         tail.leaving = Some(now);
+        if tail.life == Life::Whole {
+            return self.drained(key);
+        }
         self.touch(key);
         self.table.queue(key);
     }
 
     /// Seeks a file in the folder where it was: renamed, it nearly always stays there.
-    pub(super) fn find_by_id(&self, path: &Path, id: FileId) -> Option<(Arc<dyn File>, PathBuf)> {
+    pub(super) fn find_by_id(
+        &self,
+        path: &Path,
+        id: FileId,
+        packing: Option<Packing>,
+    ) -> Option<(Opened, PathBuf)> {
         let entries = self.world.fs.list(path.parent()?).ok()?;
         let found = entries.into_iter().take(SEEK_NAMES_MAX).find(|(path, kind)| {
             *kind == FileKind::File && self.world.fs.stat(path).is_ok_and(|stat| stat.id == id)
         });
         let (path, _) = found?;
-        let file = self.open_file(&path).ok()?;
-        (file.stat().ok()?.id == id).then_some((file, path))
-    }
-
-    /// Seeks a copy of a file in its folder, as `copytruncate` makes it: the same head, and the same bytes before
-    /// the position that was reached.
-    pub(super) fn find_copy(&self, of: &Record) -> io::Result<Option<Copy>> {
-        let Some(folder) = of.path.parent().filter(|_| of.head.len > 0) else { return Ok(None) };
-        let stem = |path: &Path| -> Vec<u8> {
-            let name = path.file_name().map(OsStr::as_bytes).unwrap_or_default();
-            name.split(|byte| *byte == b'.').next().unwrap_or_default().to_vec()
-        };
-        let mine = stem(&of.path);
-        for (path, kind) in self.world.fs.list(folder)?.into_iter().take(SEEK_NAMES_MAX) {
-            if kind != FileKind::File || !stem(&path).starts_with(&mine) {
-                continue;
-            }
-            let Ok(file) = self.open_file(&path) else { continue };
-            let stat = file.stat()?;
-            let fits = stat.id != of.id
-                && stat.size >= of.position
-                && of.head.fits(&*file, u64::from(of.head.len))?
-                && of.tail.fits(&*file, of.position)?;
-            if fits {
-                let known = self.table.by_id.contains_key(&stat.id);
-                return Ok(Some(if known { Copy::Known(path) } else { Copy::New(file, stat, path) }));
-            }
-        }
-        Ok(None)
+        let opened = self.open_as(&path, packing).ok()?;
+        (opened.file.stat().ok()?.id == id).then_some((opened, path))
     }
 
     /// The file behind a tail no longer holds what was read: it was cut off, and perhaps written again.
@@ -92,20 +61,23 @@ impl Files {
         };
         let (path, seen) = (old.path, old.size);
         let Some(old) = self.table.get(key) else { return };
-        let file = old.file.take();
         let old_key = old.key();
-        let (names, leaving) = (std::mem::take(&mut old.names), old.leaving);
-        self.table.open -= usize::from(file.is_some());
+        let (names, leaving, packing) = (std::mem::take(&mut old.names), old.leaving, old.packing);
+        let file = self.table.let_go(key);
         let stream = match old_key.1.checked_add(1) {
             Some(generation) => self.stream(old_key.0, generation, &path),
             None => self.new_stream(stat, Print::default(), &path),
         };
         let framer = Framer::new(self.config.frame.clone());
         let mut new = Tail::new(stream, framer, stat, path.clone(), 0);
-        (new.file, new.names, new.leaving, new.grew) = (file, names, leaving, self.now);
+        (new.names, new.leaving, new.grew) = (names, leaving, self.now);
+        // What was decoded of it is not what is there now.
+        new.packing = packing;
+        if packing.is_none() {
+            new.file = file.map(|opened| opened.file);
+        }
         let record = new.record();
-        let goal = self.finishing.is_some().then_some(stat.size);
-        new.goal = goal;
+        new.goal = self.finishing.is_some().then(|| new.all_there(stat.size));
         let new = self.table.add(new);
         for (known, _) in self.table.by_path.values_mut().filter(|(known, _)| *known == key) {
             *known = new;
@@ -113,10 +85,11 @@ impl Files {
         self.log.put(record, true);
         self.table.queue(new);
         match copy {
-            Some(Copy::New(file, copy, at)) => {
-                self.stand_in(key, file, &copy, at);
-                if copy.size < seen {
-                    self.gap(key, copy.size, Some(seen), "truncated; the copy beside it ends before");
+            Some(Copy::New(opened, copy, at)) => {
+                let length = opened.length().map_or(copy.size, |(length, _)| length);
+                self.stand_in(key, opened, &copy, at);
+                if length < seen {
+                    self.gap(key, length, Some(seen), "truncated; the copy beside it ends before");
                 }
             }
             Some(Copy::Known(at)) => {
@@ -132,22 +105,33 @@ impl Files {
     }
 
     /// Reads on in a copy of the file.
-    fn stand_in(&mut self, key: Key, file: Arc<dyn File>, copy: &FileStat, at: PathBuf) {
+    fn stand_in(&mut self, key: Key, opened: Opened, copy: &FileStat, at: PathBuf) {
         let now = self.now;
-        self.table.by_id.insert(copy.id, key);
+        self.table.moved(key, copy.id);
+        self.log.forget_copy(copy.id);
         let Some(tail) = self.table.get(key) else { return };
-        tail.file = Some(file);
-        tail.id = copy.id;
+        tail.packing = opened.packed.as_ref().map(|packed| packed.packing);
         tail.path = at;
-        (tail.size, tail.sound) = (copy.size, copy.size);
+        tail.size = copy.size;
+        tail.sound = if tail.packing.is_some() { tail.scanned } else { copy.size };
         tail.modified_ns = copy.modified_ns;
         tail.leaving = Some(now);
-        tail.goal = tail.goal.map(|_| copy.size);
+        tail.goal = tail.goal.map(|_| tail.all_there(copy.size));
         let record = tail.record();
         self.log.put(record, true);
-        self.table.opened(key);
+        self.table.hold(key, opened);
         self.table.count(key);
         self.table.queue(key);
+    }
+
+    /// A tail's file is not where it was, nor in its folder: it is read on in a copy, or lost.
+    pub(super) fn gone(&mut self, key: Key) {
+        let Some(record) = self.table.get(key).map(|tail| tail.record()) else { return };
+        match self.find_copy(&record) {
+            Ok(Some(Copy::New(opened, copy, at))) => self.stand_in(key, opened, &copy, at),
+            Ok(_) => self.lost(key, "removed before it was read"),
+            Err(error) => self.trouble(key, &error),
+        }
     }
 
     /// A tail's bytes are gone: what was seen of them and not handed on is a gap of known size; whether there was
@@ -185,21 +169,19 @@ impl Files {
     pub(super) fn forget_if_done(&mut self, key: Key) {
         let Some(tail) = self.table.get(key) else { return };
         let settled = tail.low >= tail.handed && tail.handed_above.is_empty();
-        if tail.life == Life::Reading || !settled {
+        if matches!(tail.life, Life::Reading | Life::Whole) || !settled {
             return;
         }
         if tail.names > 0 {
             self.table.by_path.retain(|_, (known, _)| *known != key);
         }
         if let Some(tail) = self.table.remove(key) {
-            self.log.forget(tail.key());
+            match tail.packing.is_none() && tail.head.len > 0 {
+                true => self.log.depart(tail.record()),
+                false => self.log.forget(tail.key()),
+            }
             self.forgotten.push(tail.stream);
         }
-    }
-
-    /// Opens a file of the source.
-    pub(super) fn open_file(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        Ok(Arc::from(self.world.fs.open(path)?))
     }
 
     /// A stream of this source.

@@ -41,6 +41,12 @@ pub(super) struct Files {
     pub(super) replaced: Vec<(Record, Vec<Cut>)>,
     /// Found by the first sweep and not known by their file.
     pub(super) fresh: Vec<PathBuf>,
+    /// Compressed files that were found, not yet known to hold a known stream or none.
+    pub(super) packed_found: Vec<PathBuf>,
+    /// Those that are being written, with the time to look again.
+    pub(super) undecided: HashMap<FileId, Duration>,
+    /// Files that are found now are there from before the source was first started, and are not read.
+    pub(super) start_at_end: bool,
     pub(super) first_sweep: bool,
     pub(super) now: Duration,
     pub(super) sweep: u64,
@@ -98,6 +104,9 @@ impl Files {
             missing,
             replaced,
             fresh: Vec::new(),
+            packed_found: Vec::new(),
+            undecided: HashMap::new(),
+            start_at_end: false,
             first_sweep: true,
             now,
             sweep: 0,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::glob::{Excludes, Visit};
 use super::state::Files;
 use super::table::Key;
+use super::tail::Life;
 use super::watch::Asked;
 use crate::limits::FILES_MAX;
 use crate::seam::{FileKind, FileStat};
@@ -78,11 +79,23 @@ impl Files {
             self.look_at(&path);
         }
         let first = self.first_sweep;
+        self.start_at_end = first && self.config.start_at_end && !self.log.swept();
         if first {
             self.end_first_sweep();
         }
+        self.decide_packed();
         if !(self.missing.is_empty() && self.replaced.is_empty()) {
             self.reconcile();
+        }
+        self.take_packed();
+        self.start_at_end = false;
+        let now = self.now;
+        self.undecided.retain(|_, at| *at > now);
+        if !absent {
+            self.log.swept_copies(self.sweep);
+        }
+        if first && !self.log.swept() {
+            self.log.set_swept();
         }
         if self.finishing == Some(false) {
             self.finishing = Some(true);
@@ -129,6 +142,10 @@ impl Files {
                 self.look_at_unknown(&path);
             }
         }
+        if !self.first_sweep {
+            self.decide_packed();
+            self.take_packed();
+        }
     }
 
     /// A path that was told of and is not known: a file that is meant, or a folder that may hold some.
@@ -169,7 +186,9 @@ impl Files {
                 if self.table.by_path.contains_key(path) {
                     self.name_gone(path);
                 }
-                self.found_new(path, &stat);
+                if !self.log.is_copy(stat.id, self.sweep) {
+                    self.found_new(path, &stat);
+                }
             }
         }
     }
@@ -191,16 +210,22 @@ impl Files {
     /// Takes in what a look at a file showed.
     pub(super) fn seen(&mut self, key: Key, stat: &FileStat) {
         let Some(tail) = self.table.get(key) else { return };
-        if (tail.size, tail.modified_ns) == (stat.size, stat.modified_ns) {
+        let size = if tail.packing.is_some() { tail.disk } else { tail.size };
+        if (size, tail.modified_ns) == (stat.size, stat.modified_ns) {
             return;
         }
         let silent = stat.modified_ns > tail.modified_ns
             && self.world.clock.now_unix_ns().saturating_sub(stat.modified_ns) > HINT_LATE_NS;
         let (now, path) = (self.now, tail.path.clone());
-        if stat.size > tail.size {
+        if stat.size > size {
             tail.grew = now;
         }
-        (tail.size, tail.modified_ns) = (stat.size, stat.modified_ns);
+        (tail.disk, tail.modified_ns) = (stat.size, stat.modified_ns);
+        match tail.packing {
+            None => tail.size = stat.size,
+            Some(_) if tail.life == Life::Whole => tail.life = Life::Reading,
+            Some(_) => {}
+        }
         self.table.count(key);
         self.table.queue(key);
         self.touch(key);

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::copies::Opened;
 use super::identity::StreamKey;
 use super::tail::{Life, Tail};
 use crate::seam::FileId;
@@ -25,6 +26,9 @@ pub(super) struct Table {
     /// Tails with an open descriptor, oldest first; some may be closed by now.
     opened: VecDeque<Key>,
     pub(super) open: usize,
+    /// Compressed files that are being decoded, and those that wait for it.
+    pub(super) unpacking: usize,
+    waiting: VecDeque<Key>,
     pub(super) unread: u64,
 }
 
@@ -49,6 +53,7 @@ impl Table {
         self.by_stream.insert(tail.key(), key);
         if tail.file.is_some() {
             self.open += 1;
+            self.unpacking += usize::from(tail.packed.is_some());
             self.opened.push_back(key);
         }
         let tail = Some(Box::new(tail));
@@ -68,6 +73,7 @@ impl Table {
         self.free.push(key);
         self.ready.retain(|ready| *ready != key);
         self.opened.retain(|opened| *opened != key);
+        self.waiting.retain(|waiting| *waiting != key);
         self.unread -= tail.counted;
         if self.by_id.get(&tail.id) == Some(&key) {
             self.by_id.remove(&tail.id);
@@ -131,17 +137,56 @@ impl Table {
         Some(key)
     }
 
-    /// Notes that a tail has a descriptor now.
-    pub(super) fn opened(&mut self, key: Key) {
+    /// Gives a tail its open file.
+    pub(super) fn hold(&mut self, key: Key, opened: Opened) {
+        self.close(key);
+        let Some(tail) = self.get(key) else { return };
+        let packed = opened.packed.is_some();
+        (tail.file, tail.packed) = (Some(opened.file), opened.packed);
         self.open += 1;
+        self.unpacking += usize::from(packed);
         self.opened.push_back(key);
+    }
+
+    /// Takes a tail's open file from it.
+    pub(super) fn let_go(&mut self, key: Key) -> Option<Opened> {
+        let tail = self.get(key)?;
+        let opened = Opened { file: tail.file.take()?, packed: tail.packed.take() };
+        self.open -= 1;
+        if opened.packed.is_some() {
+            self.unpacking -= 1;
+            if let Some(next) = self.waiting.pop_front() {
+                self.queue(next);
+            }
+        }
+        Some(opened)
     }
 
     /// Closes a tail's descriptor.
     pub(super) fn close(&mut self, key: Key) {
-        if self.get(key).is_some_and(|tail| tail.file.take().is_some()) {
-            self.open -= 1;
+        self.let_go(key);
+    }
+
+    /// Puts a compressed file in the queue when another one is closed.
+    pub(super) fn wait_to_unpack(&mut self, key: Key) {
+        if !self.waiting.contains(&key) {
+            self.waiting.push_back(key);
         }
+    }
+
+    /// Whether some compressed file waits for another one to be closed.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// A tail is read on in another file.
+    pub(super) fn moved(&mut self, key: Key, id: FileId) {
+        let Some(tail) = self.get(key) else { return };
+        let old = std::mem::replace(&mut tail.id, id);
+        if self.by_id.get(&old) == Some(&key) {
+            self.by_id.remove(&old);
+        }
+        self.by_id.insert(id, key);
     }
 
     /// Closes descriptors of idle files, longest open first, until one more fits.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::identity::{Cut, HEAD_BYTES, Print, Record, StreamKey, TAIL_BYTES};
+use super::identity::{Cut, HEAD_BYTES, Packed, Print, Record, StreamKey, TAIL_BYTES};
+use super::packed::{End, Packing, Unpacked};
 use super::restart::Restarts;
 use crate::event::Message;
 use crate::frame::Framer;
@@ -21,6 +22,8 @@ pub(super) enum Life {
     Reading,
     /// Read to its end, and its name is gone: kept until it is settled.
     Drained,
+    /// A compressed file that was read to its end, and is still there.
+    Whole,
     /// Its bytes are gone: kept until what was handed on is settled.
     Lost,
 }
@@ -32,6 +35,12 @@ pub(super) struct Tail {
     pub(super) path: PathBuf,
     /// Shared, since a sink that lags behind reads it too.
     pub(super) file: Option<Arc<dyn File>>,
+    /// How it is compressed, its size on the disk, and the same file where it is being decoded.
+    pub(super) packing: Option<Packing>,
+    pub(super) disk: u64,
+    pub(super) packed: Option<Arc<Unpacked>>,
+    /// It was said that the rest of it cannot be decoded.
+    pub(super) damaged: bool,
     pub(super) framer: Framer,
     /// Size when it was last seen, and when it was last known to be the same file still.
     pub(super) size: u64,
@@ -94,6 +103,10 @@ impl Tail {
             id: stat.id,
             path,
             file: None,
+            packing: None,
+            disk: stat.size,
+            packed: None,
+            damaged: false,
             framer,
             size: stat.size,
             sound: stat.size,
@@ -134,12 +147,12 @@ impl Tail {
             links: 1,
             kind: crate::seam::FileKind::File,
         };
-        let file = self.file.clone();
-        Self {
-            file,
-            goal: Some(self.position),
-            ..Self::new(self.stream.clone(), framer, &stat, self.path.clone(), from)
-        }
+        // A compressed file is decoded from its beginning by a reader of its own.
+        let file = self.file.clone().filter(|_| self.packing.is_none());
+        let (packing, goal) = (self.packing, Some(self.position));
+        let new = Self::new(self.stream.clone(), framer, &stat, self.path.clone(), from);
+        Self { file, packing, goal, ..new }
+    }
     }
 
     pub(super) fn key(&self) -> StreamKey {
@@ -162,8 +175,24 @@ impl Tail {
             clean: Some(clean),
             // Its first lines tell it again.
             told: (clean > self.first).then(|| self.framer.origin()),
+            packed: self.packing.map(|packing| Packed {
+                packing,
+                whole: self.life == Life::Whole,
+                disk: self.disk,
+            }),
             path: self.path.clone(),
         }
+    }
+
+    /// Where reading stops if it is to read what is there now, of a file of this size.
+    pub(super) fn all_there(&self, size: u64) -> u64 {
+        // How much is in a compressed file shows at its end.
+        if self.packing.is_some() { u64::MAX } else { size }
+    }
+
+    /// How far a compressed file goes, if it is being decoded.
+    pub(super) fn end(&self) -> Option<End> {
+        self.packed.as_ref().and_then(|packed| packed.end().ok()).map(|(_, end)| end)
     }
 
     /// All below `position` is settled; whether what the identity log keeps has changed by that.

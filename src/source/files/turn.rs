@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::identity::{Cut, HEAD_BYTES};
 use super::output::{Buffers, Output, next_block};
+use super::packed::End;
 use super::state::Files;
 use super::table::Key;
 use super::tail::{Life, Tail};
@@ -38,10 +39,11 @@ impl Files {
             Ok((stat, false)) => return self.truncated(key, &stat),
             Err(error) => return self.trouble(key, &error),
         };
-        if stat.size > tail.sound {
+        if tail.packing.is_none() && stat.size > tail.sound {
             tail.grew = now;
         }
-        (tail.size, tail.sound, tail.modified_ns) = (stat.size, stat.size, stat.modified_ns);
+        (tail.size, tail.modified_ns) = (stat.size, stat.modified_ns);
+        tail.sound = if tail.packing.is_some() { tail.scanned } else { stat.size };
         if tail.head.len == 0 && stat.size > 0 {
             // What tells the file from a later one at its place is durable before anything read from it leaves.
             if let Err(error) = tail.learn_head() {
@@ -84,6 +86,20 @@ impl Files {
         if tail.has_more() || tail.cuts.front().is_some_and(|cut| cut.at <= tail.limit()) {
             return self.table.queue(key);
         }
+        let (leaving, open) = (tail.leaving.is_some(), tail.holds_open());
+        match tail.end() {
+            Some(End::Damaged(_)) if !tail.damaged => {
+                tail.damaged = true;
+                let at = tail.scanned;
+                self.gap(key, at, None, "the compressed file is damaged");
+            }
+            Some(End::Starved(_)) if self.table.is_waited_for() => self.table.close(key),
+            _ => {}
+        }
+        let Some(tail) = self.table.get(key) else { return };
+        if !leaving && !open && matches!(tail.end(), Some(End::Whole(_) | End::Damaged(_))) {
+            return self.whole(key);
+        }
         let quiet = tail.leaving.map(|since| {
             let wait = if crowded || finishing {
                 Duration::ZERO
@@ -100,6 +116,10 @@ impl Files {
             return self.cut(key, Cut { at, lanes: Lanes::ALL });
         }
         if quiet.is_some_and(|quiet| quiet <= now) {
+            if matches!(tail.end(), Some(End::Starved(_))) {
+                let at = tail.scanned;
+                self.gap(key, at, None, "the compressed file ends in the middle");
+            }
             return self.drained(key);
         }
         let line = (tail.scanned > tail.position).then(|| grid(tail.grew + line_wait));
@@ -142,7 +162,7 @@ impl Files {
     }
 
     /// Opens a tail's file where it is closed.
-    fn ensure_open(&mut self, key: Key) -> bool {
+    pub(super) fn ensure_open(&mut self, key: Key) -> bool {
         let Some(tail) = self.table.get(key) else { return false };
         if tail.life != Life::Reading {
             return false;
@@ -150,26 +170,28 @@ impl Files {
         if tail.file.is_some() {
             return true;
         }
-        let (id, path) = (tail.id, tail.path.clone());
+        let (id, path, packing) = (tail.id, tail.path.clone(), tail.packing);
+        if packing.is_some() && !self.may_unpack(key) {
+            return false;
+        }
         self.table.make_room(self.open_max);
         let same = |file: &dyn File| file.stat().is_ok_and(|stat: FileStat| stat.id == id);
-        let opened = match self.open_file(&path) {
-            Ok(file) if same(&*file) => Some((file, path)),
+        let opened = match self.open_as(&path, packing) {
+            Ok(opened) if same(&*opened.file) => Some((opened, path)),
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 self.trouble(key, &error);
                 return false;
             }
-            _ => self.find_by_id(&path, id),
+            _ => self.find_by_id(&path, id, packing),
         };
-        let Some((file, path)) = opened else {
-            self.lost(key, "removed before it was read");
+        let Some((opened, path)) = opened else {
+            self.gone(key);
             return false;
         };
         if let Some(tail) = self.table.get(key) {
-            tail.file = Some(file);
             tail.path = path;
         }
-        self.table.opened(key);
+        self.table.hold(key, opened);
         true
     }
 
@@ -190,7 +212,7 @@ impl Files {
     pub(super) fn set_goals(&mut self) {
         for key in self.table.keys() {
             if let Some(tail) = self.table.get(key) {
-                tail.goal = Some(tail.size);
+                tail.goal = Some(tail.all_there(tail.size));
                 self.table.queue(key);
             }
         }
@@ -295,11 +317,12 @@ impl Tail {
     pub(super) fn look(&self) -> io::Result<(FileStat, bool)> {
         let Some(file) = &self.file else { return Err(io::Error::other("not open")) };
         let stat = file.stat()?;
-        let same = stat.size >= self.scanned
+        // How far a compressed file goes is known when it was decoded so far.
+        let same = (self.packing.is_some() || stat.size >= self.scanned)
             && self.tail.fits(&**file, self.position)?
             && (self.scanned == self.position || self.unfinished.fits(&**file, self.scanned)?)
             && (self.position >= HEAD_BYTES || self.head.fits(&**file, u64::from(self.head.len))?);
-        Ok((stat, same))
+        Ok((if self.packing.is_some() { file.stat()? } else { stat }, same))
     }
 }
 
