@@ -152,6 +152,20 @@ pub const PARQUET_COMMITS_MAX: usize = 64;
 pub const PARQUET_COMMIT_STREAMS_MAX: usize = 65_536;
 /// Bytes of one write to a Parquet file.
 pub const PARQUET_WRITE_BYTES: usize = 64 * 1024;
+/// How long a Parquet sink waits before it tries again after a failure of its disk.
+pub const PARQUET_RETRY: Duration = Duration::from_secs(1);
+/// Bytes of a part of a multipart upload; the least that S3 takes of any but the last (`EntityTooSmall`).
+pub const OBJECT_PART_BYTES: usize = 5 * 1024 * 1024;
+/// Parts of one multipart upload; S3 takes 10,000.
+pub const OBJECT_PARTS_MAX: u64 = 10_000;
+/// Asks to an object store in flight at once.
+pub const OBJECT_ASKS_MAX: usize = 8;
+/// Bytes that asks to an object store hold, in flight and waiting for another try: two whole parts.
+pub const OBJECT_ASKS_BYTES: usize = 2 * OBJECT_PART_BYTES;
+/// Longest pause between two tries of what an object store would not do.
+pub const OBJECT_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Tries of an ask at the start of a run, where nothing can begin without the answer: half a minute of pauses.
+pub const OBJECT_START_TRIES: u32 = 6;
 /// Folders of an archive that are remembered as durable, so that they are not synced again.
 pub const PARQUET_FOLDERS_MAX: usize = 4096;
 

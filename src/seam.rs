@@ -6,6 +6,7 @@
 
 mod inotify;
 pub mod kafka;
+mod objects;
 mod real;
 mod record_log;
 pub mod sim;
@@ -14,6 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use objects::{Answer, Ask, Objects, Refusal};
 pub use real::{RealClock, RealFs};
 pub use record_log::{FRAME_BODY_BYTES_MAX, FRAME_HEAD_BYTES, RecordLog, write_frame};
 

@@ -15,7 +15,7 @@ use crate::event::{Layout, Mask, Message, Options, Row};
 use crate::limits::REASON_KIND_BYTES_MAX;
 use crate::position::{CursorRecord, EVENT_ID_LEN, EventId, IdPrefix, PipelineTag, Stream};
 use crate::seam::kafka::Brokers;
-use crate::seam::{Clock, Fs};
+use crate::seam::{Clock, Fs, Objects};
 use crate::signature::{Signature, Type};
 
 pub mod blackhole;
@@ -28,6 +28,7 @@ pub mod parquet;
 mod pretty;
 mod reorder;
 mod router;
+pub mod s3;
 pub mod stdout;
 
 /// Which batch a body is from, and the bytes of the streams it accounts for.
@@ -312,6 +313,15 @@ pub trait Network: Send + Sync {
     /// How Kafka is reached; `None` where it is not.
     fn kafka(&self) -> Option<&dyn Brokers> {
         None
+    }
+
+    /// An object store. `wake` is called when an answer has come.
+    fn objects(
+        &self,
+        place: &s3::Place,
+        _wake: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<Box<dyn Objects>, String> {
+        Err(format!("{place} cannot be reached from here: there are no object stores"))
     }
 }
 

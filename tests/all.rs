@@ -54,6 +54,8 @@ mod letters;
 mod manifests;
 #[path = "all/parquet.rs"]
 mod parquet;
+#[path = "all/parquet_bucket.rs"]
+mod parquet_bucket;
 #[path = "all/plain_sinks.rs"]
 mod plain_sinks;
 #[path = "all/profile.rs"]

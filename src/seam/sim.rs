@@ -3,11 +3,13 @@
 //! In: a seed. Out: the same faults at the same places every time, so that a failing seed is a test case.
 
 mod disk;
+mod objects;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use disk::SimFs;
+pub use objects::SimStore;
 
 use super::Clock;
 

@@ -16,8 +16,10 @@ use elasticsearch::http::{Method, Url};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::s3::{Place, S3};
 use super::{Endpoint, Network, Request, Response, Transport};
 use crate::limits::{REQUESTS_MAX, RESPONSE_BYTES_MAX};
+use crate::seam::Objects;
 use crate::seam::kafka::{Brokers, Client};
 
 type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -28,9 +30,9 @@ pub struct HttpNetwork {
     runtime: Arc<Runtime>,
 }
 
-/// The thread that runs all connections. It ends when this is dropped.
-struct Runtime {
-    handle: Handle,
+/// A thread that runs connections. It ends when this is dropped.
+pub(super) struct Runtime {
+    pub(super) handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -38,14 +40,20 @@ struct Runtime {
 impl HttpNetwork {
     /// Starts the thread.
     pub fn start() -> std::io::Result<Self> {
+        Ok(Self { runtime: Arc::new(Runtime::start("network")?) })
+    }
+}
+
+impl Runtime {
+    pub(super) fn start(name: &str) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::Builder::new().name("network".into()).spawn(move || {
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
             // An error is the sender's end, which is the same.
             let _ = runtime.block_on(stopped);
         })?;
-        Ok(Self { runtime: Arc::new(Runtime { handle, stop: Some(stop), thread: Some(thread) }) })
+        Ok(Self { handle, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -76,6 +84,10 @@ impl Network for HttpNetwork {
 
     fn kafka(&self) -> Option<&dyn Brokers> {
         Some(&Client)
+    }
+
+    fn objects(&self, place: &Place, wake: Wake) -> Result<Box<dyn Objects>, String> {
+        Ok(Box::new(S3::connect(place, wake)?))
     }
 }
 
@@ -194,7 +206,7 @@ async fn send(client: &Elasticsearch, request: Request, headers: HeaderMap) -> R
 
 /// The causes of an error: the outermost alone says `error sending request for url (…)`, the innermost
 /// `connection refused`.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut cause = error.source();
     if cause.is_none() {
         return error.to_string();

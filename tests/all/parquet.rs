@@ -20,7 +20,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use super::disk::Disk;
 use super::plain_sinks::{run, shape, stream, world};
 
-const FIELDS: &[(&str, Type)] = &[
+pub(crate) const FIELDS: &[(&str, Type)] = &[
     ("@timestamp", Type::Timestamp),
     ("event.duration", Type::Duration),
     ("http.response.status_code", Type::Int),
@@ -36,23 +36,23 @@ const FIELDS: &[(&str, Type)] = &[
 /// 2026-11-23T06:00:00Z.
 const SIX: i64 = 1_795_413_600_000_000_000;
 
-fn plan(options: Vec<(&'static str, OptionValue)>, folder: &str) -> Box<dyn SinkPlan> {
+pub(crate) fn plan(options: Vec<(&'static str, OptionValue)>, folder: &str) -> Box<dyn SinkPlan> {
     (parquet::KIND.plan)("archive", &Options::new(vec![folder.to_owned()], options)).expect("a plan")
 }
 
-fn texts(texts: &[&str]) -> OptionValue {
+pub(crate) fn texts(texts: &[&str]) -> OptionValue {
     OptionValue::Texts(texts.iter().map(|text| (*text).to_owned()).collect())
 }
 
-fn partitions() -> Vec<(&'static str, OptionValue)> {
+pub(crate) fn partitions() -> Vec<(&'static str, OptionValue)> {
     vec![("partition", texts(&["date", "hour", "service.name"]))]
 }
 
 /// What a test sets in a row.
-type Fill<'a> = &'a dyn Fn(&mut Row, u64);
+pub(crate) type Fill<'a> = &'a dyn Fn(&mut Row, u64);
 
 /// Encodes the events `numbers` as one batch; event `n` is byte range `10 n .. 10 n + 10` of the stream.
-fn batch(
+pub(crate) fn batch(
     encoder: &mut dyn Encoder,
     shape: &Shape,
     number: u64,
@@ -81,13 +81,13 @@ fn set(row: &mut Row, path: &str, value: Value) {
     row.set(slot, value);
 }
 
-fn set_text(row: &mut Row, path: &str, text: &str) {
+pub(crate) fn set_text(row: &mut Row, path: &str, text: &str) {
     let span = row.texts.push(text.as_bytes());
     set(row, path, Value::Text(span));
 }
 
 /// A row with everything, by its number; every third lacks most.
-fn fill(row: &mut Row, n: u64) {
+pub(crate) fn fill(row: &mut Row, n: u64) {
     set(row, "@timestamp", Value::Timestamp(SIX + n as i64 * 1_000_001_000));
     set_text(row, "message", &format!("line {n} \u{e9}"));
     set_text(row, "service.name", ["web", "shop/eu", "a b"][n as usize % 3]);
@@ -134,7 +134,7 @@ fn ids(rows: &BTreeMap<PathBuf, Vec<RecordBatch>>) -> Vec<String> {
     ids
 }
 
-fn id(n: u64) -> String {
+pub(crate) fn id(n: u64) -> String {
     let prefix = IdPrefix::new(StreamId(7), 0, 0, PipelineTag::new("web"));
     String::from_utf8(prefix.id(10 * n, 10 * n + 10, 0).to_vec()).expect("letters")
 }
@@ -304,7 +304,7 @@ fn rows_are_sorted_within_a_row_group() {
 }
 
 /// Whether every position of a range is settled by what an archive says of itself.
-fn settled_by(cursors: &[CursorRecord], range: std::ops::Range<u64>) -> bool {
+pub(crate) fn settled_by(cursors: &[CursorRecord], range: std::ops::Range<u64>) -> bool {
     let mut all = Ranges::default();
     for cursor in cursors {
         all.insert(0..cursor.low);
@@ -507,7 +507,7 @@ fn a_damaged_commit_record_is_named() {
 }
 
 /// A virtual environment with the two readers, made once per user; `None` where packages cannot be had.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;

@@ -1,14 +1,15 @@
 //! The commit records of an archive: what makes an epoch whole, and says which bytes of which streams it holds.
 //!
-//! A record is one JSON file, `_aludel/commits/<epoch>.json`:
+//! A record is one JSON file, on the disk `_aludel/commits/<epoch>.json`:
 //!
 //! ```json
 //! {"crc32":3735928559,"record":{"version":1,"epoch":7,"files":[…],"sources":[…]}}
 //! ```
 //!
-//! with the CRC-32 (IEEE) of the text of `record`. It is written aside, synced, and renamed, so that it is there
-//! whole or not at all; from then on the epoch is committed, whatever else happens. Records of finished epochs are
-//! merged into `base.json`, which names no files, so that their number stays bounded.
+//! with the CRC-32 (IEEE) of the text of `record`. On the disk ([`Commits`]) it is written aside, synced, and
+//! renamed, so that it is there whole or not at all; from then on the epoch is committed, whatever else happens.
+//! Records of finished epochs are merged into `base.json`, which names no files, so that their number stays
+//! bounded. Where they are in an object store: [`bucket`](super::bucket).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -28,12 +29,24 @@ const BASE: &str = "base.json";
 /// A file of an epoch; paths are relative to the archive's folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FileEntry {
-    /// Name aside.
+    /// Name aside; none in an object store.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) aside: String,
     /// Name for readers.
     pub(super) published: String,
     pub(super) rows: u64,
     pub(super) bytes: u64,
+    /// In an object store: what becomes the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) upload: Option<UploadEntry>,
+}
+
+/// A multipart upload, all parts of which are there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct UploadEntry {
+    pub(super) id: String,
+    /// The tags of its parts, in order.
+    pub(super) parts: Vec<String>,
 }
 
 /// What an epoch holds of one stream.
@@ -64,15 +77,16 @@ struct Envelope<'a> {
 }
 
 /// What is settled, by stream and generation, with the last epoch that touched it.
-type Sources = BTreeMap<(u64, u16), (u64, Ranges)>;
+pub(super) type Sources = BTreeMap<(u64, u16), (u64, Ranges)>;
 
 impl Record {
     /// The record of an epoch.
     pub(super) fn new<'a>(
         epoch: u64,
-        files: Vec<FileEntry>,
+        mut files: Vec<FileEntry>,
         provenances: impl Iterator<Item = &'a Provenance>,
     ) -> Self {
+        files.sort_by(|a, b| a.published.cmp(&b.published));
         let mut sources = Sources::new();
         for (stream, ranges) in provenances.flat_map(|provenance| &provenance.ranges) {
             let (_, settled) = sources.entry((stream.id.0, stream.generation)).or_default();
@@ -82,7 +96,21 @@ impl Record {
         Self { version: VERSION, epoch, files, sources: entries(sources) }
     }
 
-    fn add_to(&self, sources: &mut Sources) -> io::Result<()> {
+    /// A record of all that is settled up to an epoch, which stands for the records of finished epochs. Streams
+    /// that no epoch touched for longest are forgotten, where there are too many.
+    pub(super) fn merged(epoch: u64, mut sources: Sources) -> Self {
+        if sources.len() > PARQUET_COMMIT_STREAMS_MAX {
+            let mut ages: Vec<u64> = sources.values().map(|(epoch, _)| *epoch).collect();
+            let at = ages.len() - PARQUET_COMMIT_STREAMS_MAX;
+            let (_, oldest, _) = ages.select_nth_unstable(at);
+            let oldest = *oldest;
+            sources.retain(|_, (epoch, _)| *epoch >= oldest);
+        }
+        Self { version: VERSION, epoch, files: Vec::new(), sources: entries(sources) }
+    }
+
+    /// Adds what it says is settled.
+    pub(super) fn add_to(&self, sources: &mut Sources) -> io::Result<()> {
         for entry in &self.sources {
             let id = u64::from_str_radix(&entry.stream, 16).map_err(|_| io::ErrorKind::InvalidData)?;
             let (touched, settled) = sources.entry((id, entry.generation)).or_default();
@@ -92,13 +120,13 @@ impl Record {
         Ok(())
     }
 
-    fn encode(&self) -> io::Result<Vec<u8>> {
+    pub(super) fn encode(&self) -> io::Result<Vec<u8>> {
         let record = serde_json::value::to_raw_value(self)?;
         let crc32 = crc32fast::hash(record.get().as_bytes());
         Ok(serde_json::to_vec(&Envelope { crc32, record: &record })?)
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, String> {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
         let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         if crc32fast::hash(envelope.record.get().as_bytes()) != envelope.crc32 {
             return Err("the checksum does not fit".to_owned());
@@ -119,6 +147,24 @@ fn entries(sources: Sources) -> Vec<SourceEntry> {
         ranges: ranges.iter().map(|range| (range.start, range.end)).collect(),
     };
     sources.into_iter().map(entry).collect()
+}
+
+/// What a sink had settled by its own records.
+pub(super) fn cursors(sources: Sources, sink: &str) -> Vec<CursorRecord> {
+    let cursor = |((stream, generation), (_, mut settled)): ((u64, u16), (u64, Ranges))| {
+        let low = settled.first_gap(0);
+        settled.drop_below(low);
+        CursorRecord { stream: StreamId(stream), generation, sink: sink.into(), low, settled }
+    };
+    sources.into_iter().map(cursor).collect()
+}
+
+/// Why a start is refused: without the record, neither can the epoch's files be told from rubbish, nor its rows
+/// from new ones.
+pub(super) fn damaged(name: &str, why: &str) -> String {
+    format!(
+        "commit record {name} is damaged ({why}); restore it, or move it away to have its rows written again"
+    )
 }
 
 /// The folders of an archive that readers do not look into.
@@ -161,14 +207,8 @@ impl Commits {
         let mut records = Vec::new();
         let mut merged = None;
         for (path, _) in fs.list(&folders.commits)? {
-            let record = Record::decode(&read(fs, &path)?).map_err(|why| {
-                // Without it, neither can the epoch's files be told from rubbish, nor its rows from new ones.
-                io::Error::other(format!(
-                    "commit record {} is damaged ({why}); restore it, or move it away to have its rows \
-                     written again",
-                    path.display()
-                ))
-            })?;
+            let record = Record::decode(&read(fs, &path)?)
+                .map_err(|why| io::Error::other(damaged(&path.display().to_string(), &why)))?;
             record.add_to(&mut sources)?;
             if path.file_name().is_some_and(|name| name == BASE) {
                 merged = Some(record.epoch);
@@ -184,12 +224,7 @@ impl Commits {
         };
         // A crash may leave records that are merged: those were finished.
         records.retain(|record| merged.is_none_or(|merged| record.epoch > merged));
-        let cursors = sources.into_iter().map(|((stream, generation), (_, mut settled))| {
-            let low = settled.first_gap(0);
-            settled.drop_below(low);
-            CursorRecord { stream: StreamId(stream), generation, sink: sink.into(), low, settled }
-        });
-        Ok((commits, records, cursors.collect()))
+        Ok((commits, records, cursors(sources, sink)))
     }
 
     /// The number of the next epoch.
@@ -232,15 +267,8 @@ impl Commits {
             };
             Record::decode(&bytes).map_err(io::Error::other)?.add_to(&mut sources)?;
         }
-        if sources.len() > PARQUET_COMMIT_STREAMS_MAX {
-            let mut ages: Vec<u64> = sources.values().map(|(epoch, _)| *epoch).collect();
-            let at = ages.len() - PARQUET_COMMIT_STREAMS_MAX;
-            let (_, oldest, _) = ages.select_nth_unstable(at);
-            let oldest = *oldest;
-            sources.retain(|_, (epoch, _)| *epoch >= oldest);
-        }
         let epoch = self.next_epoch().saturating_sub(1);
-        let record = Record { version: VERSION, epoch, files: Vec::new(), sources: entries(sources) };
+        let record = Record::merged(epoch, sources);
         self.put(fs, &record, BASE)?;
         self.merged = Some(epoch);
         while let Some(first) = self.epochs.first() {

@@ -113,10 +113,12 @@ impl Write for Output {
 /// Where a file is, and where it goes.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
+    /// Number in its epoch.
+    pub(super) number: u64,
     /// Aside, where no reader looks.
     pub(super) aside: PathBuf,
-    /// Below the archive's folder.
-    pub(super) published: PathBuf,
+    /// For readers, from the archive on: `date=2026-11-23/part-….parquet`.
+    pub(super) published: String,
 }
 
 /// An open file.
@@ -214,6 +216,16 @@ impl PartFile {
         self.rows
     }
 
+    /// Where it is and goes.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Bytes that are in the file aside and stay as they are.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.writer.inner().written
+    }
+
     /// Puts bytes out that the disk would not take before.
     pub(super) fn drain(&mut self) -> io::Result<()> {
         if self.writer.inner().failed { self.writer.inner_mut().drain() } else { Ok(()) }
@@ -246,7 +258,7 @@ fn times(rows: &RecordBatch, column: usize) -> Option<(i64, i64)> {
 pub(super) struct ClosedFile {
     pub(super) names: Names,
     pub(super) rows: u64,
-    /// Size; known once it is synced.
+    /// Size; known once it is out.
     pub(super) bytes: u64,
     output: Option<Output>,
 }
@@ -257,23 +269,35 @@ impl ClosedFile {
         self.output.as_ref().map_or(0, |output| output.pending.capacity())
     }
 
-    /// Whether it is durable.
-    pub(super) fn is_synced(&self) -> bool {
+    /// Whether the whole of it is on the disk.
+    pub(super) fn is_out(&self) -> bool {
         self.output.is_none()
     }
 
-    /// Makes the file durable and lets go of it. Can be called again after an error.
-    pub(super) fn sync(&mut self, fs: &dyn Fs) -> io::Result<()> {
+    /// Bytes that are in the file aside and stay as they are.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.output.as_ref().map_or(self.bytes, |output| output.written)
+    }
+
+    /// Puts all bytes out, durably where asked for, and lets go of the file. Can be called again after an error.
+    pub(super) fn put_out(&mut self, fs: &dyn Fs, durably: bool) -> io::Result<()> {
         let Some(output) = &mut self.output else { return Ok(()) };
         output.drain()?;
+        if durably {
+            self.sync(fs)?;
+        }
+        self.bytes = self.written_bytes();
+        self.output = None;
+        Ok(())
+    }
+
+    fn sync(&mut self, fs: &dyn Fs) -> io::Result<()> {
+        let Some(output) = &mut self.output else { return Ok(()) };
         if output.unsynced {
             output.write_again(fs, &mut self.names.aside)?;
         }
         // After a failed sync nobody knows what the kernel dropped, and the next sync may say that all is well.
         output.unsynced = true;
-        output.file.sync()?;
-        self.bytes = output.written;
-        self.output = None;
-        Ok(())
+        output.file.sync()
     }
 }
