@@ -56,6 +56,8 @@ mod manifests;
 mod parquet;
 #[path = "all/parquet_bucket.rs"]
 mod parquet_bucket;
+#[path = "all/parquet_readers.rs"]
+mod parquet_readers;
 #[path = "all/plain_sinks.rs"]
 mod plain_sinks;
 #[path = "all/profile.rs"]

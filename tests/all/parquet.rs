@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use aludel::event::{Message, OptionValue, Options, Row, Span, Value};
 use aludel::limits::{BUDGET_BODIES_BYTES, PARQUET_BUFFER_BYTES};
 use aludel::position::{CursorRecord, IdPrefix, PipelineTag, Ranges, StreamId};
-use aludel::seam::{Fs, RealFs};
 use aludel::signature::Type;
 use aludel::sink::{
     Body, Encoder, EventRef, Next, Payload, Provenance, Settled, Shape, Sink, SinkPlan, parquet,
@@ -504,60 +502,6 @@ fn a_damaged_commit_record_is_named() {
     disk.put(path, &bytes);
     let error = plan.open(world(&disk)).err().expect("it does not open");
     assert!(error.contains("000000000000.json") && error.contains("damaged"), "{error}");
-}
-
-/// A virtual environment with the two readers, made once per user; `None` where packages cannot be had.
-pub(crate) fn python() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
-    let folder = cache.join("aludel/python");
-    let python = folder.join("bin/python");
-    let works = |python: &Path| {
-        let check = Command::new(python).args(["-c", "import pyarrow, duckdb"]).output();
-        check.is_ok_and(|output| output.status.success())
-    };
-    if works(&python) {
-        return Some(python);
-    }
-    let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).status();
-    let pip = Command::new(folder.join("bin/pip")).args(["install", "-q", "pyarrow", "duckdb"]).status();
-    (made.is_ok_and(|s| s.success()) && pip.is_ok_and(|s| s.success()) && works(&python)).then_some(python)
-}
-
-/// What others read is what was written: pyarrow and DuckDB, partitions, filters and map included.
-#[test]
-fn others_read_it() {
-    let Some(python) = python() else {
-        assert!(std::env::var_os("CI").is_none(), "pyarrow and duckdb cannot be installed");
-        println!("SKIPPED: pyarrow and duckdb cannot be installed here, so no other reader was tried");
-        return;
-    };
-    let folder = tempfile::tempdir().expect("a folder");
-    let archive = folder.path().join("archive");
-    let shape = shape(FIELDS);
-    let mut options = partitions();
-    options.push(("bloom", texts(&["source.ip", "event.id"])));
-    options.push(("row_group_rows", OptionValue::Int(1024)));
-    let plan = plan(options, &archive.to_string_lossy());
-    let mut real = world(&Disk::default());
-    real.fs = Arc::new(RealFs) as Arc<dyn Fs>;
-    let (mut sink, _) = plan.open(real).expect("it opens");
-    let mut encoder = plan.encoder(&shape).expect("an encoder");
-    for n in 0..3 {
-        sink.offer(batch(&mut *encoder, &shape, n, n * 3000..(n + 1) * 3000, &fill), Duration::ZERO);
-    }
-    let mut settled = Vec::new();
-    assert_eq!(close(&mut *sink, &mut settled), Next::Done);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sink/parquet/read.py");
-    let output = Command::new(python).arg(&script).arg(&archive).output().expect("python runs");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    let golden = script.with_extension("txt");
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        std::fs::write(&golden, text.as_bytes()).expect("written");
-    }
-    assert_eq!(text, std::fs::read_to_string(golden).unwrap_or_default(), "UPDATE_EXPECT=1 rewrites it");
 }
 
 #[test]

@@ -1,0 +1,187 @@
+//! Archives as others read them: pyarrow, DuckDB and DataFusion, on the disk and in a real S3 server.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aludel::event::OptionValue;
+use aludel::seam::{Fs, RealClock, RealFs};
+use aludel::sink::http::HttpNetwork;
+use aludel::sink::{Next, World};
+
+use super::parquet::{FIELDS, batch, fill, partitions, plan, texts};
+use super::plain_sinks::shape;
+
+/// Pinned together: DuckDB reads S3 by an extension, which PyPI has for some of its versions.
+const PACKAGES: &[&str] =
+    &["pyarrow==26.0.1", "duckdb==1.4.4", "duckdb-ext-httpfs==1.4.4.20260205", "datafusion==55.0.0"];
+
+/// A Python that has the readers, made once per user.
+fn python() -> Result<&'static Path, String> {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    PYTHON.get_or_init(install).as_deref().map_err(Clone::clone)
+}
+
+fn install() -> Result<PathBuf, String> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        .ok_or("no home folder")?;
+    let folder = cache.join("aludel/readers-1");
+    let python = folder.join("bin/python");
+    let works = || {
+        let mut check = Command::new(&python);
+        check.args(["-c", "import pyarrow, duckdb, duckdb_ext, datafusion"]);
+        check.output().is_ok_and(|output| output.status.success())
+    };
+    if works() {
+        return Ok(python);
+    }
+    let run = |program: &Path, arguments: &[&str]| {
+        let ran = Command::new(program).args(arguments).output().map_err(|error| error.to_string())?;
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        if ran.status.success() { Ok(()) } else { Err(said) }
+    };
+    run(Path::new("python3"), &["-m", "venv", &folder.to_string_lossy()])?;
+    let install: Vec<_> = ["-m", "pip", "install", "-q"].iter().chain(PACKAGES).copied().collect();
+    run(&python, &install)?;
+    works().then_some(python.clone()).ok_or_else(|| "they are installed and cannot be imported".to_owned())
+}
+
+/// Says loudly that something was not tried, which must not happen in CI.
+pub(crate) fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "in CI this must run: {why}");
+    println!("SKIPPED: {why}");
+}
+
+/// What a script of the fixtures prints.
+pub(crate) fn script(name: &str, arguments: &[&str]) -> Result<String, String> {
+    let python = python().map_err(|why| format!("the readers cannot be installed: {why}"))?;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sink/parquet").join(name);
+    let output = Command::new(python).arg(&path).args(arguments).output().expect("python runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{name}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    Ok(text)
+}
+
+/// An S3 server in a folder of its own; stopped when dropped.
+pub(crate) struct S3Server {
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/s3.sh");
+
+impl S3Server {
+    /// With a bucket `logs`.
+    pub(crate) fn start() -> Result<Self, String> {
+        // Free when asked.
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let server = Self { folder: tempfile::tempdir().expect("a folder"), port };
+        let folder = server.folder.path().display().to_string();
+        let ran = Command::new(SCRIPT).args(["start", &folder, &port.to_string(), "logs"]).output();
+        let ran = ran.map_err(|error| error.to_string())?;
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        match ran.status.code() {
+            Some(0) => Ok(server),
+            Some(77) => Err(said),
+            code => panic!("{SCRIPT} ended with {code:?}: {said}"),
+        }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The bucket's files: its objects, and uploads that are not completed below a folder of the server's own.
+    pub(crate) fn bucket(&self) -> PathBuf {
+        self.folder.path().join("data/logs")
+    }
+
+    fn options(&self) -> Vec<(&'static str, OptionValue)> {
+        let text = |text: &str| OptionValue::Text(text.to_owned());
+        vec![
+            ("endpoint", text(&format!("http://{}", self.address()))),
+            ("region", text("us-east-1")),
+            ("access_key_id", text("aludel")),
+            ("secret_access_key", text("sesame-sesame")),
+        ]
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        let _ = Command::new(SCRIPT).arg("stop").arg(self.folder.path()).status();
+    }
+}
+
+/// Writes the archive that `read.txt` describes.
+fn write(url: &str, more: Vec<(&'static str, OptionValue)>) {
+    let data = tempfile::tempdir().expect("a folder");
+    let shape = shape(FIELDS);
+    let mut options = partitions();
+    options.extend(more);
+    options.push(("bloom", texts(&["source.ip", "event.id"])));
+    options.push(("row_group_rows", OptionValue::Int(1024)));
+    let plan = plan(options, url);
+    let (wake, woken) = crossbeam::channel::bounded(1);
+    let world = World {
+        fs: Arc::new(RealFs) as Arc<dyn Fs>,
+        clock: Arc::new(RealClock::start()),
+        network: Arc::new(HttpNetwork::start().expect("a network")),
+        data_dir: data.path().to_owned(),
+        // A full channel means that a wake-up is on its way already.
+        wake: Arc::new(move || wake.try_send(()).unwrap_or_default()),
+    };
+    let (mut sink, _) = plan.open(world).expect("it opens");
+    let mut encoder = plan.encoder(&shape).expect("an encoder");
+    for n in 0..3 {
+        sink.offer(batch(&mut *encoder, &shape, n, n * 3000..(n + 1) * 3000, &fill), Duration::ZERO);
+    }
+    sink.close();
+    let mut settled = Vec::new();
+    for seconds in 0..60 {
+        if sink.step(Duration::from_secs(seconds), &mut settled) == Next::Done {
+            break;
+        }
+        let _ = woken.recv_timeout(Duration::from_secs(1));
+    }
+    assert_eq!((settled.len(), sink.trouble()), (3, None));
+}
+
+fn check(text: &str) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/sink/parquet/read.txt");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(&golden, text).expect("written");
+    }
+    assert_eq!(text, std::fs::read_to_string(golden).unwrap_or_default(), "UPDATE_EXPECT=1 rewrites it");
+}
+
+/// What others read is what was written, partitions, filters and map included.
+#[test]
+fn others_read_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let archive = folder.path().join("archive").display().to_string();
+    write(&archive, Vec::new());
+    match script("read.py", &[&archive]) {
+        Ok(text) => check(&text),
+        Err(why) => skip(&why),
+    }
+}
+
+/// In S3 it is the same archive.
+#[test]
+fn others_read_a_bucket() {
+    let server = match S3Server::start() {
+        Ok(server) => server,
+        Err(why) => return skip(&why),
+    };
+    write("s3://logs/web", server.options());
+    match script("read.py", &["s3://logs/web", &server.address()]) {
+        Ok(text) => check(&text),
+        Err(why) => skip(&why),
+    }
+}
