@@ -153,7 +153,6 @@ impl Tail {
         let new = Self::new(self.stream.clone(), framer, &stat, self.path.clone(), from);
         Self { file, packing, goal, ..new }
     }
-    }
 
     pub(super) fn key(&self) -> StreamKey {
         (self.stream.id, self.stream.generation)
