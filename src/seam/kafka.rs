@@ -8,6 +8,7 @@ mod consumer;
 mod cursors;
 mod link;
 mod producer;
+pub mod simulated;
 
 use std::sync::Arc;
 

@@ -4,6 +4,10 @@
 mod broker;
 #[path = "kafka/kill.rs"]
 mod kill;
+#[path = "kafka/rows.rs"]
+mod rows;
+#[path = "kafka/simulated.rs"]
+mod simulated;
 #[path = "kafka/sink.rs"]
 mod sink;
 
