@@ -26,7 +26,6 @@ use crate::limits::{SPOOL_LINGER, SPOOL_RECORD_BYTES_MAX};
 use crate::position::{Resume, Stream, StreamId};
 use crate::spool::{Limit, Spool};
 use feed::Feed;
-pub(in crate::source) use held::Held;
 pub use options::{OPTIONS, limit, with_spool};
 use output::Output;
 
@@ -267,9 +266,27 @@ impl<I: Intake> Spooled<I> {
         self.retry = Some(now + RETRY);
     }
 
-    /// Whether all that was taken in is durable and has been handed on.
-    fn is_drained(&self) -> bool {
-        self.spool.pending() == 0 && self.feed.is_drained(&self.spool)
+    /// What to do when nothing more can be handed on; `None` to go on at once.
+    fn idle(&mut self, now: Duration, progress: Progress) -> Option<Progress> {
+        let quiet = self.spool.pending() == 0 && self.feed.is_drained();
+        if self.ended && quiet {
+            return Some(Progress::End);
+        }
+        let open = self.feed.deadline().filter(|_| quiet);
+        if progress != Progress::More && open.is_some_and(|due| due <= now) {
+            // Time cuts here, and the log says so before what is let go leaves.
+            self.spool.push_cut(self.world.clock.now_unix_ns(), false);
+            self.hurry = true;
+            return None;
+        }
+        let wait = match progress {
+            Progress::More if self.spool.room() > 0 && self.retry.is_none() => return Some(Progress::More),
+            Progress::Wait(until) => Some(until),
+            Progress::More | Progress::End => None,
+        };
+        let linger = self.since.filter(|_| self.retry.is_none()).map(|since| since + SPOOL_LINGER);
+        let next = [wait, linger, self.retry, self.feed.retry(), open].into_iter().flatten().min();
+        Some(Progress::Wait(next.unwrap_or(now + RETRY)))
     }
 }
 
@@ -277,33 +294,25 @@ impl<I: Intake> Source for Spooled<I> {
     fn step(&mut self, now: Duration, batch: &mut Batch) -> Progress {
         let mut output = Output::new(batch);
         let progress = loop {
-            if let Some(again) = self.feed.fill(now, &mut self.spool, &mut output, &mut self.notices) {
-                break again;
+            let full = self.feed.fill(now, &mut self.spool, &mut output, &mut self.notices);
+            if full && !self.feed.is_on_disk() {
+                break Progress::More;
             }
-            let handed = self.feed.next();
+            // What is read back from the disk makes nobody wait who sends more.
             let progress = self.take_in(now);
-            if !self.feed.is_drained(&self.spool) {
+            if full {
+                break Progress::More;
+            }
+            if self.feed.is_ready(now) {
                 continue;
             }
-            if self.ended && self.is_drained() {
-                break Progress::End;
+            if let Some(progress) = self.idle(now, progress) {
+                break progress;
             }
-            let open = self.feed.deadline();
-            if progress != Progress::More && self.spool.pending() == 0 && open.is_some_and(|due| due <= now) {
-                // Nothing more is there: time cuts here, and the log says so before what is let go leaves.
-                self.spool.push_cut(self.world.clock.now_unix_ns(), false);
-                self.hurry = true;
-                continue;
-            }
-            let wait = match progress {
-                Progress::More if self.retry.is_none() || handed < self.feed.next() => break Progress::More,
-                Progress::Wait(until) => Some(until),
-                Progress::More | Progress::End => None,
-            };
-            let linger = self.since.filter(|_| self.retry.is_none()).map(|since| since + SPOOL_LINGER);
-            let next = [wait, linger, self.retry, open].into_iter().flatten().min();
-            break Progress::Wait(next.unwrap_or(now + RETRY));
         };
+        if self.spool.is_urgent() && self.retry.is_none() {
+            self.sync(now, self.world.clock.now_unix_ns());
+        }
         output.close();
         progress
     }

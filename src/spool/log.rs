@@ -80,6 +80,8 @@ pub struct Spool {
     durable: u64,
     /// Nothing is open at the end: the last record is a cut, or there is none.
     cut: bool,
+    /// The group holds what must be durable before anything that was read leaves.
+    urgent: bool,
     /// Segments to be removed once it is durable that they were dropped.
     doomed: Vec<SegmentInfo>,
 }
@@ -115,6 +117,7 @@ impl Spool {
             end: last.end,
             durable: last.end,
             cut: last.cut,
+            urgent: false,
             doomed: Vec::new(),
         };
         Ok((spool, warnings))
@@ -184,6 +187,11 @@ impl Spool {
         self.group.bytes.len()
     }
 
+    /// Whether the group should be made durable before anything more is handed on.
+    pub fn is_urgent(&self) -> bool {
+        self.urgent
+    }
+
     /// Puts a stretch of bytes into the group.
     pub fn push_bytes(&mut self, peer: &str, received_ns: i64, bytes: &[u8]) {
         for bytes in bytes.chunks(SPOOL_GROUP_BYTES / 4) {
@@ -204,6 +212,7 @@ impl Spool {
     /// Notes how lines are wrapped, as it was found out at a position.
     pub fn push_framing(&mut self, origin: Origin, at: u64, received_ns: i64) {
         self.state.framing = Some((origin, at));
+        self.urgent = true;
         let state = self.state.encode();
         self.push(Kind::Framing, 0, "", received_ns, &state);
     }
@@ -261,7 +270,7 @@ impl Spool {
             self.abandon();
             return Err(error);
         }
-        self.durable = self.end;
+        (self.durable, self.urgent) = (self.end, false);
         let group = std::mem::take(&mut self.group);
         for doomed in std::mem::take(&mut self.doomed) {
             // What cannot be removed now is below what is read at the next start, and is removed then.

@@ -12,7 +12,7 @@ use crate::event::{Message, Origin, Segment, Span};
 use crate::frame::{Block, FrameConfig, Framed, Framer};
 use crate::limits::{READ_BLOCK_BYTES, SPOOL_PEERS_MAX, SPOOL_RECENT_BYTES};
 use crate::position::{Ranges, Resume, Stream};
-use crate::source::{Notice, Progress};
+use crate::source::Notice;
 use crate::spool::{Chunk, Kind, Reader, Spool, State, Step};
 
 use super::held::Held;
@@ -139,8 +139,23 @@ impl Feed {
     }
 
     /// Whether everything durable has been handed on, but for what is open.
-    pub(super) fn is_drained(&self, spool: &Spool) -> bool {
-        self.recent.is_empty() && self.disk.is_none() && self.next >= spool.durable()
+    pub(super) fn is_drained(&self) -> bool {
+        self.recent.is_empty() && self.disk.is_none()
+    }
+
+    /// Whether something can be handed on now.
+    pub(super) fn is_ready(&self, now: Duration) -> bool {
+        !self.is_drained() && self.retry.is_none_or(|at| at <= now)
+    }
+
+    /// Whether there is more than memory holds.
+    pub(super) fn is_on_disk(&self) -> bool {
+        self.disk.is_some()
+    }
+
+    /// When the disk is tried again, if it could not be read.
+    pub(super) fn retry(&self) -> Option<Duration> {
+        self.retry
     }
 
     /// When something open is due to be let go.
@@ -163,31 +178,29 @@ impl Feed {
         }
     }
 
-    /// Hands on what is durable. Says what to do if that is not to take in more: the batch is full, or the disk cannot
-    /// be read.
+    /// Hands on what is durable; true when the batch is full.
     pub(super) fn fill(
         &mut self,
         now: Duration,
         spool: &mut Spool,
         output: &mut Output<'_>,
         notices: &mut Vec<Notice>,
-    ) -> Option<Progress> {
+    ) -> bool {
         loop {
             if output.is_full() {
-                return Some(Progress::More);
-            }
-            while self.recent.front().is_some_and(Chunk::is_empty) {
-                self.recent.pop_front();
+                return true;
             }
             if let Some(mut chunk) = self.recent.pop_front() {
                 self.hand(now, &mut chunk, spool, output, notices);
-                self.recent.push_front(chunk);
+                if !chunk.is_empty() {
+                    self.recent.push_front(chunk);
+                }
                 continue;
             }
             if self.retry.is_some_and(|at| now < at) {
-                return None;
+                return false;
             }
-            let Some(disk) = &mut self.disk else { return None };
+            let Some(disk) = &mut self.disk else { return false };
             match disk.step(spool.durable()) {
                 Ok(Step::Chunk(chunk)) => self.recent.push_back(chunk),
                 Ok(Step::Gone(lost)) => {
@@ -207,7 +220,7 @@ impl Feed {
                         let warning = format!("source {}: the spool cannot be read: {error}", self.source);
                         notices.push(Notice::Warning(warning));
                     }
-                    return None;
+                    return false;
                 }
             }
             (self.retry, self.warned) = (None, false);

@@ -5,19 +5,14 @@ use std::ops::Range;
 
 /// One stretch of a stream.
 #[derive(Debug, Default)]
-pub(in crate::source) struct Held {
+pub(super) struct Held {
     start: u64,
     bytes: Vec<u8>,
 }
 
 impl Held {
-    /// How many bytes are kept.
-    pub(in crate::source) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// Appends a range.
-    pub(in crate::source) fn read(&self, range: &Range<u64>, out: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn read(&self, range: &Range<u64>, out: &mut Vec<u8>) -> io::Result<()> {
         let missing = || io::Error::from(io::ErrorKind::NotFound);
         let from = range.start.checked_sub(self.start).ok_or_else(missing)? as usize;
         let len = range.end.saturating_sub(range.start) as usize;
@@ -26,7 +21,7 @@ impl Held {
     }
 
     /// Takes in the bytes at `position`, which go on where the last ones ended; keeps those from `open` on.
-    pub(in crate::source) fn add(&mut self, position: u64, bytes: &[u8], open: Option<u64>) {
+    pub(super) fn add(&mut self, position: u64, bytes: &[u8], open: Option<u64>) {
         let end = position + bytes.len() as u64;
         let open = open.unwrap_or(end);
         self.keep_from(Some(open));
@@ -38,7 +33,7 @@ impl Held {
     }
 
     /// Forgets all before `open`, or everything where nothing is open.
-    pub(in crate::source) fn keep_from(&mut self, open: Option<u64>) {
+    pub(super) fn keep_from(&mut self, open: Option<u64>) {
         let end = self.start + self.bytes.len() as u64;
         let gone = open.map_or(end, |open| open.clamp(self.start, end)) - self.start;
         self.bytes.drain(..gone as usize);
@@ -70,6 +65,6 @@ mod tests {
         held.read(&(10..12), &mut out).expect("it is kept");
         assert_eq!(out, b"yz");
         held.add(12, b"", None);
-        assert_eq!(held.len(), 0);
+        assert!(held.bytes.is_empty());
     }
 }
