@@ -89,6 +89,7 @@ fn world() -> World {
         clock: Arc::new(RealClock::start()),
         network: Arc::new(NoNetwork),
         data_dir: "/data".into(),
+        host: Arc::from(&b"bench"[..]),
         wake: Arc::new(|| {}),
     }
 }
