@@ -215,3 +215,18 @@ pub const KAFKA_CURSOR_STREAMS_MAX: usize = 65_536;
 pub const KAFKA_CURSOR_PARTITIONS: i32 = 4;
 /// Largest record that a Kafka sink may be told to send, in bytes.
 pub const KAFKA_RECORD_BYTES_MAX: usize = 100 * 1024 * 1024;
+/// Bytes that the folder of dead letters holds, unless told otherwise.
+pub const DEAD_LETTERS_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of one segment of dead letters; the next letter begins another.
+pub const LETTER_SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
+/// Original bytes that a letter keeps; of a message that reaches further (lines of other lanes between its own) the
+/// row is kept.
+pub const LETTER_ORIGINAL_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes of one line of a segment that is read back: all original bytes escaped, and the rest.
+pub const LETTER_LINE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of letters that wait to be written; past it the sources wait too.
+pub const LETTERS_WAITING_BYTES: usize = 4 * 1024 * 1024;
+/// Letters that wait to be written; past it the sources wait too.
+pub const LETTERS_WAITING_MAX: usize = 16 * 1024;
+/// Original bytes that the sources are asked for at once.
+pub const ORIGINALS_ASKED_BYTES: u64 = 4 * 1024 * 1024;

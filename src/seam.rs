@@ -87,6 +87,10 @@ pub trait Fs: Send + Sync {
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>>;
     /// Opens for reading and appending; makes the file where it is missing.
     fn open_append(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    /// The same; a file that is made is for its owner alone.
+    fn open_private(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.open_append(path)
+    }
     /// What a path shows, links followed.
     fn stat(&self, path: &Path) -> io::Result<FileStat>;
     /// Whether a path itself is a symbolic link; false where it cannot be said.

@@ -1,10 +1,13 @@
-//! What is kept on disk so that nothing is lost: the data folder, the cursor log, and what each sink has settled.
+//! What is kept on disk so that nothing is lost: the data folder, the cursor log, what each sink has settled, and
+//! the dead letters.
 //!
 //! Sees no network and no pipeline; all files go through [`crate::seam::Fs`], except the lock, which is the
 //! kernel's.
 
 mod cursor_log;
 mod data_dir;
+mod letter;
+mod letter_box;
 mod log;
 mod reader;
 mod record;
@@ -13,6 +16,10 @@ mod settle;
 
 pub use cursor_log::{CursorLog, Cursors};
 pub use data_dir::{DataDir, DataDirError, HOST_ID_BYTES, host_id};
+pub use letter::{Letter, Stage};
+pub use letter_box::{
+    LetterBox, LetterRules, done, letter_folder, mark_done, read_segment, remove_segment, segments,
+};
 pub use log::{Limit, Spool, WhenFull};
 pub use reader::{Damage, Reader, Step};
 pub use record::{Found, Kind, Record, State, record_at};

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -102,6 +102,12 @@ impl Fs for RealFs {
 
     fn open_append(&self, path: &Path) -> io::Result<Box<dyn File>> {
         let file = fs::OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        Ok(Box::new(RealFile(file)))
+    }
+
+    fn open_private(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        let mut options = fs::OpenOptions::new();
+        let file = options.read(true).append(true).create(true).mode(0o600).open(path)?;
         Ok(Box::new(RealFile(file)))
     }
 

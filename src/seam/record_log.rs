@@ -94,6 +94,13 @@ impl RecordLog {
         Ok((log, warnings))
     }
 
+    /// Reads a log without opening it for writing, also while another process appends: every whole frame goes to
+    /// `each`, oldest first, and what could not be read is described.
+    pub fn read(fs: &dyn Fs, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<Vec<String>> {
+        let file = fs.open(path)?;
+        load(&*file, path, each).map(|(_, warnings)| warnings)
+    }
+
     /// Appends whole frames. After an error the file is as it was, or will be written anew.
     pub fn append(&mut self, frames: &[u8]) -> io::Result<()> {
         if frames.is_empty() {

@@ -1,0 +1,146 @@
+//! A dead letter: what was refused for good, by whom and why, and the original bytes with their place.
+//!
+//! One JSON object a line. Bytes that are UTF-8 are text in `original`, others base64 in `original_base64`. Where
+//! the source no longer has them there is neither, and `event` holds what was left of the row.
+
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
+
+use crate::event::write_timestamp;
+use crate::position::{EventId, Stream};
+
+/// Where on its way an event was refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// No format of a `parse` took it, and `else reject` said what then.
+    Parse,
+    /// A step rejected it.
+    #[default]
+    Step,
+    /// A sink's encoder could not write it.
+    Encode,
+    /// The destination refused it.
+    Sink,
+}
+
+impl Stage {
+    /// Its name in letters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Parse => "parse",
+            Self::Step => "step",
+            Self::Encode => "encode",
+            Self::Sink => "sink",
+        }
+    }
+}
+
+/// One event that was refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    /// When, as RFC 3339.
+    pub time: String,
+    /// Where on its way.
+    pub stage: Stage,
+    /// Who refused it: the pipeline, or the sink.
+    pub by: String,
+    /// Why.
+    pub error: String,
+    /// The pipeline that it went through.
+    pub pipeline: String,
+    /// The version of the pipeline files: the start of a hash over their text.
+    pub version: String,
+    /// The source's name.
+    pub source: String,
+    /// Path or address of the stream.
+    pub stream: String,
+    /// Its id.
+    pub stream_id: String,
+    /// Its generation.
+    pub generation: u16,
+    /// The lane.
+    pub lane: u8,
+    /// Position of the first byte.
+    pub start: u64,
+    /// One past the position of the last byte.
+    pub end: u64,
+    /// Part of a message that was cut; 0 for a whole one.
+    pub part: u16,
+    /// The event's id; empty where the sink could not say which event it refused.
+    pub id: String,
+    /// The original bytes, where they are UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<String>,
+    /// The original bytes in base64, where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_base64: Option<String>,
+    /// The message, or the row as it was encoded: there only where the source no longer has the original bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+}
+
+impl Letter {
+    /// The form of a time that letters carry.
+    pub fn time(unix_ns: i64) -> String {
+        let mut text = Vec::new();
+        write_timestamp(unix_ns, &mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Notes which event it is about.
+    pub fn place(&mut self, stream: &Stream, id: &EventId) {
+        self.source = stream.source.to_string();
+        self.stream = stream.path.to_string();
+        self.stream_id = id.stream.to_string();
+        (self.generation, self.lane, self.part) = (id.generation, id.lane, id.part);
+        (self.start, self.end) = (id.start, id.end);
+        self.id = id.to_string();
+    }
+
+    /// Takes in what is kept of the event: its original bytes, or what was left of the row where the source no
+    /// longer has them. The one way by which bytes of events get into letters, and so the place where redaction
+    /// (DESIGN §6) comes in front of it.
+    pub fn keep(&mut self, original: Option<Vec<u8>>, row: &[u8]) {
+        match original.map(String::from_utf8) {
+            Some(Ok(text)) => self.original = Some(text),
+            Some(Err(other)) => self.original_base64 = Some(BASE64.encode(other.as_bytes())),
+            None => self.event = Some(String::from_utf8_lossy(row).into_owned()),
+        }
+    }
+
+    /// The original bytes. `None` where they were gone already, or where the letter was damaged.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match (&self.original, &self.original_base64) {
+            (Some(text), _) => Some(text.clone().into_bytes()),
+            (None, Some(text)) => BASE64.decode(text.as_bytes()).ok(),
+            (None, None) => None,
+        }
+    }
+
+    /// What the event is, if the letter says so.
+    pub fn event_id(&self) -> Option<EventId> {
+        EventId::decode(self.id.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever the bytes are, a letter gives them back.
+        #[test]
+        fn bytes_come_back(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut letter = Letter::default();
+            letter.keep(Some(bytes.clone()), b"");
+            let line = serde_json::to_vec(&letter).expect("JSON");
+            prop_assert!(!line.contains(&b'\n'));
+            let read: Letter = serde_json::from_slice(&line).expect("a letter");
+            prop_assert_eq!(read.bytes(), Some(bytes));
+            prop_assert_eq!(read, letter);
+        }
+    }
+}
