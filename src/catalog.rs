@@ -13,6 +13,7 @@ use crate::observe::Stats;
 use crate::signature::OptionSpec;
 use crate::sink::{Shape, SinkKind, SinkPlan};
 use crate::source::{SourceKind, SourcePlan};
+use crate::spool::LetterRules;
 use crate::step::{self, Block, Flow, Step};
 
 /// All kinds of sources.
@@ -38,6 +39,13 @@ pub struct Runnable {
     pub sinks: Vec<NamedSink>,
     /// Decides the year of times that have none; moved with the data.
     pub reference: Reference,
+    /// The version of the pipeline files that it was made from, for dead letters.
+    pub version: String,
+    /// How many dead letters are kept.
+    pub letters: LetterRules,
+    /// The data folder that gets the dead letters, where it is not that of the run: letters that are replayed and
+    /// refused again come to the others.
+    pub letters_in: Option<PathBuf>,
 }
 
 /// A source of a plan.
@@ -80,6 +88,8 @@ pub struct Pipeline {
     pub wanted: Mask,
     /// Reasons for dropping and rejecting, by their number.
     pub reasons: Vec<Arc<str>>,
+    /// Which of them only a `parse` gives.
+    parse_reasons: Vec<bool>,
     /// Formats of all its `parse` steps, by their number.
     pub formats: Vec<FormatName>,
 }
@@ -90,6 +100,13 @@ pub struct FormatName {
     pub name: String,
     /// Whether it is the first of its step: the one whose reasons tell why an event was not parsed.
     pub first: bool,
+}
+
+impl Pipeline {
+    /// Whether a reason for rejecting is that of a `parse`.
+    pub fn is_parse(&self, reason: u16) -> bool {
+        self.parse_reasons.get(usize::from(reason)).is_some_and(|parse| *parse)
+    }
 }
 
 impl Runnable {
@@ -247,7 +264,8 @@ pub fn build_around(plan: lang::Plan, around: &mut dyn Around) -> Result<Runnabl
     let mut next = 0;
     let pipelines = plan.pipelines.into_iter().map(|of| pipeline(of, &reference, &mut *around, &mut next));
     let pipelines = pipelines.collect::<Result<_, _>>()?;
-    Ok(Runnable { sources, pipelines, sinks, reference })
+    let (version, letters) = (String::new(), LetterRules::default());
+    Ok(Runnable { sources, pipelines, sinks, reference, version, letters, letters_in: None })
 }
 
 fn source(of: lang::Component) -> Result<NamedSource, String> {
@@ -276,6 +294,7 @@ fn pipeline(
         around,
         next,
     };
+    let parse_reasons = parse_reasons(&of.steps, of.reasons.len());
     let steps = builder.block(of.steps).map_err(|error| format!("pipeline {}: {error}", of.name))?;
     let shape = Shape {
         layout: of.layout,
@@ -294,8 +313,38 @@ fn pipeline(
         steps,
         wanted: of.wanted,
         reasons: of.reasons.into_iter().map(Arc::from).collect(),
+        parse_reasons,
         formats: builder.formats,
     })
+}
+
+/// Which of so many reasons for rejecting are given by a `parse` and by no other step.
+fn parse_reasons(steps: &[lang::Step], count: usize) -> Vec<bool> {
+    fn walk(steps: &[lang::Step], visit: &mut dyn FnMut(u16, bool)) {
+        for step in steps {
+            match step {
+                lang::Step::Parse { otherwise: lang::Otherwise::Reject(reason), .. } => visit(*reason, true),
+                lang::Step::Reject { reason, .. } => visit(*reason, false),
+                lang::Step::When { then, otherwise, .. } => {
+                    walk(then, visit);
+                    walk(otherwise, visit);
+                }
+                lang::Step::Match { arms, otherwise, .. } => {
+                    arms.iter().for_each(|(_, steps)| walk(steps, visit));
+                    walk(otherwise, visit);
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut by = vec![(false, false); count];
+    walk(steps, &mut |reason, parse| {
+        if let Some((parses, others)) = by.get_mut(usize::from(reason)) {
+            *parses |= parse;
+            *others |= !parse;
+        }
+    });
+    by.into_iter().map(|(parses, others)| parses && !others).collect()
 }
 
 struct Builder<'a> {

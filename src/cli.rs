@@ -4,6 +4,7 @@
 //! could not go on); 2 wrong usage, or a pipeline file that does not compile.
 
 mod check;
+mod dlq;
 mod explain;
 mod fmt;
 mod list;
@@ -45,6 +46,8 @@ enum Command {
     Test(test::Test),
     /// Run recorded bytes through a pipeline, in virtual time
     Replay(replay::Replay),
+    /// Look at dead letters, and send them through a pipeline again
+    Dlq(dlq::Dlq),
 }
 
 /// Runs the program with the process's arguments.
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::List(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Dlq(command) => command.run(),
     };
     match result {
         Ok(code) => code,
@@ -92,6 +96,26 @@ fn print(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// Bytes as people write them: `4096`, `64KiB`, `1GiB`, `2MB`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        _ => return Err("a number of bytes is written like 4096, 64KiB or 1GiB".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "a number of bytes begins with digits".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "that is more bytes than can be counted".to_owned())
 }
 
 /// Whether to colour what goes to standard error.

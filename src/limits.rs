@@ -230,3 +230,5 @@ pub const LETTERS_WAITING_BYTES: usize = 4 * 1024 * 1024;
 pub const LETTERS_WAITING_MAX: usize = 16 * 1024;
 /// Original bytes that the sources are asked for at once.
 pub const ORIGINALS_ASKED_BYTES: u64 = 4 * 1024 * 1024;
+/// Original bytes of the letters that one round of `aludel dlq replay` holds.
+pub const DLQ_ROUND_BYTES: u64 = 64 * 1024 * 1024;

@@ -15,6 +15,7 @@ use crate::observe::Stats;
 use crate::position::CursorRecord;
 use crate::run::{Job, Letter, Read, Reader, Worker};
 use crate::sink::{Body, Encoder, EventRef, Payload, Provenance, Shape, Sink, SinkPlan, World};
+use crate::source::Source;
 use crate::source::recorded::{Recorded, Recording};
 
 /// Takes what a replay gives.
@@ -44,11 +45,22 @@ pub fn replay(
     unix_ns: i64,
     audience: &mut dyn Audience,
 ) -> Result<Arc<Stats>, String> {
-    let stats = plan.stats();
     let named = &plan.sources[source];
     let config = Arc::new(FrameConfig::from_options(&named.options)?);
     let recorded = Recorded::new(&named.name, config, recordings);
-    let mut reader = Reader::new(Box::new(recorded), source, stats.clone());
+    through(plan, source, Box::new(recorded), unix_ns, audience)
+}
+
+/// Runs what a source gives until its end through a [`captured`] plan, as its source of this number.
+pub fn through(
+    plan: &Arc<Runnable>,
+    source: usize,
+    opened: Box<dyn Source>,
+    unix_ns: i64,
+    audience: &mut dyn Audience,
+) -> Result<Arc<Stats>, String> {
+    let stats = plan.stats();
+    let mut reader = Reader::new(opened, source, stats.clone());
     let mut worker = Worker::new(plan.clone(), stats.clone())?;
     let mut notices = Vec::new();
     let mut number = 0;
@@ -64,7 +76,7 @@ pub fn replay(
                         });
                     }
                 }
-                outcome.letters.iter().for_each(|letter| audience.letter(letter));
+                outcome.letters.iter().for_each(|draft| audience.letter(&draft.letter));
                 audience.progress(reader.source.backlog().unread_bytes);
             }
             Read::More | Read::Wait(_) => {}

@@ -10,6 +10,7 @@ mod engine;
 mod facts;
 pub mod lag;
 mod letters;
+mod originals;
 mod outlet;
 mod parts;
 mod reader;
@@ -19,7 +20,7 @@ mod worker;
 
 pub use catch_up::{CatchUp, Caught};
 pub use engine::{Engine, Settings};
-pub use letters::{Letter, Letters};
+pub use letters::{Ask, Draft, Letter, Letters};
 pub use outlet::{Outlet, Stepped};
 pub use parts::{Deliveries, Parts, Waker};
 pub use reader::{Job, Read, Reader};

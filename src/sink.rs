@@ -40,6 +40,14 @@ pub struct Provenance {
     pub ranges: Vec<(Arc<Stream>, Vec<Range<u64>>)>,
 }
 
+impl Provenance {
+    /// The stream that an event of the batch is of.
+    pub fn stream(&self, id: &EventId) -> Option<&Arc<Stream>> {
+        let same = |stream: &Stream| stream.id == id.stream && stream.generation == id.generation;
+        self.ranges.iter().map(|(stream, _)| stream).find(|stream| same(stream))
+    }
+}
+
 /// What a body holds.
 pub enum Payload {
     /// Encoded bytes: bulk lines, NDJSON, text.
@@ -149,10 +157,15 @@ pub struct Rejection {
 impl Rejection {
     /// What the books count it under: the kind of the reason, without what belongs to one row.
     pub fn kind(&self) -> &str {
-        let kind = self.reason.split([':', '[']).next().unwrap_or_default().trim();
-        let kind = if kind.is_empty() { "refused" } else { kind };
-        kind.get(..kind.floor_char_boundary(REASON_KIND_BYTES_MAX)).unwrap_or(kind)
+        refusal_kind(&self.reason)
     }
+}
+
+/// The kind of a refusal: its reason without what belongs to one row.
+pub fn refusal_kind(reason: &str) -> &str {
+    let kind = reason.split([':', '[']).next().unwrap_or_default().trim();
+    let kind = if kind.is_empty() { "refused" } else { kind };
+    kind.get(..kind.floor_char_boundary(REASON_KIND_BYTES_MAX)).unwrap_or(kind)
 }
 
 /// A body is done with: every row is delivered or rejected.

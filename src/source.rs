@@ -3,9 +3,11 @@
 pub mod container;
 pub mod files;
 pub mod recorded;
+pub mod replayed;
 pub mod spooled;
 pub mod stdin;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +80,11 @@ pub trait Source: Send {
     /// A source of its own that reads again what `resume` does not know as settled for `sink`, up to what was handed
     /// on by now, and then ends: a sink that was away catches up with it. `None` where there is nothing to read.
     fn catch_up(&mut self, _sink: usize, _resume: &dyn Resume) -> Option<Box<dyn Source>> {
+        None
+    }
+    /// The bytes of a stream as they were read, for a dead letter: exactly this range, which is not settled yet.
+    /// `None` where they are gone.
+    fn original(&mut self, _stream: &Stream, _range: Range<u64>) -> Option<Vec<u8>> {
         None
     }
     /// Known streams and bytes not yet read, for the summary.

@@ -94,6 +94,13 @@ pub struct Work {
     values: Vec<Option<Value>>,
 }
 
+impl Work {
+    /// Why the first format of the last `parse` refused the text, if none took it.
+    pub fn refused(&self) -> Option<&'static str> {
+        self.reasons.first().copied()
+    }
+}
+
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
 
 use super::{colour, complain};
 use crate::catalog::{self, Runnable};
@@ -13,6 +15,9 @@ use crate::lang::{self, Plan, ast};
 use crate::limits::SOURCE_TEXT_BYTES_MAX;
 use crate::seam::{Fs, RealFs};
 use crate::source::recorded::Recording;
+
+/// Bytes of the hash that names the version of pipeline files.
+const VERSION_BYTES: usize = 6;
 
 /// A pipeline file that was read.
 pub(super) struct Text {
@@ -91,7 +96,10 @@ pub(super) fn show(report: &Report) {
 pub(super) fn load(paths: &[PathBuf]) -> anyhow::Result<Option<Runnable>> {
     let mut all = Plan::default();
     let mut whole = true;
+    let mut version = Sha256::new();
     for text in texts(paths)? {
+        version.update((text.source.text.len() as u64).to_be_bytes());
+        version.update(&text.source.text);
         let checked = check(&text);
         show(&checked.report);
         match checked.plan {
@@ -105,7 +113,9 @@ pub(super) fn load(paths: &[PathBuf]) -> anyhow::Result<Option<Runnable>> {
     if all.pipelines.is_empty() {
         bail!("there is no pipeline to run");
     }
-    Ok(Some(catalog::build(all).map_err(anyhow::Error::msg)?))
+    let mut plan = catalog::build(all).map_err(anyhow::Error::msg)?;
+    plan.version = HEXLOWER.encode(version.finalize().get(..VERSION_BYTES).unwrap_or_default());
+    Ok(Some(plan))
 }
 
 /// The number of a name in a list; where none is given, of the only one.

@@ -10,16 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{WRONG_USAGE, complain, load, summary};
+use super::{WRONG_USAGE, bytes, complain, dlq, load, summary};
 use crate::catalog::Runnable;
 use crate::observe::{Admin, Health};
 use crate::run::{Engine, Ledger, Settings};
 use crate::seam::{RealClock, RealFs};
 use crate::sink::http::HttpNetwork;
-use crate::spool::DataDir;
+use crate::spool::{DataDir, LetterRules, WhenFull};
 
 /// How often the summary on a terminal is drawn again.
 const REDRAW: Duration = Duration::from_millis(500);
@@ -44,9 +44,22 @@ pub(super) struct Run {
     /// Worker threads; as many as there are processors if not given
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    /// Bytes of dead letters that are kept, such as 512MiB
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", env = "ALUDEL_DEAD_LETTERS_LIMIT", value_parser = bytes)]
+    dead_letters_limit: u64,
+    /// What happens then: `block` lets what is refused wait, and in time the sources; `drop-oldest` counts what goes
+    #[arg(long, value_name = "WHAT", default_value = "block", env = "ALUDEL_DEAD_LETTERS_FULL")]
+    dead_letters_full: Full,
     /// Print no summary, only warnings and the ledger
     #[arg(long, short)]
     quiet: bool,
+}
+
+/// What happens when the dead letters have reached their limit.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Full {
+    Block,
+    DropOldest,
 }
 
 /// Why the main loop went on.
@@ -83,7 +96,7 @@ impl Signals {
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let Some(plan) = load::load(&self.files)? else { return Ok(ExitCode::from(WRONG_USAGE)) };
+        let Some(plan) = self.load()? else { return Ok(ExitCode::from(WRONG_USAGE)) };
         let folder = DataDir::lock(&self.data_dir)?;
         let settings = Settings {
             data_dir: folder.path().to_path_buf(),
@@ -95,12 +108,25 @@ impl Run {
             clock: Arc::new(RealClock::start()),
             network: Arc::new(HttpNetwork::start()?),
         };
+        dlq::remember(folder.path(), &self.files)?;
         let health = Arc::new(Health::default());
         let admin = self.admin(health.clone())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let code = runtime.block_on(self.supervise(Arc::new(plan), &settings, &health, admin.as_ref()));
         drop(admin);
         code
+    }
+
+    fn load(&self) -> anyhow::Result<Option<Runnable>> {
+        let mut plan = load::load(&self.files)?;
+        if let Some(plan) = &mut plan {
+            let when_full = match self.dead_letters_full {
+                Full::Block => WhenFull::Block,
+                Full::DropOldest => WhenFull::DropOldest,
+            };
+            plan.letters = LetterRules { bytes_max: self.dead_letters_limit, when_full };
+        }
+        Ok(plan)
     }
 
     fn admin(&self, health: Arc<Health>) -> anyhow::Result<Option<Admin>> {
@@ -174,7 +200,7 @@ impl Run {
                     screen.say("stopping: what was read goes through; once more to quit at once");
                     engine.stop();
                 }
-                Wake::Reload if !stopping => match load::load(&self.files) {
+                Wake::Reload if !stopping => match self.load() {
                     Ok(Some(next)) => {
                         screen.say("reloading: the new files compile, switching over");
                         reload = Some(next);

@@ -43,6 +43,14 @@ pub enum Multiline {
     Patterns(Patterns),
 }
 
+impl Multiline {
+    /// All lines of a lane are one message: for bytes that are known to be one.
+    pub fn whole() -> Self {
+        let next = Regex::new("").ok();
+        Self::Patterns(Patterns { start: None, next })
+    }
+}
+
 /// A user's own rule. Both patterns look at the first [`super::class::LOOK_BYTES`] of a line.
 #[derive(Clone, Debug)]
 pub struct Patterns {

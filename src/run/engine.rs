@@ -15,6 +15,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use super::budget::Pool;
 use super::catch_up::{CatchUp, Caught};
 use super::lag::{Lags, Phase, bit};
+use super::originals::{Answering, Asking, Originals};
 use super::outlet::Outlet;
 use super::parts::{Deliveries, Parts, Waker};
 use super::reader::{Job, Read, Reader};
@@ -39,6 +40,8 @@ const QUEUE_ITEMS: usize = 64;
 const SETTLER_QUEUE: usize = 4096;
 /// How long a thread that waits for another one sleeps at most.
 const REST: Duration = Duration::from_millis(100);
+/// How long the settler waits for original bytes, or room for letters, when nothing else can come.
+const LETTERS_WAIT: Duration = Duration::from_millis(50);
 /// How often settled ranges are made durable.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
@@ -83,6 +86,8 @@ struct Shared {
     turned: Condvar,
     /// What catch-up reads ask of each source.
     asks: Mutex<HashMap<usize, Vec<Ask>>>,
+    /// What the settler asks of each source, for dead letters.
+    originals: Originals,
     /// Number of the next batch.
     batches: Mutex<u64>,
     /// Low marks that the settler found, for each source to pick up.
@@ -105,6 +110,10 @@ impl Shared {
     /// Whether nothing will be read any more.
     fn is_over(&self) -> bool {
         self.stop.load(Ordering::Acquire) || self.reading.load(Ordering::Acquire) == 0
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
     }
 
     fn ask(&self, source: usize, ask: Ask) {
@@ -141,6 +150,7 @@ impl Engine {
             lags: Mutex::new(parts.lags.clone()),
             turned: Condvar::new(),
             asks: Mutex::default(),
+            originals: Originals::default(),
             batches: Mutex::new(0),
             lows: Mutex::default(),
             warnings: Mutex::new(std::mem::take(&mut parts.warnings)),
@@ -150,6 +160,7 @@ impl Engine {
             Ok(()) => Ok(engine),
             Err(error) => {
                 engine.stop();
+                engine.shared.originals.end(&engine.wakes);
                 let _ = engine.join();
                 Err(error)
             }
@@ -178,7 +189,13 @@ impl Engine {
                 to_workers: to_workers.clone(),
                 settler: to_settler.clone(),
             };
-            self.thread(format!("source-{index}"), move || reading.run(reader))?;
+            self.thread(format!("source-{index}"), move || {
+                let (mut reader, shared, wake) = (reader, reading.shared.clone(), reading.wake.clone());
+                let _answering = Answering(&shared.originals, index);
+                reading.run(&mut reader);
+                drop(reading);
+                shared.originals.serve_on(index, &mut *reader.source, &wake);
+            })?;
         }
         drop(to_workers);
         let (to_sinks, queues): (Vec<_>, Vec<_>) =
@@ -307,13 +324,14 @@ impl Drop for Reading {
 }
 
 impl Reading {
-    fn run(&self, mut reader: Reader) {
+    fn run(&self, reader: &mut Reader) {
         let mut notices = Vec::new();
         let mut ended = false;
         loop {
             for (stream, low) in self.shared.take_lows(self.index) {
                 reader.source.settled(&stream, low);
             }
+            self.shared.originals.serve(self.index, &mut *reader.source);
             // Before the look at who lags: whoever joins says so before it asks.
             let asks = self.shared.take_asks(self.index);
             let stopping = self.shared.stop.load(Ordering::Acquire);
@@ -332,7 +350,8 @@ impl Reading {
                 let opened = reader.source.catch_up(ask.sink, &*ask.resume);
                 let _ = ask.reply.send(opened);
             }
-            if !stopping && (rests || (ended && owes)) {
+            let pressed = self.shared.originals.is_pressed();
+            if !stopping && (rests || pressed || (ended && owes)) {
                 self.wake.wait(REST, None);
                 continue;
             }
@@ -727,6 +746,7 @@ fn settle(
     wakes: &[Arc<Wake>],
     clock: &dyn Clock,
 ) -> Result<Ledger, String> {
+    let _asking = Asking(&shared.originals, wakes);
     let mut flushed = clock.monotonic();
     loop {
         let wait = (flushed + FLUSH_EVERY).saturating_sub(clock.monotonic());
@@ -740,6 +760,7 @@ fn settle(
             Err(crossbeam::channel::RecvTimeoutError::Timeout) => false,
             Err(crossbeam::channel::RecvTimeoutError::Disconnected) => true,
         };
+        shared.originals.exchange(&mut settler, wakes);
         let now = clock.monotonic();
         if ended || now >= flushed + FLUSH_EVERY {
             flushed = now;
@@ -762,8 +783,13 @@ fn settle(
                 Err(error) => return Err(format!("cannot write the cursor log: {error}")),
             }
         }
-        if ended {
+        settler.warnings().into_iter().for_each(|warning| shared.warn(warning));
+        if ended && (!settler.letters().is_waiting() || (shared.is_stopped() && settler.letters().is_full()))
+        {
             return Ok(settler.ledger());
+        }
+        if ended {
+            shared.originals.rest(LETTERS_WAIT);
         }
     }
 }

@@ -1,71 +1,307 @@
-//! Dead letters: events that were refused for good, kept with the reason, durable before their bytes count as
-//! settled.
+//! The desk where dead letters are written: each waits for its original bytes, and its batch for the letter.
 //!
-//! One NDJSON file in the data folder, mode 0600: `{"time", "pipeline" or "sink", "reason", "stream", "event"}`.
+//! In: what steps, encoders and sinks refused. Out: letters that are durable, and only then is their batch free to
+//! settle. What the source is asked for, and what waits, is bounded; a desk that is pressed asks the readers to rest.
 
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::Serialize;
+use crate::catalog::Runnable;
+use crate::limits::{
+    LETTER_ORIGINAL_BYTES_MAX, LETTERS_WAITING_BYTES, LETTERS_WAITING_MAX, ORIGINALS_ASKED_BYTES,
+};
+use crate::position::Stream;
+use crate::seam::Fs;
+use crate::sink::{Provenance, Rejection};
+pub use crate::spool::Letter;
+use crate::spool::{LetterBox, LetterRules, Stage};
 
-use crate::event::write_timestamp;
-use crate::seam::{File, Fs};
+/// Letters that are put into words before they are written.
+const WRITTEN_AT_ONCE: usize = 256;
 
-/// One event that was refused.
-#[derive(Clone, Debug, Serialize)]
-pub struct Letter {
-    /// When, as RFC 3339.
-    pub time: String,
-    /// The pipeline whose step refused it, or the sink that did.
-    pub by: String,
-    /// Why.
-    pub reason: String,
-    /// Path or address of its stream.
-    pub stream: String,
-    /// Position of its first byte.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub start: Option<u64>,
-    /// The original message, or the row as it was encoded for the sink.
-    pub event: String,
+/// A letter before it has its original bytes.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// All but what is kept of the event.
+    pub letter: Letter,
+    /// Its stream; `None` where the sink could not say which event it refused.
+    pub stream: Option<Arc<Stream>>,
+    /// What is kept where the source no longer has the original bytes.
+    pub row: Vec<u8>,
 }
 
-impl Letter {
-    /// The form of a time that letters carry.
-    pub fn time(unix_ns: i64) -> String {
-        let mut text = Vec::new();
-        write_timestamp(unix_ns, &mut text);
-        String::from_utf8_lossy(&text).into_owned()
+/// What a letter says of a row that a sink refused.
+pub(super) fn draft(plan: &Runnable, sink: usize, rejection: &Rejection, provenance: &Provenance) -> Draft {
+    let mut letter = Letter {
+        stage: Stage::Sink,
+        by: plan.sinks[sink].name.clone(),
+        error: rejection.reason.clone(),
+        version: plan.version.clone(),
+        ..Letter::default()
+    };
+    let mut stream = None;
+    if let Some(id) = &rejection.id {
+        let pipeline = plan.pipelines.iter().find(|line| line.shape.tag == id.pipeline);
+        letter.pipeline = pipeline.map(|line| line.name.clone()).unwrap_or_default();
+        stream = provenance.stream(id).cloned();
+        if let Some(stream) = &stream {
+            letter.place(stream, id);
+        }
     }
+    Draft { letter, stream, row: Vec::new() }
 }
 
-/// Where dead letters are written.
+/// The source with this number is asked for bytes that it has read before.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Number of the source.
+    pub source: usize,
+    /// Comes back with the answer.
+    pub number: u64,
+    /// The stream.
+    pub stream: Arc<Stream>,
+    /// The bytes.
+    pub range: Range<u64>,
+}
+
+struct Waiting {
+    source: usize,
+    batch: u64,
+    draft: Draft,
+    ready: bool,
+    bytes: usize,
+}
+
+/// The desk.
 pub struct Letters {
-    file: Option<Box<dyn File>>,
-    fs: Arc<dyn Fs>,
-    path: std::path::PathBuf,
+    store: LetterBox,
+    waiting: BTreeMap<u64, Waiting>,
+    next: u64,
+    /// To be asked for.
+    unasked: VecDeque<u64>,
+    /// Asked for and not yet answered: how many, and how many bytes.
+    asked: usize,
+    asked_bytes: u64,
+    /// Letters that each batch waits for.
+    held: HashMap<u64, usize>,
+    bytes: usize,
+    full: bool,
+    written: u64,
 }
 
 impl Letters {
-    /// Letters for a data folder; the file is made with the first one.
-    pub fn new(fs: Arc<dyn Fs>, data_dir: &Path) -> Self {
-        Self { file: None, fs, path: data_dir.join("dead-letters.ndjson") }
+    /// A desk for a data folder.
+    pub fn new(fs: Arc<dyn Fs>, data_dir: &Path, rules: LetterRules) -> Self {
+        Self {
+            store: LetterBox::new(fs, data_dir, rules),
+            waiting: BTreeMap::new(),
+            next: 0,
+            unasked: VecDeque::new(),
+            asked: 0,
+            asked_bytes: 0,
+            held: HashMap::new(),
+            bytes: 0,
+            full: false,
+            written: 0,
+        }
     }
 
-    /// Writes letters and makes them durable.
-    pub fn write(&mut self, letters: &[Letter]) -> std::io::Result<()> {
-        if letters.is_empty() {
-            return Ok(());
+    /// Takes a draft of a batch that a source has read.
+    pub fn add(&mut self, source: usize, batch: u64, draft: Draft) {
+        let number = self.next;
+        self.next += 1;
+        let length = draft.letter.end - draft.letter.start;
+        let ready = draft.stream.is_none() || length > LETTER_ORIGINAL_BYTES_MAX;
+        let mut waiting = Waiting { source, batch, draft, ready, bytes: 0 };
+        if ready {
+            waiting.keep(None);
+        } else {
+            self.unasked.push_back(number);
         }
-        let mut bytes = Vec::new();
-        for letter in letters {
-            serde_json::to_writer(&mut bytes, letter)?;
-            bytes.push(b'\n');
+        waiting.bytes = waiting.weight();
+        self.bytes += waiting.bytes;
+        *self.held.entry(batch).or_default() += 1;
+        self.waiting.insert(number, waiting);
+    }
+
+    /// What the sources are to be asked for next, within the bound.
+    pub fn asks(&mut self) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        while let Some(number) = self.unasked.front() {
+            let Some(waiting) = self.waiting.get(number) else {
+                self.unasked.pop_front();
+                continue;
+            };
+            let Letter { start, end, .. } = waiting.draft.letter;
+            if self.asked > 0 && self.asked_bytes + (end - start) > ORIGINALS_ASKED_BYTES {
+                break;
+            }
+            if let Some(stream) = &waiting.draft.stream {
+                let (source, number, stream) = (waiting.source, *number, stream.clone());
+                asks.push(Ask { source, number, stream, range: start..end });
+                self.asked += 1;
+                self.asked_bytes += end - start;
+            }
+            self.unasked.pop_front();
         }
-        if self.file.is_none() {
-            self.file = Some(self.fs.open_append(&self.path)?);
+        asks
+    }
+
+    /// Takes an answer to an ask. `None`: the source no longer has the bytes.
+    pub fn answer(&mut self, number: u64, original: Option<Vec<u8>>) {
+        let Some(waiting) = self.waiting.get_mut(&number) else { return };
+        let Letter { start, end, .. } = waiting.draft.letter;
+        self.asked = self.asked.saturating_sub(1);
+        self.asked_bytes = self.asked_bytes.saturating_sub(end - start);
+        self.bytes -= waiting.bytes;
+        waiting.keep(original);
+        waiting.bytes = waiting.weight();
+        self.bytes += waiting.bytes;
+    }
+
+    /// Writes what is ready, as far as there is room.
+    pub fn write(&mut self) -> io::Result<()> {
+        loop {
+            let ready = self.waiting.iter().filter(|(_, waiting)| waiting.ready).take(WRITTEN_AT_ONCE);
+            let (numbers, letters): (Vec<_>, Vec<_>) =
+                ready.map(|(number, waiting)| (*number, waiting.draft.letter.clone())).unzip();
+            if numbers.is_empty() {
+                self.full = false;
+                return Ok(());
+            }
+            let written = self.store.write(&letters)?;
+            numbers.iter().take(written).for_each(|number| self.release(*number));
+            self.written += written as u64;
+            self.full = written == 0;
+            if self.full {
+                return Ok(());
+            }
         }
-        let Some(file) = &self.file else { return Ok(()) };
-        file.append(&bytes)?;
-        file.sync()
+    }
+
+    fn release(&mut self, number: u64) {
+        let Some(waiting) = self.waiting.remove(&number) else { return };
+        self.bytes -= waiting.bytes;
+        if let Some(held) = self.held.get_mut(&waiting.batch) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(&waiting.batch);
+            }
+        }
+    }
+
+    /// Whether a batch has letters that are not durable yet.
+    pub fn holds(&self, batch: u64) -> bool {
+        self.held.contains_key(&batch)
+    }
+
+    /// Whether letters wait.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Whether the folder has reached its bound.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Whether so much waits that nothing more should be read.
+    pub fn is_pressed(&self) -> bool {
+        self.bytes > LETTERS_WAITING_BYTES || self.waiting.len() > LETTERS_WAITING_MAX
+    }
+
+    /// Letters written by this process.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Bytes in the folder.
+    pub fn used(&self) -> u64 {
+        self.store.used()
+    }
+
+    /// Letters that went to make room, since the last call.
+    pub fn dropped(&mut self) -> u64 {
+        self.store.dropped()
+    }
+}
+
+impl Waiting {
+    fn keep(&mut self, original: Option<Vec<u8>>) {
+        self.draft.letter.keep(original, &std::mem::take(&mut self.draft.row));
+        self.ready = true;
+    }
+
+    /// About what it holds in memory.
+    fn weight(&self) -> usize {
+        let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let letter = &self.draft.letter;
+        let kept = of(&letter.original) + of(&letter.original_base64) + of(&letter.event);
+        size_of::<Self>() + self.draft.row.len() + letter.error.len() + letter.stream.len() + kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::StreamId;
+    use crate::seam::sim::{SimClock, SimFs};
+    use crate::spool::WhenFull;
+
+    fn draft(start: u64, end: u64) -> Draft {
+        let stream = Stream { id: StreamId(1), generation: 0, source: "s".into(), path: "/a".into() };
+        let letter = Letter { time: "2026-11-26T10:00:00Z".into(), start, end, ..Letter::default() };
+        Draft { letter, stream: Some(Arc::new(stream)), row: b"row".to_vec() }
+    }
+
+    fn desk(bytes_max: u64) -> (SimFs, Letters) {
+        let fs = SimFs::new(1, Arc::new(SimClock::at(0)));
+        fs.make_folder(Path::new("/data")).expect("a folder");
+        let rules = LetterRules { bytes_max, when_full: WhenFull::Block };
+        let letters = Letters::new(Arc::new(fs.clone()), Path::new("/data"), rules);
+        (fs, letters)
+    }
+
+    #[test]
+    fn a_batch_is_held_until_its_letters_are_durable() {
+        let (_, mut letters) = desk(1 << 20);
+        letters.add(0, 7, draft(0, 100));
+        letters.add(0, 7, draft(100, 200));
+        letters.add(0, 8, draft(0, LETTER_ORIGINAL_BYTES_MAX + 1));
+        let asks: Vec<_> = letters.asks().into_iter().map(|ask| (ask.number, ask.range)).collect();
+        assert_eq!(asks, [(0, 0..100), (1, 100..200)]);
+        letters.answer(1, Some(b"bytes".to_vec()));
+        letters.write().expect("written");
+        assert!(letters.holds(7) && !letters.holds(8));
+        letters.answer(0, None);
+        letters.write().expect("written");
+        assert!(!letters.holds(7) && !letters.is_waiting());
+        assert_eq!((letters.written(), letters.bytes, letters.asked_bytes), (3, 0, 0));
+    }
+
+    #[test]
+    fn no_more_is_asked_for_than_may_be_held() {
+        let (_, mut letters) = desk(1 << 20);
+        let third = ORIGINALS_ASKED_BYTES / 3;
+        (0..5).for_each(|n| letters.add(0, n, draft(0, third)));
+        assert_eq!(letters.asks().len(), 3);
+        assert_eq!(letters.asks().len(), 0);
+        letters.answer(0, None);
+        assert_eq!(letters.asks().len(), 1);
+    }
+
+    #[test]
+    fn a_full_folder_presses() {
+        let (_, mut letters) = desk(10);
+        for n in 0..LETTERS_WAITING_MAX as u64 + 10 {
+            letters.add(0, n, Draft { stream: None, ..draft(0, 1) });
+        }
+        letters.write().expect("no fault");
+        assert!(letters.is_full() && letters.is_pressed());
+        // The first letter of an empty folder is taken, however small the bound is.
+        assert!(!letters.holds(0) && letters.holds(1));
     }
 }

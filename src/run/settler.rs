@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use super::engine::Settings;
 use super::lag::bit;
-use super::letters::{Letter, Letters};
+use super::letters::{Draft, Letter, Letters, draft};
 use super::worker::Unsent;
 use crate::catalog::Runnable;
 use crate::event::Batch;
 use crate::position::{Ranges, Stream, StreamId};
 use crate::sink::{Provenance, Rejection, Settled};
+use crate::source::Source;
 use crate::spool::{Account, CursorLog, Cursors, Fate, Tracker};
 
 /// A stream as a batch brings it: where reading began, and what sinks, by their number, had settled before.
@@ -79,7 +80,7 @@ pub enum Message {
         /// Source bytes that a sink never gets.
         unsent: Vec<Unsent>,
         /// What was refused on the way.
-        letters: Vec<Letter>,
+        letters: Vec<Draft>,
     },
     /// A sink that is set apart does not get what a worker made for it.
     Withheld {
@@ -114,6 +115,8 @@ impl Ledger {
 /// A batch that some sink is not done with.
 struct Open {
     provenance: Arc<Provenance>,
+    /// Number of its source.
+    source: usize,
     /// Bodies that each sink still owes.
     owed: Vec<u32>,
     /// Source bytes that a sink never gets.
@@ -143,9 +146,8 @@ fn lost(unsent: &[Unsent], sink: usize) -> HashMap<(StreamId, u16), Lost> {
 /// The bytes of a row that a sink refused. `None` where the sink could not say which row it was.
 fn refused(sink: usize, rejection: &Rejection, provenance: &Provenance) -> Option<Unsent> {
     let id = rejection.id?;
-    let same = |stream: &Stream| stream.id == id.stream && stream.generation == id.generation;
-    let (stream, _) = provenance.ranges.iter().find(|(stream, _)| same(stream))?;
-    let (stream, reason) = (stream.clone(), rejection.kind().into());
+    let stream = provenance.stream(&id)?.clone();
+    let reason = rejection.kind().into();
     Some(Unsent { sink, stream, rejected: true, reason, bytes: id.end - id.start })
 }
 
@@ -158,9 +160,11 @@ pub struct Settler {
     open: HashMap<u64, Open>,
     /// Bodies that each sink owes, of all batches.
     owed: Vec<u64>,
-    /// Letters of batches, and batches whose ranges settle once those are durable.
-    waiting: Vec<Letter>,
+    /// Batches whose ranges settle at the next flush, once their letters are durable.
     settled: Vec<Done>,
+    warnings: Vec<String>,
+    /// What was wrong with the letters, as it was said last.
+    said: Option<String>,
     streams: HashMap<usize, Vec<Arc<Stream>>>,
 }
 
@@ -172,15 +176,17 @@ impl Settler {
         for (index, source) in plan.sources.iter().enumerate() {
             tracker.source(&source.name, &plan.required_sinks(index));
         }
+        let letters_in = plan.letters_in.as_ref().unwrap_or(&settings.data_dir);
         Self {
             plan: plan.clone(),
             tracker,
             log,
-            letters: Letters::new(settings.fs.clone(), &settings.data_dir),
+            letters: Letters::new(settings.fs.clone(), letters_in, plan.letters),
             open: HashMap::new(),
             owed: vec![0; plan.sinks.len()],
-            waiting: Vec::new(),
             settled: Vec::new(),
+            warnings: Vec::new(),
+            said: None,
             streams: HashMap::new(),
         }
     }
@@ -202,7 +208,10 @@ impl Settler {
                 self.tracker.forget(stream.id, stream.generation);
             }
             Message::Processed { provenance, source, sinks, expected, unsent, letters } => {
-                self.waiting.extend(letters);
+                for mut draft in letters {
+                    draft.letter.version.clone_from(&self.plan.version);
+                    self.letters.add(source, provenance.batch, draft);
+                }
                 self.processed(provenance, source, sinks, expected, unsent);
             }
             Message::Withheld { sink, batch } => {
@@ -213,35 +222,29 @@ impl Settler {
                     }
                 }
             }
-            Message::Settled { sink, settled } => {
-                if let Some(open) = self.open.get_mut(&settled.provenance.batch) {
-                    let rows = settled.rejected.iter();
-                    let rows = rows.filter_map(|(row, _)| refused(sink, row, &settled.provenance));
-                    open.unsent.extend(rows);
-                }
-                for (rejection, row) in settled.rejected {
-                    self.waiting.push(Letter {
-                        time: Letter::time(unix_ns),
-                        by: self.plan.sinks[sink].name.clone(),
-                        reason: rejection.reason,
-                        stream: String::new(),
-                        start: None,
-                        event: row.map_or(String::new(), |row| String::from_utf8_lossy(&row).into_owned()),
-                    });
-                }
-                let batch = settled.provenance.batch;
-                let Some(open) = self.open.get_mut(&batch) else { return };
-                if open.owed[sink] == 0 {
-                    return;
-                }
-                open.owed[sink] -= 1;
-                self.owed[sink] -= 1;
-                if open.owed[sink] == 0 {
-                    self.settled.push((sink, open.provenance.clone(), lost(&open.unsent, sink)));
-                    if open.owed.iter().all(|owed| *owed == 0) {
-                        self.open.remove(&batch);
-                    }
-                }
+            Message::Settled { sink, settled } => self.sink_settled(sink, settled, unix_ns),
+        }
+    }
+
+    fn sink_settled(&mut self, sink: usize, settled: Settled, unix_ns: i64) {
+        let batch = settled.provenance.batch;
+        let Some(open) = self.open.get_mut(&batch) else { return };
+        if open.owed[sink] == 0 {
+            return;
+        }
+        for (rejection, row) in settled.rejected {
+            open.unsent.extend(refused(sink, &rejection, &open.provenance));
+            let mut draft = draft(&self.plan, sink, &rejection, &open.provenance);
+            draft.letter.time = Letter::time(unix_ns);
+            draft.row = row.map_or(Vec::new(), |row| row.to_vec());
+            self.letters.add(open.source, batch, draft);
+        }
+        open.owed[sink] -= 1;
+        self.owed[sink] -= 1;
+        if open.owed[sink] == 0 {
+            self.settled.push((sink, open.provenance.clone(), lost(&open.unsent, sink)));
+            if open.owed.iter().all(|owed| *owed == 0) {
+                self.open.remove(&batch);
             }
         }
     }
@@ -271,18 +274,20 @@ impl Settler {
             *all += u64::from(*owed);
         }
         if expected.iter().any(|owed| *owed > 0) {
-            self.open.insert(provenance.batch, Open { provenance, owed: expected, unsent });
+            self.open.insert(provenance.batch, Open { provenance, source, owed: expected, unsent });
         }
     }
 
     /// Makes dead letters durable, then what is settled, and says how far each stream is for all its sinks.
     pub fn flush(&mut self) -> std::io::Result<Vec<(usize, Arc<Stream>, u64)>> {
-        self.letters.write(&self.waiting)?;
-        self.waiting.clear();
+        self.write_letters();
         if self.settled.is_empty() && !self.tracker.is_dirty() {
             return Ok(Vec::new());
         }
-        for (sink, provenance, lost) in self.settled.drain(..) {
+        let (held, free): (Vec<_>, Vec<_>) =
+            self.settled.drain(..).partition(|(_, provenance, _)| self.letters.holds(provenance.batch));
+        self.settled = held;
+        for (sink, provenance, lost) in free {
             for (stream, ranges) in &provenance.ranges {
                 let fate = lost.get(&(stream.id, stream.generation)).map_or(Fate::default(), |lost| Fate {
                     dropped: &lost.dropped,
@@ -304,6 +309,47 @@ impl Settler {
             }
         }
         Ok(lows)
+    }
+
+    /// Letters come first: the bytes of a batch are settled only when what is kept of them is durable.
+    fn write_letters(&mut self) {
+        let wrong = match self.letters.write() {
+            Ok(()) if self.letters.is_full() => Some(
+                "the dead letters have reached their bound: what is refused waits, and the sources with it, until \
+                 there is room; see `aludel dlq`, remove files there, or raise --dead-letters-limit"
+                    .to_owned(),
+            ),
+            Ok(()) => None,
+            Err(error) => Some(format!("cannot write dead letters, trying again: {error}")),
+        };
+        if wrong != self.said {
+            self.warnings.extend(wrong.clone());
+            self.said = wrong;
+        }
+        let dropped = self.letters.dropped();
+        if dropped > 0 {
+            self.warnings.push(format!("{dropped} dead letters were removed to make room for newer ones"));
+        }
+    }
+
+    /// The desk of the dead letters.
+    pub fn letters(&mut self) -> &mut Letters {
+        &mut self.letters
+    }
+
+    /// What a person should know, said since the last call.
+    pub fn warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// For a run on one thread: lets a source, by its number, answer what the letters ask.
+    pub fn serve(&mut self, sources: &mut [&mut dyn Source]) {
+        for ask in self.letters.asks() {
+            let bytes = sources
+                .get_mut(ask.source)
+                .and_then(|source| source.original(&ask.stream, ask.range.clone()));
+            self.letters.answer(ask.number, bytes);
+        }
     }
 
     /// Whether a sink is done with all that it was offered, as far as the settler was told.

@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use super::facts::{Facts, envelope_time};
 use super::lag::bit;
-use super::letters::Letter;
+use super::letters::{Draft, Letter};
 use super::reader::Job;
 use crate::catalog::{Pipeline, Runnable};
 use crate::event::{Batch, Row, Run, Slot, Value};
 use crate::format::{Calendar, time};
 use crate::limits::LANES_MAX;
 use crate::observe::{Stats, count};
-use crate::position::{IdPrefix, Ranges, Stream};
-use crate::sink::{Body, Encoder, EventRef, Provenance};
+use crate::position::{EventId, IdPrefix, Ranges, Stream};
+use crate::sink::{Body, Encoder, EventRef, Provenance, refusal_kind};
+use crate::spool::Stage;
 use crate::step::{Context, Emit, Flow, ReasonId, Step, Work};
 
 /// What comes of a batch.
@@ -31,7 +32,7 @@ pub struct Outcome {
     /// Source bytes that a sink never gets, and why.
     pub unsent: Vec<Unsent>,
     /// Events that a step or an encoder refused.
-    pub letters: Vec<Letter>,
+    pub letters: Vec<Draft>,
     /// Bytes of input that are no longer held.
     pub input_bytes: usize,
 }
@@ -72,6 +73,8 @@ struct Line {
     again: bool,
     /// Entries of [`Outcome::unsent`] that are of earlier runs.
     unsent_before: usize,
+    /// Names of all sinks, by number.
+    sinks: Vec<String>,
 }
 
 impl Worker {
@@ -186,6 +189,7 @@ impl Line {
             timestamp: pipeline.shape.layout.slot("@timestamp"),
             again: false,
             unsent_before: 0,
+            sinks: plan.sinks.iter().map(|sink| sink.name.clone()).collect(),
         })
     }
 
@@ -263,8 +267,13 @@ impl Line {
             Flow::Reject(number) => {
                 bump(&mut self.rejected, number);
                 if !self.again {
-                    let letter = letter(&self.row, &pipeline.name, &reason(number), event, read_unix_ns);
-                    outcome.letters.push(letter);
+                    let why = match (pipeline.is_parse(number), self.work.refused()) {
+                        (true, Some(format)) => (Stage::Parse, format!("{}: {format}", reason(number))),
+                        (true, None) => (Stage::Parse, reason(number).to_string()),
+                        (false, _) => (Stage::Step, reason(number).to_string()),
+                    };
+                    let why = (why.0, pipeline.name.as_str(), why.1);
+                    outcome.letters.push(draft(&self.row, pipeline, why, &run.stream, event, read_unix_ns));
                 }
                 (true, reason(number))
             }
@@ -282,9 +291,9 @@ impl Line {
             unsent(sink, rejected, &why);
         }
         for (sink, why) in refused {
-            let why: Arc<str> = why.into();
-            unsent(sink, true, &why);
-            outcome.letters.push(letter(&self.row, &pipeline.name, &why, event, read_unix_ns));
+            unsent(sink, true, &refusal_kind(&why).into());
+            let why = (Stage::Encode, self.sinks[sink].as_str(), why);
+            outcome.letters.push(draft(&self.row, pipeline, why, &run.stream, event, read_unix_ns));
         }
     }
 }
@@ -312,16 +321,28 @@ fn add_unsent(
     }
 }
 
+/// What a letter says of an event that does not come to a sink.
 #[cold]
-fn letter(row: &Row, by: &str, reason: &str, event: EventRef<'_>, unix_ns: i64) -> Letter {
-    Letter {
+fn draft(
+    row: &Row,
+    pipeline: &Pipeline,
+    (stage, by, error): (Stage, &str, String),
+    stream: &Arc<Stream>,
+    event: EventRef<'_>,
+    unix_ns: i64,
+) -> Draft {
+    let mut letter = Letter {
         time: Letter::time(unix_ns),
+        stage,
         by: by.to_owned(),
-        reason: reason.to_owned(),
-        stream: event.stream.path.to_string(),
-        start: Some(event.message.start),
-        event: String::from_utf8_lossy(row.texts.bytes(event.message.text)).into_owned(),
+        error,
+        pipeline: pipeline.name.clone(),
+        ..Letter::default()
+    };
+    if let Some(id) = EventId::decode(&event.id()) {
+        letter.place(event.stream, &id);
     }
+    Draft { letter, stream: Some(stream.clone()), row: row.texts.bytes(event.message.text).to_vec() }
 }
 
 /// Open JSON brings its time as text: a time stamp in every way but its type becomes one.

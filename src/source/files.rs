@@ -12,6 +12,7 @@ mod copies;
 mod glob;
 mod identity;
 mod leave;
+mod original;
 mod output;
 mod packed;
 mod restart;

@@ -73,7 +73,7 @@ impl LetterBox {
             let before = lines.len();
             serde_json::to_writer(&mut lines, letter)?;
             lines.push(b'\n');
-            if !self.has_room(lines.len() as u64)? {
+            if !self.has_room(lines.len() as u64, written == 0)? {
                 lines.truncate(before);
                 break;
             }
@@ -95,10 +95,11 @@ impl LetterBox {
         self.used.unwrap_or_default()
     }
 
-    /// Whether so many bytes more keep within the bound. Something that is larger than the bound fits an empty
+    /// Whether so many bytes more keep within the bound. One letter that is larger than the bound fits an empty
     /// folder.
-    fn has_room(&mut self, more: u64) -> io::Result<bool> {
-        let fits = |used: u64| used == 0 || used + more <= self.rules.bytes_max;
+    fn has_room(&mut self, more: u64, one: bool) -> io::Result<bool> {
+        let bytes_max = self.rules.bytes_max;
+        let fits = |used: u64| (used == 0 && one) || used + more <= bytes_max;
         if self.used.is_some_and(fits) {
             return Ok(true);
         }
@@ -106,10 +107,10 @@ impl LetterBox {
             let segments = segments(&*self.fs, &self.folder)?;
             let used = segments.iter().map(|(_, size)| size).sum();
             self.used = Some(used);
-            if used == 0 || used + more <= self.rules.bytes_max {
+            if fits(used) {
                 return Ok(true);
             }
-            let Some((oldest, _)) = segments.first() else { return Ok(true) };
+            let Some((oldest, _)) = segments.first() else { return Ok(false) };
             if self.rules.when_full == WhenFull::Block {
                 return Ok(false);
             }

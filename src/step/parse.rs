@@ -94,6 +94,8 @@ impl Step for Parse {
             Some(Value::Text(span) | Value::Object(span) | Value::List(span)) => span,
             found => {
                 let reason = if found.is_some() { "the field is no text" } else { "the field is missing" };
+                work.reasons.clear();
+                work.reasons.push(reason);
                 for at in 0..self.formats.len() {
                     work.counts.of(self.first_count + at).refuse(reason);
                 }

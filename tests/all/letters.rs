@@ -75,3 +75,154 @@ fn refused_rows_are_in_the_books_as_dead_letters() {
     assert!(said.contains(&books), "{books}\n{said}");
     assert!(run.status.success(), "{said}");
 }
+
+fn letters(folder: &Path) -> Vec<serde_json::Value> {
+    let mut segments: Vec<_> = fs::read_dir(folder.join("data/dead-letters"))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "ndjson"))
+        .collect();
+    segments.sort();
+    let text: String = segments.iter().map(|path| fs::read_to_string(path).expect("text")).collect();
+    text.lines().map(|line| serde_json::from_str(line).expect("a letter")).collect()
+}
+
+/// A letter says who, where, why and which version, and holds the bytes as they were read, those that are no UTF-8
+/// too. Only its owner may read it.
+#[test]
+fn letters_keep_the_original_bytes() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = refusing();
+    let pipeline = shop(folder.path(), &server);
+    let lines: [&[u8]; 4] = [
+        b"good line\n",
+        b"an odd line\n",
+        b"2026-11-26T10:00:00.000000001Z stderr F so refuse line \xff\n",
+        b"2026-11-26T10:00:00.000000002Z stderr F so refuse line of text\r\n",
+    ];
+    fs::write(folder.path().join("in/a.log"), lines[..2].concat()).expect("written");
+    fs::write(folder.path().join("in/b.log"), lines[2..].concat()).expect("written");
+    let run =
+        aludel(folder.path(), &["run", "shop.aludel", "--once", "--admin", "off", "--data-dir", "data"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let mut letters = letters(folder.path());
+    letters.sort_by_key(|letter| (letter["stream"].to_string(), letter["start"].as_u64()));
+    assert_eq!(letters.len(), 3);
+    let [odd, binary, plain] = &letters[..] else { panic!("three letters") };
+    assert_eq!(odd["stage"], "step");
+    assert_eq!(
+        (&odd["by"], &odd["error"], &odd["original"]),
+        (&"web".into(), &"odd".into(), &"an odd line\n".into())
+    );
+    assert_eq!((odd["start"].as_u64(), odd["end"].as_u64()), (Some(10), Some(22)));
+    for letter in [binary, plain] {
+        assert_eq!(
+            (&letter["stage"], &letter["by"], &letter["pipeline"]),
+            (&"sink".into(), &"es".into(), &"web".into())
+        );
+        assert_eq!(letter["lane"], 1);
+        assert!(
+            letter["error"].as_str().is_some_and(|error| error.starts_with("document_parsing_exception: "))
+        );
+        assert!(letter["stream"].as_str().is_some_and(|path| path.ends_with("/in/b.log")));
+        assert_eq!(letter["version"].as_str().map(str::len), Some(12));
+        assert_eq!(letter["id"].as_str().map(str::len), Some(36));
+    }
+    let base64 = binary["original_base64"].as_str().expect("base64");
+    assert_eq!(data_encoding::BASE64.decode(base64.as_bytes()).expect("base64"), lines[2]);
+    assert_eq!(plain["original"].as_str().map(str::as_bytes), Some(lines[3]));
+    let segment = fs::read_dir(folder.path().join("data/dead-letters")).expect("a folder").next();
+    let mode =
+        segment.expect("a segment").expect("an entry").metadata().expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    drop(pipeline);
+}
+
+/// Numbers of the lines that the server has.
+fn delivered(server: &Server) -> Vec<u64> {
+    let mut numbers: Vec<u64> = (server.store().documents.values())
+        .map(|document| {
+            let document: serde_json::Value = serde_json::from_str(document).expect("a document");
+            let message = document["message"].as_str().expect("a message");
+            message.trim_end().rsplit(' ').next().and_then(|number| number.parse().ok()).expect("a number")
+        })
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// The whole life of a letter: listed, shown, tried with a new pipeline without a trace, replayed under the id that
+/// the event had, marked, and not replayed twice. What is refused again is a letter again.
+#[test]
+fn letters_are_replayed_once_under_their_old_ids() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = refusing();
+    let pipeline = shop(folder.path(), &server);
+    write_lines(&folder.path().join("in/a.log"), 70);
+    let data = ["--data-dir", "data"];
+    let dlq = |arguments: &[&str]| {
+        let run = aludel(folder.path(), &[&["dlq"], arguments, &data].concat());
+        (run.status.code(), text(&run.stdout), text(&run.stderr))
+    };
+    let run =
+        aludel(folder.path(), &["run", "shop.aludel", "--once", "--admin", "off", "--data-dir", "data"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let kept = letters(folder.path());
+    assert_eq!(kept.len(), 20);
+    let (_, listed, _) = dlq(&["ls"]);
+    assert!(listed.contains("        10  sink    es  document_parsing_exception\n"), "{listed}");
+    assert!(listed.contains("        10  step    web  odd\n"), "{listed}");
+
+    let refused = kept.iter().find(|letter| letter["stage"] == "sink").expect("one");
+    let id = refused["id"].as_str().expect("an id");
+    let (_, shown, _) = dlq(&["show", id]);
+    assert!(
+        shown.contains("original   refuse line 5\n") && shown.contains("state      waiting\n"),
+        "{shown}"
+    );
+
+    // A pipeline that mends one kind, in a dry run.
+    let mended = fs::read_to_string(&pipeline)
+        .expect("text")
+        .replace("  | reject \"odd\" when .message contains \"odd\"\n", "");
+    fs::write(folder.path().join("mended.aludel"), mended).expect("written");
+    let before = delivered(&server);
+    let (code, out, said) = dlq(&["replay", "--pipeline", "mended.aludel", "--dry-run", "--by", "web"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        out.lines().filter(|line| line.starts_with("es {") && line.contains("odd line")).count(),
+        10,
+        "{out}"
+    );
+    assert_eq!((delivered(&server), letters(folder.path()).len()), (before.clone(), 20));
+
+    // For good: the server still refuses the others.
+    let (code, _, said) = dlq(&["replay", "--pipeline", "mended.aludel"]);
+    assert!(said.contains("20 letters replayed; 10 events were refused again"), "{said}");
+    assert_eq!(code, Some(1));
+    assert_eq!(delivered(&server).len(), before.len() + 10);
+    let (_, listed, _) = dlq(&["ls"]);
+    assert!(listed.contains("        10  sink    es") && !listed.contains("odd"), "{listed}");
+    let again = letters(folder.path());
+    assert_eq!(again.len(), 30);
+    assert_eq!(again.iter().filter(|letter| letter["id"] == id).count(), 2);
+
+    // The server mends its ways; the files that ran last are the default.
+    server.store().refuses = None;
+    let (code, _, said) = dlq(&["replay"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("10 letters replayed; 0 events"), "{said}");
+    assert!(server.store().documents.keys().any(|(_, stored)| stored == id), "the same id as at first");
+    assert_eq!(delivered(&server).len(), before.len() + 20);
+    let conflicts = server.store().conflicts;
+    let (code, _, said) = dlq(&["replay"]);
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "0 letters replayed; 0 events were refused again and are letters anew\n")
+    );
+    assert_eq!(server.store().conflicts, conflicts);
+    let (_, listed, _) = dlq(&["ls"]);
+    assert_eq!(listed, "no dead letters\n");
+}

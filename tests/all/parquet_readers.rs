@@ -133,6 +133,7 @@ fn write(url: &str, more: Vec<(&'static str, OptionValue)>) {
         clock: Arc::new(RealClock::start()),
         network: Arc::new(HttpNetwork::start().expect("a network")),
         data_dir: data.path().to_owned(),
+        host: Arc::from(&b"host"[..]),
         // A full channel means that a wake-up is on its way already.
         wake: Arc::new(move || wake.try_send(()).unwrap_or_default()),
     };

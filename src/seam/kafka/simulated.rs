@@ -125,7 +125,8 @@ impl State {
         let mut at = 0;
         while let Some(first) = parcel.records.get(at) {
             let rest = parcel.records.iter().skip(at);
-            let length = if first.alone { 1 } else { rest.take_while(|record| !record.alone).take(4).count() };
+            let length =
+                if first.alone { 1 } else { rest.take_while(|record| !record.alone).take(4).count() };
             let rows = at..at + length;
             let refuses = self.refuses;
             let lost = matches!(fault, Fault::Some) && self.dice.one_in(3);

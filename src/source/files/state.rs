@@ -1,6 +1,7 @@
 //! The source as it runs: what is done in a step, and in which order.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -250,6 +251,10 @@ impl Source for Files {
 
     fn catch_up(&mut self, sink: usize, resume: &dyn Resume) -> Option<Box<dyn Source>> {
         self.read_again(sink, resume)
+    }
+
+    fn original(&mut self, stream: &Stream, range: Range<u64>) -> Option<Vec<u8>> {
+        self.read_original(stream, range)
     }
 
     fn backlog(&self) -> Backlog {

@@ -318,11 +318,16 @@ impl Tail {
         let Some(file) = &self.file else { return Err(io::Error::other("not open")) };
         let stat = file.stat()?;
         // How far a compressed file goes is known when it was decoded so far.
-        let same = (self.packing.is_some() || stat.size >= self.scanned)
-            && self.tail.fits(&**file, self.position)?
-            && (self.scanned == self.position || self.unfinished.fits(&**file, self.scanned)?)
-            && (self.position >= HEAD_BYTES || self.head.fits(&**file, u64::from(self.head.len))?);
+        let same =
+            (self.packing.is_some() || stat.size >= self.scanned) && self.holds_what_was_read(&**file)?;
         Ok((if self.packing.is_some() { file.stat()? } else { stat }, same))
+    }
+
+    /// Whether a file still holds what was read, as far as a few of its bytes tell.
+    pub(super) fn holds_what_was_read(&self, file: &dyn File) -> io::Result<bool> {
+        Ok(self.tail.fits(file, self.position)?
+            && (self.scanned == self.position || self.unfinished.fits(file, self.scanned)?)
+            && (self.position >= HEAD_BYTES || self.head.fits(file, u64::from(self.head.len))?))
     }
 }
 
@@ -332,7 +337,11 @@ fn grid(at: Duration) -> Duration {
 }
 
 /// Reads a range into a buffer of its length; shorter where the file ends.
-fn read_range(file: Option<&dyn File>, range: Range<u64>, mut buffer: Vec<u8>) -> io::Result<Vec<u8>> {
+pub(super) fn read_range(
+    file: Option<&dyn File>,
+    range: Range<u64>,
+    mut buffer: Vec<u8>,
+) -> io::Result<Vec<u8>> {
     let Some(file) = file else { return Err(io::Error::other("not open")) };
     let mut filled = 0;
     while filled < buffer.len() {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aludel::event::OptionValue;
-use aludel::seam::sim::{Dice, SimClock, SimFs};
 use aludel::seam::Clock;
 use aludel::seam::kafka::Brokers;
 use aludel::seam::kafka::simulated::Simulated;
+use aludel::seam::sim::{Dice, SimClock, SimFs};
 use aludel::sink::{Endpoint, Network, Next, Sink, SinkPlan, Transport, World};
 
 use super::rows::{bodies, number, plan};
