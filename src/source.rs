@@ -1,11 +1,14 @@
 //! Sources: read streams, frame them, and hand on batches. State machines that are stepped on a thread of their own.
 
+pub mod bulk;
 pub mod container;
 pub mod files;
+pub mod http;
 pub mod recorded;
 pub mod replayed;
 pub mod spooled;
 pub mod stdin;
+pub mod syslog;
 
 use std::ops::Range;
 use std::sync::Arc;

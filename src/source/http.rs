@@ -1,0 +1,3 @@
+//! HTTP.
+pub(super) mod body;
+pub(super) mod content;

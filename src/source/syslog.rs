@@ -1,0 +1,2 @@
+//! Syslog.
+mod framing;
