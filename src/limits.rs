@@ -232,3 +232,26 @@ pub const LETTERS_WAITING_MAX: usize = 16 * 1024;
 pub const ORIGINALS_ASKED_BYTES: u64 = 4 * 1024 * 1024;
 /// Original bytes of the letters that one round of `aludel dlq replay` holds.
 pub const DLQ_ROUND_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes that the listener of one source holds on their way to the spool; more is not read from the peers.
+pub const LISTENER_BYTES: usize = 8 * 1024 * 1024;
+/// Items on that way, so that many small ones do not hold more than their bytes.
+pub const LISTENER_QUEUE_ITEMS: usize = 1024;
+/// Bytes that one read asks of a connection. One read per connection may be under way beyond [`LISTENER_BYTES`].
+pub const LISTENER_READ_BYTES: usize = 16 * 1024;
+/// Connections that one source serves at once unless it is told otherwise.
+pub const CONNECTIONS_MAX: usize = 512;
+/// Bytes of one UDP datagram.
+pub const DATAGRAM_BYTES_MAX: usize = 65_536;
+/// Bytes of one request's body as it is sent.
+pub const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of one request's body once it is decompressed.
+pub const REQUEST_DECOMPRESSED_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Messages of one request's body.
+pub const REQUEST_MESSAGES_MAX: usize = 100_000;
+
+/// Journal files known to one `journald` source; journald itself keeps a hundred.
+pub const JOURNAL_FILES_MAX: usize = 65_536;
+/// Bytes of a journal field other than the message, which may have [`MESSAGE_BYTES_MAX`]; the rest is cut off.
+pub const JOURNAL_FIELD_BYTES_MAX: usize = 64 * 1024;
+/// Short fields that many entries of a journal share and that are remembered while it is read.
+pub const JOURNAL_CACHED_FIELDS_MAX: usize = 4096;

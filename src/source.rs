@@ -4,6 +4,8 @@ pub mod bulk;
 pub mod container;
 pub mod files;
 pub mod http;
+pub mod journald;
+pub mod listener;
 pub mod recorded;
 pub mod replayed;
 pub mod spooled;

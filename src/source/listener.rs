@@ -1,0 +1,92 @@
+//! What peers send over sockets, as a seam: a source is given what came and knows no socket.
+//!
+//! [`real`] reads sockets on a thread of its own and hands over through a channel that is bounded in bytes; a test or
+//! a simulation gives a script. What was handed over weighs on the bound until it is dropped, so a source that keeps
+//! it until it is durable makes its peers feel that: connections are not read, requests are told to come back.
+
+pub mod address;
+mod drops;
+mod http;
+pub mod real;
+mod sockets;
+pub mod tls;
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+pub use http::{Answer, Gate, Head, Verdict};
+
+/// Keeps room in the listener's bound until it is dropped; empty in scripts.
+#[derive(Debug, Default)]
+pub struct Weight(
+    #[expect(dead_code, reason = "held for its drop")] Option<tokio::sync::OwnedSemaphorePermit>,
+);
+
+/// Something that came.
+#[derive(Debug)]
+pub enum Came {
+    /// A connection was made; its bytes follow.
+    Opened {
+        /// Names the connection; never used twice.
+        connection: u64,
+        /// The peer's address and port.
+        peer: Arc<str>,
+    },
+    /// Bytes of a connection, cut anywhere.
+    Bytes {
+        /// Which connection.
+        connection: u64,
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// What they weigh.
+        weight: Weight,
+    },
+    /// A connection has ended, by whichever side.
+    Closed {
+        /// Which connection.
+        connection: u64,
+    },
+    /// Datagrams, in order.
+    Datagrams {
+        /// Of each the sender, and where it ends in `bytes`.
+        ends: Vec<(std::net::SocketAddr, usize)>,
+        /// All of them.
+        bytes: Vec<u8>,
+        /// What they weigh.
+        weight: Weight,
+    },
+    /// A request whose body was read; it is to be answered with [`Listener::answer`].
+    Request {
+        /// Names the request.
+        ticket: u64,
+        /// The peer's address and port.
+        peer: Arc<str>,
+        /// What it asks.
+        head: Head,
+        /// The body as it was sent.
+        body: Vec<u8>,
+        /// What it weighs.
+        weight: Weight,
+    },
+    /// Something a person should know.
+    Warning(String),
+}
+
+/// What reads the sockets.
+pub trait Listener: Send {
+    /// The next thing that came. `None` where nothing is there: [`Listener::wake_fd`] tells when there is.
+    fn next(&mut self) -> Option<Came>;
+    /// Answers a request. A ticket whose client has gone is let go silently.
+    fn answer(&mut self, ticket: u64, answer: Answer);
+    /// Readable when something came.
+    fn wake_fd(&self) -> Option<BorrowedFd<'_>>;
+    /// Takes no more connections, requests and bytes. What came already is still handed over.
+    fn close(&mut self);
+    /// Whether it was closed and everything is handed over.
+    fn is_drained(&self) -> bool;
+    /// Datagrams that the kernel threw away since the start because they were not read in time; `None` where it does
+    /// not say.
+    fn dropped(&self) -> Option<u64> {
+        None
+    }
+}
