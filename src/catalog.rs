@@ -17,8 +17,12 @@ use crate::spool::LetterRules;
 use crate::step::{self, Block, Flow, Step};
 
 /// All kinds of sources.
-pub static SOURCES: &[SourceKind] =
-    &[crate::source::files::KIND, crate::source::stdin::KIND, crate::source::journald::KIND];
+pub static SOURCES: &[SourceKind] = &[
+    crate::source::files::KIND,
+    crate::source::stdin::KIND,
+    crate::source::journald::KIND,
+    crate::source::syslog::KIND,
+];
 
 /// All kinds of sinks.
 pub static SINKS: &[SinkKind] = &[

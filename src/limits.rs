@@ -239,7 +239,11 @@ pub const LISTENER_QUEUE_ITEMS: usize = 1024;
 /// Bytes that one read asks of a connection. One read per connection may be under way beyond [`LISTENER_BYTES`].
 pub const LISTENER_READ_BYTES: usize = 16 * 1024;
 /// Connections that one source serves at once unless it is told otherwise.
-pub const CONNECTIONS_MAX: usize = 512;
+pub const CONNECTIONS_DEFAULT: i64 = 512;
+/// Connections that it may be told to serve at once.
+pub const CONNECTIONS_MAX: usize = 16_384;
+/// Senders of datagrams whose names one source remembers; at this many they are made anew.
+pub const SENDERS_MAX: usize = 1024;
 /// Bytes of one UDP datagram.
 pub const DATAGRAM_BYTES_MAX: usize = 65_536;
 /// Bytes of one request's body as it is sent.

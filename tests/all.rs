@@ -44,6 +44,8 @@ mod kafka;
 mod killed;
 #[path = "all/lagging.rs"]
 mod lagging;
+#[path = "all/inputs.rs"]
+mod inputs;
 #[path = "all/lang.rs"]
 mod lang;
 #[path = "all/layers.rs"]

@@ -7,8 +7,12 @@ use crate::signature::Type;
 
 /// The text of the message.
 pub const MESSAGE: &str = "message";
-/// Path or address of the stream.
+/// Path of the stream's file; of what came over a network, protocol and address of the peer.
 pub const PATH: &str = "log.file.path";
+/// Address and port of the peer that sent the message over a network.
+pub const SOURCE_ADDRESS: &str = "log.source.address";
+/// The index that a `_bulk` request was for.
+pub const TARGET_INDEX: &str = "elasticsearch.index.name";
 /// Position of the message's first byte in its stream.
 pub const OFFSET: &str = "log.offset";
 /// The envelope's time, or else the time of reading; filled in at the first `to` where nothing else set it, unless a
@@ -47,6 +51,8 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin { path: OFFSET, ty: Type::Int, maybe: false, always: true },
     Builtin { path: TIMESTAMP, ty: Type::Timestamp, maybe: true, always: true },
     Builtin { path: IOSTREAM, ty: Type::Text, maybe: true, always: true },
+    Builtin { path: SOURCE_ADDRESS, ty: Type::Text, maybe: true, always: false },
+    Builtin { path: TARGET_INDEX, ty: Type::Text, maybe: true, always: false },
     Builtin { path: CONTAINER_ID, ty: Type::Text, maybe: true, always: false },
     Builtin { path: POD, ty: Type::Text, maybe: true, always: false },
     Builtin { path: POD_UID, ty: Type::Text, maybe: true, always: false },

@@ -37,8 +37,11 @@ impl Facts {
             .map(|run| {
                 let path = &*run.stream.path;
                 let container = Container::from_path(path);
+                let (address, index) = peer(path);
                 let of = [
                     (builtin::PATH, Some(path)),
+                    (builtin::SOURCE_ADDRESS, address),
+                    (builtin::TARGET_INDEX, index),
                     (builtin::POD, container.pod),
                     (builtin::POD_UID, container.pod_uid),
                     (builtin::NAMESPACE, container.namespace),
@@ -66,6 +69,18 @@ impl Facts {
             lane: slot(builtin::IOSTREAM),
             time: slot(builtin::TIMESTAMP),
         }
+    }
+}
+
+/// Address and index of a peer's name, `PROTOCOL://ADDRESS:PORT/INDEX`; a path has neither.
+fn peer(name: &str) -> (Option<&str>, Option<&str>) {
+    let Some((scheme, rest)) = name.split_once("://") else { return (None, None) };
+    if !matches!(scheme, "udp" | "tcp" | "tls" | "http" | "https") {
+        return (None, None);
+    }
+    match rest.split_once('/') {
+        Some((address, index)) => (Some(address), Some(index).filter(|index| !index.is_empty())),
+        None => (Some(rest), None),
     }
 }
 
@@ -113,4 +128,17 @@ pub(super) fn envelope_time(row: &Row, message: &Message) -> Option<i64> {
     }
     let (parts, _) = time::rfc3339(row.texts.bytes(message.time))?;
     Calendar::default().unix_ns(&parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_has_an_address() {
+        assert_eq!(peer("tcp://192.0.2.1:514"), (Some("192.0.2.1:514"), None));
+        assert_eq!(peer("http://[::1]:9/logs-a-b"), (Some("[::1]:9"), Some("logs-a-b")));
+        assert_eq!(peer("/var/log/x.log"), (None, None));
+        assert_eq!(peer("kafka://a/b"), (None, None));
+    }
 }

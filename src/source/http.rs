@@ -1,3 +1,1 @@
 //! HTTP.
-pub(super) mod body;
-pub(super) mod content;

@@ -5,16 +5,40 @@
 //! it until it is durable makes its peers feel that: connections are not read, requests are told to come back.
 
 pub mod address;
+mod answers;
+pub(in crate::source) mod body;
+pub(in crate::source) mod content;
 mod drops;
 mod http;
 pub mod real;
 mod sockets;
 pub mod tls;
+pub mod token;
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
+pub(in crate::source) use answers::Answers;
 pub use http::{Answer, Gate, Head, Verdict};
+
+use crate::signature::{OptionSpec, OptionType};
+
+/// How many peers at once.
+pub const CONNECTIONS: OptionSpec = OptionSpec {
+    name: "connections",
+    ty: OptionType::Int,
+    default: Some("512"),
+    doc: "Connections that are served at once; more wait until one ends.",
+};
+
+/// Reads [`CONNECTIONS`].
+pub(in crate::source) fn connections(options: &crate::event::Options) -> Result<usize, String> {
+    let given = options.int("connections").unwrap_or(crate::limits::CONNECTIONS_DEFAULT);
+    match usize::try_from(given) {
+        Ok(given) if (1..=crate::limits::CONNECTIONS_MAX).contains(&given) => Ok(given),
+        _ => Err(format!("connections is between 1 and {}, not {given}", crate::limits::CONNECTIONS_MAX)),
+    }
+}
 
 /// Keeps room in the listener's bound until it is dropped; empty in scripts.
 #[derive(Debug, Default)]
@@ -29,7 +53,7 @@ pub enum Came {
     Opened {
         /// Names the connection; never used twice.
         connection: u64,
-        /// The peer's address and port.
+        /// The peer: protocol, address and port.
         peer: Arc<str>,
     },
     /// Bytes of a connection, cut anywhere.
@@ -59,7 +83,7 @@ pub enum Came {
     Request {
         /// Names the request.
         ticket: u64,
-        /// The peer's address and port.
+        /// The peer: protocol, address and port.
         peer: Arc<str>,
         /// What it asks.
         head: Head,

@@ -19,6 +19,8 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use super::{Backlog, Notice, Progress, Source, World};
 use crate::event::Batch;
 use crate::frame::FrameConfig;
@@ -31,6 +33,8 @@ use output::Output;
 
 /// After the spool could not be written, when to try again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long what was read from peers may take to be spooled when the process ends.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Takes in what peers send. It never blocks, and never answers a peer before [`Intake::durable`] was called.
 pub trait Intake: Send {
@@ -42,6 +46,11 @@ pub trait Intake: Send {
     fn durable(&mut self, receipt: Receipt);
     /// From now on, end when all that is there has been taken in (`--once`).
     fn finish(&mut self) {}
+    /// The process ends: take nothing more from peers. True where something may be left that was read from them: then the
+    /// intake is stepped until it says [`Progress::End`], or for a moment at most.
+    fn close(&mut self) -> bool {
+        false
+    }
     /// A descriptor that becomes readable when the intake should be stepped. `None` while the inlet is full and being
     /// stepped again would not help: the source goes on by itself when there is room.
     fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -232,6 +241,25 @@ impl<I: Intake> Spooled<I> {
         progress
     }
 
+    /// Takes in what was read from peers already. Bounded: a disk that takes nothing must not keep the process.
+    fn take_the_rest(&mut self) {
+        let end = self.world.clock.monotonic() + LAST_WAIT;
+        loop {
+            let now = self.world.clock.monotonic();
+            let progress = self.take_in(now);
+            if self.ended || self.retry.is_some() || now >= end {
+                return;
+            }
+            if progress != Progress::More
+                && let Some(fd) = self.intake.wake_fd()
+            {
+                let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+                // An interrupted wait is a short wait.
+                let _ = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 10_000_000 }));
+            }
+        }
+    }
+
     /// Makes the group durable, tells the intake, and lets it be handed on.
     fn sync(&mut self, now: Duration, unix_ns: i64) {
         match self.spool.sync(unix_ns) {
@@ -346,6 +374,9 @@ impl<I: Intake> Source for Spooled<I> {
 impl<I: Intake> Drop for Spooled<I> {
     /// What was taken in is made durable and answered: it is handed on by the next run.
     fn drop(&mut self) {
+        if !self.ended && self.intake.close() {
+            self.take_the_rest();
+        }
         let unix_ns = self.world.clock.now_unix_ns();
         if self.spool.pending() > 0 && self.spool.sync(unix_ns).is_ok() && self.told < self.pushed {
             self.intake.durable(Receipt(self.pushed));

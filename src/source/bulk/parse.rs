@@ -10,7 +10,7 @@ use memchr::memchr;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::http::body::{Fault, document, is_space, trim};
+use crate::source::listener::body::{Fault, document, is_space, trim};
 
 /// What an action does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -17,6 +18,9 @@ use super::address::{Address, Protocol};
 use super::http::{Answer, Gate, Head, Stopped};
 use super::{Came, Listener, Weight, sockets};
 use crate::limits::{LISTENER_BYTES, LISTENER_QUEUE_ITEMS};
+
+/// How long answers that were given may take to leave once the listener is dropped.
+const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 
 /// What to do with a connection once it is made.
 #[derive(Clone)]
@@ -170,11 +174,15 @@ impl RealListener {
         let thread = std::thread::Builder::new().name(setup.name.clone()).spawn(move || {
             let tasks = tokio::task::LocalSet::new();
             let run = sockets::run(sockets, setup, Hand(shared));
-            // What is open when the listener is dropped is cut.
+            // What is still open a while after the listener was dropped is cut.
+            let ended = async {
+                let _ = ended.await;
+                tokio::time::sleep(LAST_WORDS_WAIT).await;
+            };
             tasks.block_on(&runtime, async {
                 tokio::select! {
                     () = run => {}
-                    _ = ended => {}
+                    () = ended => {}
                 }
             });
         });
@@ -190,6 +198,20 @@ impl RealListener {
             end: Some(end),
             thread: Some(thread),
         })
+    }
+
+    /// Starts it for a source of this name that takes requests, and the addresses as people are told them.
+    pub fn serve(
+        name: &str,
+        addresses: Vec<Address>,
+        tls: Option<&super::tls::Files>,
+        gate: Arc<dyn Gate>,
+        connections_max: usize,
+    ) -> Result<Self, String> {
+        let tls = tls.map(super::tls::Files::acceptor).transpose()?;
+        let gate = Some(gate);
+        let name = name.to_owned();
+        Self::start(Setup { addresses, tls, gate, connections_max, receive_buffer: None, name })
     }
 
     /// Where it listens: the addresses in their order, with the ports that the kernel gave.
@@ -252,8 +274,10 @@ impl Listener for RealListener {
 
 impl Drop for RealListener {
     fn drop(&mut self) {
+        // Whoever was not answered is told to come back.
         self.waiting.clear();
         self.came.close();
+        self.close();
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
             // A panic there was reported where it happened.

@@ -136,12 +136,18 @@ async fn connection(socket: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor
     let _ = socket.set_nodelay(true);
     let keep_alive = rustix::net::sockopt::set_socket_keepalive(&socket, true);
     drop(keep_alive);
-    let name: Arc<str> = canonical(peer).to_string().into();
+    let scheme = match (&speak, &tls) {
+        (Speak::Http(_), None) => "http",
+        (Speak::Http(_), Some(_)) => "https",
+        (Speak::Bytes, None) => "tcp",
+        (Speak::Bytes, Some(_)) => "tls",
+    };
+    let name: Arc<str> = format!("{scheme}://{}", canonical(peer)).into();
     let Some(tls) = tls else { return speak_on(socket, name, speak, hand).await };
     match tokio::time::timeout(HANDSHAKE_WAIT, tls.accept(socket)).await {
         Ok(Ok(stream)) => speak_on(stream, name, speak, hand).await,
-        Ok(Err(error)) => drop(hand.give(Came::Warning(format!("TLS with {name}: {error}"))).await),
-        Err(_) => drop(hand.give(Came::Warning(format!("TLS with {name}: no handshake in time"))).await),
+        Ok(Err(error)) => drop(hand.give(Came::Warning(format!("{name}: TLS: {error}"))).await),
+        Err(_) => drop(hand.give(Came::Warning(format!("{name}: TLS: no handshake in time"))).await),
     }
 }
 
@@ -202,7 +208,7 @@ async fn bytes(mut stream: impl AsyncRead + Unpin, peer: Arc<str>, hand: Hand) {
             Err(error) => {
                 // TLS peers that just close are many; a reset is how some end.
                 if !matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) {
-                    hand.give(Came::Warning(format!("connection from {peer}: {error}"))).await;
+                    hand.give(Came::Warning(format!("{peer}: {error}"))).await;
                 }
                 break;
             }

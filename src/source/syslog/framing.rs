@@ -7,7 +7,7 @@ use memchr::{memchr, memchr2};
 
 /// How the messages of a connection are told apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Mode {
+pub enum Mode {
     /// By what the connection's first bytes look like.
     #[default]
     Auto,
