@@ -22,6 +22,8 @@ pub static SOURCES: &[SourceKind] = &[
     crate::source::stdin::KIND,
     crate::source::journald::KIND,
     crate::source::syslog::KIND,
+    crate::source::http::KIND,
+    crate::source::bulk::KIND,
 ];
 
 /// All kinds of sinks.

@@ -11,6 +11,7 @@ pub(in crate::source) mod content;
 mod drops;
 mod http;
 pub mod real;
+mod requests;
 mod sockets;
 pub mod tls;
 pub mod token;
@@ -18,8 +19,9 @@ pub mod token;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-pub(in crate::source) use answers::Answers;
+use answers::Answers;
 pub use http::{Answer, Gate, Head, Verdict};
+pub use requests::{Asked, Requests, Service, Taken};
 
 use crate::signature::{OptionSpec, OptionType};
 
@@ -40,11 +42,30 @@ pub(in crate::source) fn connections(options: &crate::event::Options) -> Result<
     }
 }
 
+/// The addresses of a source that speaks HTTP, and its TLS.
+pub(in crate::source) fn served(
+    source: &str,
+    schemes: address::Schemes,
+    options: &crate::event::Options,
+) -> Result<(Vec<address::Address>, Option<tls::Files>), String> {
+    let addresses = options.arguments.iter().map(|text| address::Address::parse(text, schemes, None));
+    let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
+    if addresses.is_empty() {
+        return Err(format!("`{source}` needs an address, such as \"127.0.0.1:8080\""));
+    }
+    let tls = tls::Files::from_options(options)?;
+    match addresses.iter().find(|address| address.protocol == address::Protocol::Tls) {
+        Some(address) if tls.is_none() => {
+            Err(format!("https://{} needs cert_file and key_file", address.socket))
+        }
+        None if tls.is_some() => Err("cert_file is for addresses with `https://`, and there are none".into()),
+        _ => Ok((addresses, tls)),
+    }
+}
+
 /// Keeps room in the listener's bound until it is dropped; empty in scripts.
 #[derive(Debug, Default)]
-pub struct Weight(
-    #[expect(dead_code, reason = "held for its drop")] Option<tokio::sync::OwnedSemaphorePermit>,
-);
+pub struct Weight(Option<tokio::sync::OwnedSemaphorePermit>);
 
 /// Something that came.
 #[derive(Debug)]

@@ -134,8 +134,7 @@ async fn accept(
 
 async fn connection(socket: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, speak: Speak, hand: Hand) {
     let _ = socket.set_nodelay(true);
-    let keep_alive = rustix::net::sockopt::set_socket_keepalive(&socket, true);
-    drop(keep_alive);
+    let _ = rustix::net::sockopt::set_socket_keepalive(&socket, true);
     let scheme = match (&speak, &tls) {
         (Speak::Http(_), None) => "http",
         (Speak::Http(_), Some(_)) => "https",

@@ -106,6 +106,7 @@ impl Framing {
     }
 
     /// Bytes that are held.
+    #[cfg(test)]
     pub(super) fn held_bytes(&self) -> usize {
         self.open.len()
     }

@@ -1,6 +1,5 @@
 //! The program with one source and a file as its sink.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -128,16 +127,6 @@ pub(super) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
         assert!(clock.monotonic() < Duration::from_secs(60), "waited too long for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
-}
-
-/// How often each message is there; events are counted by the bytes that they were made of, so that one that was
-/// delivered twice is seen.
-pub(super) fn counts(messages: &[String]) -> HashMap<&str, usize> {
-    let mut counts = HashMap::new();
-    for message in messages {
-        *counts.entry(message.as_str()).or_default() += 1;
-    }
-    counts
 }
 
 /// Whether a program can be started; tests that need it say so and are skipped, but not where everything must run.

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 use std::net::{TcpStream, UdpSocket};
+use std::process::{Command, Stdio};
 
-use super::rig::{Rig, free_port, wait_for};
+use super::rig::{Rig, certificate, free_port, has, wait_for};
 
 #[test]
 fn both_framings_come_over_tcp() {
@@ -71,4 +72,111 @@ fn datagrams_are_messages() {
         assert_eq!(event["message"], format!("<13>{number}\nmore"));
         assert_eq!(event["peer"], own.as_str());
     }
+}
+
+/// `openssl s_client` as a peer: RFC 5425 counts, and clients show a certificate.
+#[test]
+fn syslog_comes_over_tls() {
+    if !has("openssl") {
+        return;
+    }
+    let port = free_port();
+    let mut rig = Rig::new(
+        &format!(
+            "syslog \"tls://127.0.0.1:{port}\" {{ cert_file = \"AT/server.pem\", key_file = \"AT/server.key\", client_ca_file = \"AT/ca.pem\" }}"
+        ),
+        "",
+    );
+    let folder = rig.folder.path().to_owned();
+    for (name, ca) in [("server", None), ("ca", None), ("client", Some("ca"))] {
+        certificate(&folder, name, ca);
+    }
+    let pipeline = std::fs::read_to_string(rig.path("p.aludel")).expect("text");
+    std::fs::write(rig.path("p.aludel"), pipeline.replace("AT", &folder.display().to_string()))
+        .expect("written");
+    rig.start_on(port);
+    let send = |client: &[&str], text: &str| {
+        let mut command = Command::new("openssl");
+        command.current_dir(&folder).args(["s_client", "-quiet", "-no_ign_eof", "-CAfile", "server.pem"]);
+        command.args(["-connect", &format!("127.0.0.1:{port}")]).args(client);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("openssl starts");
+        // Without a certificate the connection may end first.
+        let _ = child.stdin.take().expect("piped").write_all(text.as_bytes());
+        child.wait().expect("it ends");
+    };
+    send(&["-cert", "client.pem", "-key", "client.key"], "8 <13>a\nbc8 <13>defg");
+    let messages: Vec<_> = rig.wait_for_events(2).iter().map(|event| event["message"].to_string()).collect();
+    assert_eq!(messages, ["\"<13>a\\nbc\"", "\"<13>defg\""]);
+    send(&[], "8 <13>no!!");
+    wait_for("the warning", || rig.said().contains("TLS: "));
+    assert_eq!(rig.events().len(), 2);
+}
+
+/// util-linux's `logger` as a peer, in all that it speaks.
+#[test]
+fn logger_is_understood() {
+    if !has("logger") {
+        return;
+    }
+    let port = free_port();
+    let mut rig = Rig::new(
+        &format!("syslog \"tcp://127.0.0.1:{port}\", \"udp://127.0.0.1:{port}\""),
+        "| parse .message as syslog else reject \"no syslog\"",
+    );
+    rig.start_on(port);
+    let mut wanted = Vec::new();
+    for (number, more) in [
+        &["--tcp"][..],
+        &["--tcp", "--octet-count"],
+        &["--tcp", "--rfc3164"],
+        &["--udp"],
+        &["--udp", "--rfc3164"],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let text = format!("number {number}");
+        let mut command = Command::new("logger");
+        command
+            .args(["--server", "127.0.0.1", "--port", &port.to_string(), "--tag", "shop"])
+            .args(*more)
+            .arg(&text);
+        assert!(command.status().expect("logger starts").success());
+        wanted.push(text);
+    }
+    let events = rig.wait_for_events(wanted.len());
+    let mut texts: Vec<_> =
+        events.iter().map(|event| event["message"].as_str().expect("text").to_owned()).collect();
+    texts.sort();
+    assert_eq!(texts, wanted);
+}
+
+/// The kernel's count of datagrams that nobody read in time is seen.
+#[test]
+fn datagrams_that_the_kernel_dropped_are_counted() {
+    use aludel::source::listener::Listener;
+    use aludel::source::listener::address::{Address, Protocol};
+    use aludel::source::listener::real::{RealListener, Setup};
+    let setup = Setup {
+        addresses: vec![Address {
+            protocol: Protocol::Udp,
+            socket: "127.0.0.1:0".parse().expect("an address"),
+        }],
+        tls: None,
+        gate: None,
+        connections_max: 1,
+        receive_buffer: Some(4096),
+        name: "drops".into(),
+    };
+    // Nobody takes what it hands over, so that it stops to read.
+    let listener = RealListener::start(setup).expect("it listens");
+    let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a socket");
+    let datagram = vec![b'x'; 60_000];
+    wait_for("drops", || {
+        for _ in 0..50 {
+            let _ = socket.send_to(&datagram, listener.addresses()[0]);
+        }
+        listener.dropped().expect("the kernel counts") > 0
+    });
 }
