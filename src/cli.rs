@@ -12,6 +12,7 @@ mod load;
 mod parse;
 mod replay;
 mod run;
+mod sim;
 mod summary;
 mod test;
 
@@ -48,6 +49,8 @@ enum Command {
     Replay(replay::Replay),
     /// Look at dead letters, and send them through a pipeline again
     Dlq(dlq::Dlq),
+    /// Run pipelines on a virtual disk, clock and network that fail, from seeds
+    Sim(sim::Sim),
 }
 
 /// Runs the program with the process's arguments.
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Dlq(command) => command.run(),
+        Command::Sim(command) => command.run(),
     };
     match result {
         Ok(code) => code,

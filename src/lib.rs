@@ -24,6 +24,7 @@
 //! | [`catalog`] | the lists: the only file that names every component | all above |
 //! | [`run`], [`replay`], [`observe`] | plan → workers, budget, shutdown; virtual-time runs; metrics | catalog, lang |
 //! | [`profile`] | recorded bytes through a plan with probes around its parts: what costs what | all above |
+//! | [`sim`] | the whole product on a virtual disk, clock and network, from a seed | all above but profile |
 //! | [`cli`] | one file per subcommand | all |
 
 pub mod catalog;
@@ -43,6 +44,7 @@ pub mod replay;
 pub mod run;
 pub mod seam;
 pub mod signature;
+pub mod sim;
 pub mod sink;
 pub mod source;
 pub mod spool;

@@ -259,3 +259,13 @@ pub const JOURNAL_FILES_MAX: usize = 65_536;
 pub const JOURNAL_FIELD_BYTES_MAX: usize = 64 * 1024;
 /// Short fields that many entries of a journal share and that are remembered while it is read.
 pub const JOURNAL_CACHED_FIELDS_MAX: usize = 4096;
+/// Lines that the trace of a failing seed keeps, the last ones.
+pub const SIM_TRACE_LINES: usize = 400;
+/// Rotated files that a simulated program keeps before it removes the oldest.
+pub const SIM_ROTATED_FILES_MAX: usize = 3;
+/// Lines that the programs of one seed write at most.
+pub const SIM_LINES_MAX: u32 = 160;
+/// Steps that a seed may take after its faults have ended before that counts as no progress.
+pub const SIM_STEPS_MAX: u64 = 200_000;
+/// Virtual time that a seed may take after its faults have ended before that counts as no progress.
+pub const SIM_CALM_MAX: Duration = Duration::from_secs(1800);

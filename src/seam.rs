@@ -107,6 +107,10 @@ pub trait Fs: Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes names in a folder durable.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Standard output. Writes may take a part only.
+    fn output(&self) -> Box<dyn io::Write + Send> {
+        Box::new(io::stdout())
+    }
     /// Hints about changes, where the file system gives them.
     fn watcher(&self) -> io::Result<Option<Box<dyn Watcher>>> {
         Ok(None)

@@ -45,6 +45,11 @@ impl Outlet {
         }
     }
 
+    /// Whether it was closed.
+    pub fn is_closing(&self) -> bool {
+        self.closing
+    }
+
     /// Lets the sink work once.
     pub fn step(&mut self, now: Duration) -> Stepped {
         let mut settled = Vec::new();

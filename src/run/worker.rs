@@ -85,6 +85,11 @@ impl Worker {
         Ok(Self { plan, lines, stats })
     }
 
+    /// What it runs.
+    pub fn plan(&self) -> &Runnable {
+        &self.plan
+    }
+
     /// Takes a batch through every pipeline that reads its source.
     pub fn process(&mut self, job: Job) -> Outcome {
         let Job { provenance, source, mut batch, sinks, again } = job;

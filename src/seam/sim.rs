@@ -3,12 +3,15 @@
 //! In: a seed. Out: the same faults at the same places every time, so that a failing seed is a test case.
 
 mod disk;
+mod faults;
+mod fs;
 mod objects;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-pub use disk::SimFs;
+pub use faults::{FaultRates, Life};
+pub use fs::SimFs;
 pub use objects::SimStore;
 
 use super::Clock;
@@ -42,28 +45,33 @@ impl Dice {
     }
 }
 
-/// A clock that stands still until it is moved. Wall and monotonic time move together.
+/// A clock that stands still until it is moved. Wall and monotonic time move together, but the wall clock may jump.
 #[derive(Debug)]
 pub struct SimClock {
-    start_ns: i64,
+    start_ns: AtomicI64,
     passed_ns: AtomicU64,
 }
 
 impl SimClock {
     /// A clock that shows this wall time.
     pub fn at(unix_ns: i64) -> Self {
-        Self { start_ns: unix_ns, passed_ns: AtomicU64::new(0) }
+        Self { start_ns: AtomicI64::new(unix_ns), passed_ns: AtomicU64::new(0) }
     }
 
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         self.passed_ns.fetch_add(by.as_nanos() as u64, Ordering::Relaxed);
     }
+
+    /// Sets the wall clock forward or back, as an administrator or a time server does.
+    pub fn jump(&self, by_ns: i64) {
+        self.start_ns.fetch_add(by_ns, Ordering::Relaxed);
+    }
 }
 
 impl Clock for SimClock {
     fn now_unix_ns(&self) -> i64 {
-        self.start_ns.saturating_add(self.passed_ns.load(Ordering::Relaxed) as i64)
+        self.start_ns.load(Ordering::Relaxed).saturating_add(self.passed_ns.load(Ordering::Relaxed) as i64)
     }
 
     fn monotonic(&self) -> Duration {

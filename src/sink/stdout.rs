@@ -57,8 +57,8 @@ impl SinkPlan for Plan {
         Ok(Box::new(Lines::new(Some(self.form), shape)))
     }
 
-    fn open(&self, _: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String> {
-        Ok((Box::new(Stdout::new(io::stdout())), Vec::new()))
+    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String> {
+        Ok((Box::new(Stdout::new(world.fs.output())), Vec::new()))
     }
 
     fn ordered(&self) -> bool {

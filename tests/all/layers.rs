@@ -24,6 +24,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("run", &["catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "spool", "observe"]),
     ("replay", &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),
     ("profile", &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),
+    (
+        "sim",
+        &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "spool", "run"],
+    ),
     ("observe", &[]),
 ];
 

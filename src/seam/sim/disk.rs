@@ -1,34 +1,85 @@
-//! A disk in memory, with POSIX's promises and no more: bytes are durable after `sync`, names after
+//! The state of a disk in memory, with POSIX's promises and no more: bytes are durable after `sync`, names after
 //! `sync_folder`; a file lives while it has a name or a descriptor; inode numbers are used again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::super::{Clock, File, FileId, FileKind, FileStat, Fs};
-use super::{Dice, SimClock};
+use super::super::{FileId, FileKind, FileStat};
+use super::Dice;
+use super::faults::{FaultRates, Tally};
 
-const DEVICE: u64 = 1;
+pub(super) const DEVICE: u64 = 1;
 
 /// Symbolic links followed before a path is refused, as Linux does (`path_resolution(7)`).
 const LINKS_MAX: usize = 40;
 
 /// What a file holds.
 #[derive(Debug, Default)]
-struct Node {
-    inode: u64,
-    birth_ns: i64,
-    modified_ns: i64,
-    data: Vec<u8>,
-    /// What is on the platter: after a crash the file is this, or a part of the way from this to `data`.
-    durable: Vec<u8>,
-    links: u64,
-    descriptors: u64,
+pub(super) struct Node {
+    pub(super) inode: u64,
+    pub(super) birth_ns: i64,
+    pub(super) modified_ns: i64,
+    pub(super) data: Vec<u8>,
+    /// Bytes of `data` that are on the platter, as long as nothing below was cut.
+    synced: usize,
+    /// What is on the platter, where the file was cut below that since.
+    before_cut: Option<Vec<u8>>,
+    /// Bytes that a failed fsync dropped: in the cache as they were, never to be written.
+    dropped: Vec<Range<usize>>,
+    pub(super) links: u64,
+    pub(super) descriptors: u64,
+}
+
+impl Node {
+    pub(super) fn sync(&mut self) {
+        for range in std::mem::take(&mut self.dropped) {
+            let end = range.end.min(self.data.len());
+            // What was never written reads as zeros once the cache has let go of it.
+            self.data[range.start.min(end)..end].fill(0);
+        }
+        self.synced = self.data.len();
+        self.before_cut = None;
+    }
+
+    /// An fsync fails: what was to be written is forgotten by the kernel, and the next fsync succeeds.
+    pub(super) fn sync_fails(&mut self) {
+        self.dropped.push(self.synced..self.data.len());
+    }
+
+    pub(super) fn cut(&mut self, size: usize) {
+        if size < self.synced && self.before_cut.is_none() {
+            self.before_cut = Some(self.data[..self.synced].to_vec());
+        }
+        self.synced = self.synced.min(size);
+        self.dropped.retain_mut(|range| {
+            range.end = range.end.min(size);
+            range.start < range.end
+        });
+        self.data.resize(size, 0);
+    }
+
+    /// The power fails; true where bytes were torn.
+    fn power_fails(&mut self, dice: &mut Dice) -> bool {
+        let before = self.data.len();
+        if let Some(old) = self.before_cut.take() {
+            // Cut and written again: either all of it reached the disk or none.
+            if dice.one_in(2) {
+                self.data = old;
+            }
+        } else {
+            let torn = dice.below((self.data.len() - self.synced) as u64 + 1) as usize;
+            self.data.truncate(self.synced + torn);
+        }
+        let changed = self.data.len() != before;
+        self.sync();
+        changed
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Name {
+pub(super) enum Name {
     Folder,
     File(u64),
     Link(PathBuf),
@@ -42,38 +93,44 @@ struct Undo {
 }
 
 #[derive(Debug)]
-struct Disk {
-    dice: Dice,
+pub(super) struct Disk {
+    pub(super) dice: Dice,
     /// Files by a number that is never used again, unlike the inode.
-    nodes: HashMap<u64, Node>,
-    names: BTreeMap<PathBuf, Name>,
+    pub(super) nodes: HashMap<u64, Node>,
+    pub(super) names: BTreeMap<PathBuf, Name>,
     undo: Vec<Undo>,
     next: u64,
-    full: bool,
-    read_errors: u64,
-    open: u64,
-    open_max: u64,
+    pub(super) full: bool,
+    pub(super) read_errors: u64,
+    pub(super) rates: FaultRates,
+    pub(super) tally: Tally,
+    pub(super) open: u64,
+    pub(super) open_max: u64,
 }
 
-/// A file system in memory; clones share it.
-#[derive(Clone, Debug)]
-pub struct SimFs {
-    disk: Arc<Mutex<Disk>>,
-    clock: Arc<SimClock>,
-}
-
-struct SimFile {
-    fs: SimFs,
-    node: u64,
-}
-
-fn missing(path: &Path) -> io::Error {
+pub(super) fn missing(path: &Path) -> io::Error {
     io::Error::new(ErrorKind::NotFound, format!("{}: no such file", path.display()))
 }
 
 impl Disk {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            dice: Dice::new(seed),
+            nodes: HashMap::new(),
+            names: BTreeMap::from([(PathBuf::from("/"), Name::Folder)]),
+            undo: Vec::new(),
+            next: 0,
+            full: false,
+            read_errors: 0,
+            rates: FaultRates::default(),
+            tally: Tally::default(),
+            open: 0,
+            open_max: 0,
+        }
+    }
+
     /// Follows links in the last component; folders are never links here.
-    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+    pub(super) fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
         let mut path = path.to_path_buf();
         for _ in 0..LINKS_MAX {
             match self.names.get(&path) {
@@ -84,7 +141,7 @@ impl Disk {
         Err(io::Error::other(format!("{}: too many links", path.display())))
     }
 
-    fn node_at(&self, path: &Path) -> io::Result<u64> {
+    pub(super) fn node_at(&self, path: &Path) -> io::Result<u64> {
         match self.names.get(&self.resolve(path)?) {
             Some(Name::File(node)) => Ok(*node),
             Some(_) => Err(io::Error::new(ErrorKind::IsADirectory, "a folder")),
@@ -92,7 +149,7 @@ impl Disk {
         }
     }
 
-    fn stat(&self, node: &Node) -> FileStat {
+    pub(super) fn stat(&self, node: &Node) -> FileStat {
         FileStat {
             id: FileId { device: DEVICE, inode: node.inode, birth_ns: node.birth_ns },
             size: node.data.len() as u64,
@@ -102,8 +159,15 @@ impl Disk {
         }
     }
 
+    /// Names in a folder.
+    pub(super) fn below<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = (&'a PathBuf, &'a Name)> {
+        let from = self.names.range(folder.to_path_buf()..);
+        let within = from.take_while(move |(path, _)| path.starts_with(folder));
+        within.filter(move |(path, _)| path.parent() == Some(folder))
+    }
+
     /// Sets names together, as one operation that a crash keeps or undoes as a whole.
-    fn set(&mut self, changes: Vec<(PathBuf, Option<Name>)>) {
+    pub(super) fn set(&mut self, changes: Vec<(PathBuf, Option<Name>)>) {
         let folder =
             changes.first().and_then(|(path, _)| path.parent()).unwrap_or(Path::new("/")).to_path_buf();
         let before = changes.iter().map(|(path, _)| (path.clone(), self.names.get(path).cloned())).collect();
@@ -130,6 +194,16 @@ impl Disk {
         }
     }
 
+    /// Whether a crash may give a file without a name its name back.
+    pub(super) fn is_undoable(&self, node: u64) -> bool {
+        let mut names = self.undo.iter().flat_map(|undo| &undo.before);
+        names.any(|(_, name)| *name == Some(Name::File(node)))
+    }
+
+    pub(super) fn synced_folder(&mut self, folder: &Path) {
+        self.undo.retain(|undo| undo.folder != folder);
+    }
+
     fn inode(&self) -> u64 {
         let mut used: Vec<u64> = self
             .nodes
@@ -141,12 +215,12 @@ impl Disk {
         (1..).find(|inode| used.binary_search(inode).is_err()).unwrap_or(0)
     }
 
-    fn create(&mut self, path: PathBuf, now_ns: i64) -> io::Result<u64> {
+    pub(super) fn create(&mut self, path: PathBuf, now_ns: i64, full: bool) -> io::Result<u64> {
         match path.parent().map(|folder| self.names.get(folder)) {
             Some(Some(Name::Folder)) => {}
             _ => return Err(missing(&path)),
         }
-        if self.full {
+        if full {
             return Err(io::Error::new(ErrorKind::StorageFull, "no space left on device"));
         }
         self.next += 1;
@@ -157,237 +231,32 @@ impl Disk {
         self.set(vec![(path, Some(Name::File(self.next)))]);
         Ok(self.next)
     }
-}
 
-impl SimFs {
-    /// An empty disk with one folder, `/`.
-    pub fn new(seed: u64, clock: Arc<SimClock>) -> Self {
-        let disk = Disk {
-            dice: Dice::new(seed),
-            nodes: HashMap::new(),
-            names: BTreeMap::from([(PathBuf::from("/"), Name::Folder)]),
-            undo: Vec::new(),
-            next: 0,
-            full: false,
-            read_errors: 0,
-            open: 0,
-            open_max: 0,
-        };
-        Self { disk: Arc::new(Mutex::new(disk)), clock }
-    }
-
-    fn disk(&self) -> MutexGuard<'_, Disk> {
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn handle(&self, disk: &mut Disk, node: u64) -> Box<dyn File> {
-        if let Some(node) = disk.nodes.get_mut(&node) {
-            node.descriptors += 1;
-        }
-        disk.open += 1;
-        disk.open_max = disk.open_max.max(disk.open);
-        Box::new(SimFile { fs: self.clone(), node })
-    }
-
-    /// The power fails: below `folder`, bytes that were not synced are torn at a place of the seed's choice, and
-    /// the last changes of names that were not synced are undone.
-    pub fn crash(&self, folder: &Path) {
-        let disk = &mut *self.disk();
-        let pending: Vec<usize> =
-            (0..disk.undo.len()).filter(|&at| disk.undo[at].folder.starts_with(folder)).collect();
-        let keep = disk.dice.below(pending.len() as u64 + 1) as usize;
+    /// The power fails: where `lost` says so, bytes that were not synced are torn at a place of the seed's choice,
+    /// and the last changes of names that were not synced are undone.
+    pub(super) fn power_fails(&mut self, lost: &dyn Fn(&Path) -> bool) {
+        let pending: Vec<usize> = (0..self.undo.len()).filter(|&at| lost(&self.undo[at].folder)).collect();
+        let keep = self.dice.below(pending.len() as u64 + 1) as usize;
         for &at in pending[keep..].iter().rev() {
-            let undo = disk.undo.remove(at);
-            disk.apply(undo.before);
+            let undo = self.undo.remove(at);
+            self.tally.add("lost rename or new name", &undo.folder);
+            self.apply(undo.before);
         }
-        disk.undo.retain(|undo| !undo.folder.starts_with(folder));
-        let files = disk.names.iter().filter(|(path, _)| path.starts_with(folder));
-        let mut files: Vec<u64> = files
-            .filter_map(|(_, name)| if let Name::File(node) = name { Some(*node) } else { None })
+        self.undo.retain(|undo| !lost(&undo.folder));
+        let files = self.names.iter().filter(|(path, _)| lost(path));
+        let files: BTreeMap<u64, PathBuf> = files
+            .filter_map(
+                |(path, name)| {
+                    if let Name::File(node) = name { Some((*node, path.clone())) } else { None }
+                },
+            )
             .collect();
-        files.dedup();
-        for file in files {
-            let Disk { nodes, dice, .. } = disk;
+        for (file, path) in files {
+            let Disk { nodes, dice, tally, .. } = self;
             let Some(node) = nodes.get_mut(&file) else { continue };
-            let durable = node.durable.len().min(node.data.len());
-            if node.data.get(..durable) == Some(&node.durable) {
-                let torn = dice.below((node.data.len() - durable) as u64 + 1) as usize;
-                node.data.truncate(durable + torn);
-            } else {
-                // Cut and written again: either all of it reached the disk or none.
-                let whole = dice.one_in(2);
-                node.data = if whole { node.data.clone() } else { node.durable.clone() };
+            if node.power_fails(dice) {
+                tally.add("lost or torn write", &path);
             }
-            node.durable = node.data.clone();
         }
-    }
-
-    /// From now on, appends and new files fail with ENOSPC, or work again.
-    pub fn set_full(&self, full: bool) {
-        self.disk().full = full;
-    }
-
-    /// The next so many reads fail.
-    pub fn fail_reads(&self, count: u64) {
-        self.disk().read_errors = count;
-    }
-
-    /// Descriptors open now, and the most there ever were.
-    pub fn descriptors(&self) -> (u64, u64) {
-        let disk = self.disk();
-        (disk.open, disk.open_max)
-    }
-
-    /// Appends as another program would, making the file where it is missing.
-    pub fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.open_append(path)?.append(bytes)
-    }
-
-    /// The content of a file.
-    pub fn content(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let disk = self.disk();
-        let node = disk.node_at(path)?;
-        Ok(disk.nodes.get(&node).map(|node| node.data.clone()).unwrap_or_default())
-    }
-
-    /// Makes a symbolic link.
-    pub fn link(&self, at: &Path, to: &Path) {
-        self.disk().set(vec![(at.into(), Some(Name::Link(to.into())))]);
-    }
-}
-
-impl Drop for SimFile {
-    fn drop(&mut self) {
-        let mut disk = self.fs.disk();
-        disk.open -= 1;
-        if let Some(node) = disk.nodes.get_mut(&self.node) {
-            node.descriptors = node.descriptors.saturating_sub(1);
-        }
-    }
-}
-
-impl File for SimFile {
-    fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut disk = self.fs.disk();
-        if disk.read_errors > 0 {
-            disk.read_errors -= 1;
-            return Err(io::Error::other("simulated read error"));
-        }
-        let Some(node) = disk.nodes.get(&self.node) else { return Ok(0) };
-        let rest = node.data.get(position.min(node.data.len() as u64) as usize..).unwrap_or(&[]);
-        let length = rest.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&rest[..length]);
-        Ok(length)
-    }
-
-    fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        let now_ns = self.fs.clock.now_unix_ns();
-        let disk = &mut *self.fs.disk();
-        let written = if disk.full { disk.dice.below(bytes.len() as u64) as usize } else { bytes.len() };
-        let full = disk.full;
-        if let Some(node) = disk.nodes.get_mut(&self.node) {
-            node.data.extend_from_slice(&bytes[..written]);
-            node.modified_ns = now_ns;
-        }
-        if full { Err(io::Error::new(ErrorKind::StorageFull, "no space left on device")) } else { Ok(()) }
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        if let Some(node) = self.fs.disk().nodes.get_mut(&self.node) {
-            node.durable = node.data.clone();
-        }
-        Ok(())
-    }
-
-    fn truncate(&self, size: u64) -> io::Result<()> {
-        let now_ns = self.fs.clock.now_unix_ns();
-        if let Some(node) = self.fs.disk().nodes.get_mut(&self.node) {
-            node.data.resize(size as usize, 0);
-            node.modified_ns = now_ns;
-        }
-        Ok(())
-    }
-
-    fn stat(&self) -> io::Result<FileStat> {
-        let disk = self.fs.disk();
-        disk.nodes.get(&self.node).map(|node| disk.stat(node)).ok_or_else(|| missing(Path::new("?")))
-    }
-}
-
-impl Fs for SimFs {
-    fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let mut disk = self.disk();
-        let node = disk.node_at(path)?;
-        Ok(self.handle(&mut disk, node))
-    }
-
-    fn open_append(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let now_ns = self.clock.now_unix_ns();
-        let mut disk = self.disk();
-        let path = disk.resolve(path)?;
-        let node = match disk.node_at(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => disk.create(path, now_ns)?,
-            found => found?,
-        };
-        Ok(self.handle(&mut disk, node))
-    }
-
-    fn stat(&self, path: &Path) -> io::Result<FileStat> {
-        let disk = self.disk();
-        let path = disk.resolve(path)?;
-        if disk.names.get(&path) == Some(&Name::Folder) {
-            let id = FileId { device: DEVICE, inode: 0, birth_ns: path.as_os_str().len() as i64 };
-            return Ok(FileStat { id, size: 0, modified_ns: 0, links: 1, kind: FileKind::Folder });
-        }
-        let node = disk.node_at(&path)?;
-        disk.nodes.get(&node).map(|node| disk.stat(node)).ok_or_else(|| missing(&path))
-    }
-
-    fn is_link(&self, path: &Path) -> bool {
-        matches!(self.disk().names.get(path), Some(Name::Link(_)))
-    }
-
-    fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, FileKind)>> {
-        let disk = self.disk();
-        if disk.names.get(folder) != Some(&Name::Folder) {
-            return Err(missing(folder));
-        }
-        let below = disk.names.iter().filter(|(path, _)| path.parent() == Some(folder));
-        let kind = |name: &Name| match name {
-            Name::Folder => FileKind::Folder,
-            Name::File(_) => FileKind::File,
-            Name::Link(_) => FileKind::Link,
-        };
-        Ok(below.map(|(path, name)| (path.clone(), kind(name))).collect())
-    }
-
-    fn make_folder(&self, folder: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
-        // Folders are durable at once: losing one is a case that no part of the product depends on.
-        for folder in folder.ancestors() {
-            disk.names.entry(folder.into()).or_insert(Name::Folder);
-        }
-        Ok(())
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
-        let name = disk.names.get(from).cloned().ok_or_else(|| missing(from))?;
-        disk.set(vec![(to.into(), Some(name)), (from.into(), None)]);
-        Ok(())
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
-        if !disk.names.contains_key(path) {
-            return Err(missing(path));
-        }
-        disk.set(vec![(path.into(), None)]);
-        Ok(())
-    }
-
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.disk().undo.retain(|undo| undo.folder != folder);
-        Ok(())
     }
 }
