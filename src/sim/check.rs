@@ -220,7 +220,7 @@ fn place(truth: &Truth, mark: u32) -> String {
 
 /// Lines that should have arrived and did not, and are in no gap record and no dead letter.
 fn missing(
-    sink: usize,
+    at: usize,
     marks: &BTreeSet<u32>,
     evidence: &Evidence<'_>,
     known: &Known,
@@ -228,14 +228,14 @@ fn missing(
 ) {
     for (number, content) in evidence.truth.contents.iter().enumerate() {
         for line in content.lines.iter().filter(|line| line.whole) {
-            let expect = evidence.expect.of((content.source, line.kind, line.split), sink);
+            let expect = evidence.expect.of((content.source, line.kind, line.split), at);
             let there = marks.contains(&line.mark);
-            let sink = &evidence.arrived[sink].sink;
+            let sink = &evidence.arrived[at].sink;
             if there && expect == Expect::Never {
                 wrong.push(format!("{sink}: line {} arrived, which is dropped when all is well", line.mark));
             }
             let lost = !there && expect == Expect::Always && !evidence.letters.contains_key(&line.mark);
-            if lost && !excused(number, content, line, evidence, known) {
+            if lost && !excused(at, number, content, line, evidence, known) {
                 wrong.push(format!(
                     "{sink}: line {} ({}) is lost; streams {:?}, gaps {:?}",
                     line.mark,
@@ -249,7 +249,7 @@ fn missing(
 }
 
 /// Whether a lost line is one that nobody could read, and was reported where anything of its file was known.
-fn excused(number: usize, content: &Content, line: &Line, evidence: &Evidence<'_>, known: &Known) -> bool {
+fn excused(sink: usize, number: usize, content: &Content, line: &Line, evidence: &Evidence<'_>, known: &Known) -> bool {
     match content.state {
         State::Found => false,
         // What was moved away before anybody saw it is nobody's.
@@ -259,7 +259,8 @@ fn excused(number: usize, content: &Content, line: &Line, evidence: &Evidence<'_
             let streams = &known.streams[number];
             evidence.gaps.iter().any(|gap| {
                 let same = streams.is_empty() || streams.contains(&(gap.stream, gap.generation));
-                same && gap.start < line.end && gap.end.is_none_or(|end| end > line.start)
+                let mine = gap.sink.is_none_or(|only| only == sink);
+                same && mine && gap.start < line.end && gap.end.is_none_or(|end| end > line.start)
             })
         }
     }

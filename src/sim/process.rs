@@ -1,21 +1,26 @@
 //! One life of the process: the parts that [`crate::run`] opens, with queues in place of channels, stepped on one
 //! thread in an order that the seed chooses.
 
+mod again;
+mod seats;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::subject::Subject;
-use crate::observe::Stats;
+use crate::catalog::Runnable;
+use crate::limits::SINK_PATIENCE;
 use crate::run::budget::Pool;
-use crate::run::{
-    Deliveries, Job, Ledger, Message, Outlet, Parts, Read, Reader, Settings, Settler, Waker, Worker,
-};
+use crate::run::lag::Lags;
+use crate::run::{Job, Ledger, Message, Parts, Settings, Settler, Waker};
 use crate::seam::Clock;
 use crate::seam::sim::Dice;
-use crate::sink::{Body, Next};
+use crate::sink::Next;
 use crate::source::Notice;
+use again::AgainSeat;
+use seats::{OutletSeat, ReaderSeat, WorkerSeat};
 
 /// Who can be stepped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +29,8 @@ pub(super) enum Actor {
     Reader(usize),
     /// A worker.
     Worker(usize),
+    /// The catch-up read of a sink.
+    Again(usize),
     /// A sink's outlet.
     Outlet(usize),
     /// The settler takes messages.
@@ -40,6 +47,7 @@ impl Actor {
             Self::Flush => 3,
             Self::Reader(at) => 100 + at as u64,
             Self::Worker(at) => 200 + at as u64,
+            Self::Again(at) => 400 + at as u64,
             Self::Outlet(at) => 300 + at as u64,
         }
     }
@@ -56,34 +64,15 @@ pub(super) struct Bounds {
     pub(super) items: usize,
 }
 
-struct ReaderSeat {
-    reader: Reader,
-    due: Duration,
-    /// A batch that waits for room.
-    job: Option<Job>,
-    ended: bool,
-}
-
-struct WorkerSeat {
-    worker: Worker,
-    batch: u64,
-    /// Bodies that wait for room.
-    pending: Option<Deliveries>,
-}
-
-struct OutletSeat {
-    outlet: Outlet,
-    bodies: VecDeque<Body>,
-    next: Next,
-    rung: Arc<AtomicBool>,
-    trouble: Option<String>,
-}
-
 /// How often settled ranges are made durable.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
+/// Messages that may wait for the settler.
+const SETTLER_QUEUE: usize = 4096;
+
 /// A running process.
 pub(super) struct Process {
+    plan: Arc<Runnable>,
     readers: Vec<ReaderSeat>,
     workers: Vec<WorkerSeat>,
     outlets: Vec<OutletSeat>,
@@ -92,12 +81,16 @@ pub(super) struct Process {
     jobs: VecDeque<Job>,
     batches: u64,
     input: Pool,
-    bodies: Pool,
+    lags: Lags,
+    again: Vec<AgainSeat>,
     bounds: Bounds,
     /// The largest items that came, by which a pool may pass its bound.
     largest: (usize, usize),
     flush_at: Duration,
     stopping: bool,
+    /// Shares of batches that were withheld from a sink that did not keep up, and catch-up reads.
+    pub(super) withheld: u64,
+    pub(super) catch_ups: u64,
     traced: bool,
     flush_failures: u64,
     /// What people are told.
@@ -123,6 +116,8 @@ pub(super) struct Gap {
     pub(super) end: Option<u64>,
     /// Why.
     pub(super) cause: &'static str,
+    /// The one sink that lost it; `None` for all.
+    pub(super) sink: Option<usize>,
 }
 
 impl Process {
@@ -133,7 +128,7 @@ impl Process {
         bounds: Bounds,
         traced: bool,
     ) -> Result<Self, String> {
-        let stats: Arc<Stats> = subject.plan.stats();
+        let stats = subject.plan.stats();
         let bells: Vec<Arc<AtomicBool>> = subject.plan.sinks.iter().map(|_| Arc::default()).collect();
         let waker = |bell: &Arc<AtomicBool>| -> Waker {
             let bell = bell.clone();
@@ -142,29 +137,30 @@ impl Process {
         let wakers: Vec<Waker> = bells.iter().map(waker).collect();
         let parts = Parts::open(&subject.plan, settings, &stats, &wakers)?;
         let now = settings.clock.monotonic();
-        let reader = |reader| ReaderSeat { reader, due: now, job: None, ended: false };
-        let worker = |worker| WorkerSeat { worker, batch: 0, pending: None };
-        let outlet = |(outlet, rung)| OutletSeat {
-            outlet,
-            bodies: VecDeque::new(),
-            next: Next::Again,
-            rung,
-            trouble: None,
-        };
+        let outlets = parts.outlets.into_iter().zip(bells);
+        let outlets = outlets.map(|(outlet, rung)| OutletSeat::new(outlet, rung, bounds.bodies));
+        let several = subject.plan.sinks.len() > 1;
+        let required = |sink: &usize| several && subject.plan.sinks[*sink].required;
+        let again = (0..subject.plan.sinks.len()).filter(required);
+        let again = again.map(|sink| AgainSeat::new(sink, Arc::new(parts.settler.resume(sink)))).collect();
         Ok(Self {
-            readers: parts.readers.into_iter().map(reader).collect(),
-            workers: parts.workers.into_iter().map(worker).collect(),
-            outlets: parts.outlets.into_iter().zip(bells).map(outlet).collect(),
+            plan: subject.plan.clone(),
+            readers: parts.readers.into_iter().map(|reader| ReaderSeat::new(reader, now)).collect(),
+            workers: parts.workers.into_iter().map(WorkerSeat::new).collect(),
+            outlets: outlets.collect(),
             settler: parts.settler,
             messages: VecDeque::new(),
             jobs: VecDeque::new(),
             batches: 0,
             input: Pool::new(bounds.input),
-            bodies: Pool::new(bounds.bodies),
+            lags: parts.lags,
+            again,
             bounds,
             largest: (0, 0),
             flush_at: now + FLUSH_EVERY,
             stopping: false,
+            withheld: 0,
+            catch_ups: 0,
             flush_failures: 0,
             warnings: parts.warnings,
             gaps: Vec::new(),
@@ -177,20 +173,19 @@ impl Process {
     /// Everybody who has something to do.
     pub(super) fn ready(&self, now: Duration, answers: Option<Duration>, ready: &mut Vec<Actor>) {
         ready.clear();
-        let room = self.messages.len() < 4096;
-        for (at, seat) in self.readers.iter().enumerate() {
-            let waits = seat.job.as_ref().is_some_and(|job| !self.has_input_room(job));
-            if room && !seat.ended && !waits && (self.stopping || seat.job.is_some() || seat.due <= now) {
+        for at in 0..self.readers.len() {
+            if self.reader_is_ready(at, now) {
                 ready.push(Actor::Reader(at));
             }
         }
-        for (at, seat) in self.workers.iter().enumerate() {
-            let works = match &seat.pending {
-                Some(pending) => self.has_body_room(seat.batch, pending),
-                None => !self.jobs.is_empty() && room,
-            };
-            if works {
+        for at in 0..self.workers.len() {
+            if self.worker_is_ready(at, now) {
                 ready.push(Actor::Worker(at));
+            }
+        }
+        for at in 0..self.again.len() {
+            if self.again_is_ready(at, now) {
+                ready.push(Actor::Again(at));
             }
         }
         let came = answers.is_some_and(|at| at <= now);
@@ -213,143 +208,54 @@ impl Process {
         }
     }
 
-    fn has_input_room(&self, job: &Job) -> bool {
-        let held = self.input.held();
-        self.jobs.len() < self.bounds.items && (held == 0 || held + job.batch.bytes <= self.bounds.input)
-    }
-
-    fn has_body_room(&self, batch: u64, pending: &Deliveries) -> bool {
-        let Some((sink, body)) = pending.first.first().or(pending.rest.first()) else { return true };
-        let held = self.bodies.held();
-        let oldest = !pending.first.is_empty()
-            && self.workers.iter().all(|seat| {
-                seat.pending.as_ref().is_none_or(|other| other.first.is_empty()) || seat.batch >= batch
-            });
-        self.outlets[*sink].bodies.len() < self.bounds.items
-            && (oldest || held == 0 || held + body.bytes <= self.bounds.bodies)
+    /// Whether the settler's queue has room.
+    fn has_room(&self) -> bool {
+        self.messages.len() < SETTLER_QUEUE
     }
 
     /// When somebody has something to do, if nothing comes in before.
     pub(super) fn next_due(&self) -> Duration {
-        let readers =
-            self.readers.iter().filter(|seat| !seat.ended && seat.job.is_none()).map(|seat| seat.due);
-        let outlets = self
-            .outlets
-            .iter()
-            .filter_map(|seat| if let Next::At(due) = seat.next { Some(due) } else { None });
-        readers.chain(outlets).fold(self.flush_at, Duration::min)
+        let readers = self.readers.iter().filter(|seat| !seat.ended && seat.batch.is_none());
+        let outlets = self.outlets.iter().filter_map(|seat| match seat.next {
+            Next::At(due) => Some(due),
+            _ => None,
+        });
+        let workers = self.workers.iter().filter_map(|seat| seat.waits_since).map(|since| since + SINK_PATIENCE);
+        let again = self.again.iter().filter_map(|seat| seat.due);
+        let all = readers.map(|seat| seat.due).chain(outlets).chain(workers).chain(again);
+        all.fold(self.flush_at, Duration::min)
     }
 
     /// Lets one part work once.
     pub(super) fn step(&mut self, actor: Actor, clock: &dyn Clock, dice: &mut Dice) {
         match actor {
             Actor::Reader(at) => self.read(at, clock),
-            Actor::Worker(at) => self.work(at),
+            Actor::Worker(at) => self.work(at, clock.monotonic()),
+            Actor::Again(at) => self.read_again(at, clock),
             Actor::Outlet(at) => self.deliver(at, clock.monotonic()),
             Actor::Settler => {
                 let some = 1 + dice.below(self.messages.len() as u64);
                 for message in self.messages.drain(..some as usize) {
+                    let done = if let Message::Processed { sinks, .. } = &message { *sinks } else { 0 };
                     self.settler.take(message, clock.now_unix_ns());
+                    self.lags.done(done);
                 }
             }
             Actor::Flush => self.flush(clock),
         }
     }
 
-    fn read(&mut self, at: usize, clock: &dyn Clock) {
-        let seat = &mut self.readers[at];
-        if let Some(job) = seat.job.take() {
-            self.hand(job);
-            return;
-        }
-        let mut notices = Vec::new();
-        let step = if self.stopping {
-            seat.reader.stop(clock.now_unix_ns())
-        } else {
-            seat.reader.step(clock.monotonic(), clock.now_unix_ns(), &mut notices)
-        };
-        self.messages.extend(seat.reader.told(&notices));
-        for notice in notices {
-            match notice {
-                Notice::Gap { stream, start, end, cause } => {
-                    if self.traced {
-                        self.warnings.push(format!("gap in {stream:?}: {start}..{end:?}: {cause}"));
-                    }
-                    let (stream, generation) = (stream.id.0, stream.generation);
-                    self.gaps.push(Gap { stream, generation, start, end, cause });
-                }
-                Notice::Warning(warning) => self.warnings.push(warning),
-            }
-        }
-        match step {
-            Read::Batch(batch) => {
-                let job = Job::new(self.batches, at, batch);
-                self.batches += 1;
+    /// What a notice says is kept for the reckoning.
+    fn note(&mut self, notice: Notice, sink: Option<usize>) {
+        match notice {
+            Notice::Gap { stream, start, end, cause } => {
                 if self.traced {
-                    self.said = Some(handed(&job));
+                    self.warnings.push(format!("gap in {stream:?}: {start}..{end:?}: {cause}"));
                 }
-                self.messages.push_back(job.handed());
-                seat.due = clock.monotonic();
-                if self.has_input_room(&job) {
-                    self.hand(job);
-                } else {
-                    self.readers[at].job = Some(job);
-                }
+                let (stream, generation) = (stream.id.0, stream.generation);
+                self.gaps.push(Gap { stream, generation, start, end, cause, sink });
             }
-            Read::More => seat.due = clock.monotonic(),
-            Read::Wait(until) => seat.due = until,
-            Read::End => seat.ended = true,
-        }
-    }
-
-    fn hand(&mut self, job: Job) {
-        self.largest.0 = self.largest.0.max(job.batch.bytes);
-        if !self.input.try_acquire(job.batch.bytes) {
-            self.wrong.push("a batch was handed on though the pool had no room".to_owned());
-        }
-        self.jobs.push_back(job);
-    }
-
-    fn work(&mut self, at: usize) {
-        let seat = &mut self.workers[at];
-        if seat.pending.is_none() {
-            let Some(job) = self.jobs.pop_front() else { return };
-            seat.batch = job.provenance.batch;
-            self.bodies.begin(seat.batch);
-            let outcome = seat.worker.process(job);
-            self.input.release(outcome.input_bytes);
-            let (message, pending) = outcome.divide(seat.worker.plan());
-            self.messages.push_back(message);
-            if pending.first.is_empty() {
-                self.bodies.end(seat.batch);
-            }
-            let seat = &mut self.workers[at];
-            seat.pending = (!pending.first.is_empty() || !pending.rest.is_empty()).then_some(pending);
-            return;
-        }
-        let batch = seat.batch;
-        let Some(pending) = &mut seat.pending else { return };
-        let first = !pending.first.is_empty();
-        let list = if first { &mut pending.first } else { &mut pending.rest };
-        let Some((sink, body)) = list.first() else { return };
-        let full = self.outlets[*sink].bodies.len() >= self.bounds.items;
-        let fits = !full
-            && if first {
-                self.bodies.try_acquire_for(batch, body.bytes)
-            } else {
-                self.bodies.try_acquire(body.bytes)
-            };
-        if !fits {
-            return;
-        }
-        self.largest.1 = self.largest.1.max(body.bytes);
-        let (sink, body) = list.remove(0);
-        self.outlets[sink].bodies.push_back(body);
-        if first && pending.first.is_empty() {
-            self.bodies.end(batch);
-        }
-        if pending.first.is_empty() && pending.rest.is_empty() {
-            seat.pending = None;
+            Notice::Warning(warning) => self.warnings.push(warning),
         }
     }
 
@@ -362,14 +268,12 @@ impl Process {
         let stepped = seat.outlet.step(now);
         seat.next = stepped.next;
         seat.trouble = stepped.trouble;
-        if stepped.released > self.bodies.held() {
-            self.wrong.push(format!(
-                "sink {at} gave back {} bytes, and the pool holds {}",
-                stepped.released,
-                self.bodies.held()
-            ));
+        let held = seat.pool.held();
+        if stepped.released > held {
+            let released = stepped.released;
+            self.wrong.push(format!("sink {at} gave back {released} bytes, and its pool holds {held}"));
         }
-        self.bodies.release(stepped.released);
+        seat.pool.release(stepped.released);
         if self.traced && (!stepped.settled.is_empty() || seat.trouble.is_some()) {
             let batches: Vec<_> = stepped.settled.iter().map(|settled| settled.provenance.batch).collect();
             self.said = Some(format!("settled {batches:?} {}", seat.trouble.as_deref().unwrap_or_default()));
@@ -386,6 +290,8 @@ impl Process {
                     let lows: Vec<_> = lows.iter().map(|(_, stream, low)| (stream.id.0, low)).collect();
                     self.said = Some(format!("low marks {lows:x?}"));
                 }
+                let quiet: Vec<_> = self.lags.apart().filter(|sink| !self.settler.owes(*sink)).collect();
+                quiet.into_iter().for_each(|sink| self.lags.quiet(sink));
                 for (source, stream, low) in lows {
                     let seat = &mut self.readers[source];
                     seat.reader.source.settled(&stream, low);
@@ -394,7 +300,7 @@ impl Process {
             }
             Err(error) => {
                 self.flush_failures += 1;
-                self.said = self.traced.then(|| format!("{error}"));
+                self.said = self.traced.then(|| error.to_string());
             }
         }
         let ledger = self.settler.ledger();
@@ -403,16 +309,16 @@ impl Process {
         }
     }
 
-    /// Bytes that the pools hold beyond their bounds and the largest item; an ordered sink's oldest batch may
-    /// overdraw, by what its workers hold.
+    /// A pool that holds more than its bound and the largest item; the oldest batch of an ordered sink may
+    /// overdraw, one for each worker.
     pub(super) fn overdrawn(&self) -> Option<String> {
         let over = |name: &str, pool: &Pool, bound: usize, more: usize| {
             let held = pool.held();
             (held > bound + more).then(|| format!("pool {name} holds {held} bytes; its bound is {bound}"))
         };
-        over("input", &self.input, self.bounds.input, self.largest.0).or_else(|| {
-            over("bodies", &self.bodies, self.bounds.bodies, self.largest.1 * self.workers.len().max(1) * 2)
-        })
+        let more = self.largest.1 * (self.workers.len() + 1);
+        let bodies = self.outlets.iter().find_map(|seat| over("bodies", &seat.pool, self.bounds.bodies, more));
+        bodies.or_else(|| over("input", &self.input, self.bounds.input, self.largest.0))
     }
 
     /// All that is there is to be read, then the sources end.
@@ -430,9 +336,9 @@ impl Process {
 
     /// Closes the sinks once nothing more can come for them. True when all is done and the books are closed.
     pub(super) fn wind_up(&mut self, clock: &dyn Clock) -> bool {
-        let read = self.readers.iter().all(|seat| seat.ended && seat.job.is_none());
+        let read = self.readers.iter().all(|seat| seat.ended && seat.batch.is_none());
         let worked = self.jobs.is_empty() && self.workers.iter().all(|seat| seat.pending.is_none());
-        if !read || !worked {
+        if !read || !worked || self.again.iter().any(|seat| seat.is_busy()) {
             return false;
         }
         for seat in &mut self.outlets {
@@ -456,7 +362,7 @@ impl Process {
 
     /// What is left in the pools: nothing, once all is settled.
     pub(super) fn held(&self) -> (usize, usize) {
-        (self.input.held(), self.bodies.held())
+        (self.input.held(), self.outlets.iter().map(|seat| seat.pool.held()).sum())
     }
 
     /// The books.
@@ -472,7 +378,8 @@ impl Process {
         });
         let outlets = self.outlets.iter().enumerate().map(|(at, seat)| {
             let trouble = seat.trouble.as_deref().unwrap_or("well");
-            format!("sink {at}: {} bodies, {:?}, {trouble}", seat.bodies.len(), seat.next)
+            let phase = self.lags.phase(at);
+            format!("sink {at}: {phase:?}, {} bodies, {:?}, {trouble}", seat.bodies.len(), seat.next)
         });
         let rest = format!(
             "{} jobs, {} messages, pools hold {:?}, warnings {:?}",
@@ -483,12 +390,4 @@ impl Process {
         );
         readers.chain(outlets).chain([rest]).collect::<Vec<_>>().join("; ")
     }
-}
-
-fn handed(job: &Job) -> String {
-    let run = |(stream, ranges): &(Arc<crate::position::Stream>, Vec<std::ops::Range<u64>>)| {
-        format!("{:016x}.{} of {} {ranges:?}", stream.id.0, stream.generation, stream.path)
-    };
-    let runs: Vec<_> = job.provenance.ranges.iter().map(run).collect();
-    format!("batch {}: {}", job.provenance.batch, runs.join(", "))
 }

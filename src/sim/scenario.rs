@@ -337,8 +337,7 @@ impl<'a> Scenario<'a> {
 
     /// Keeps what a life said.
     fn bury(&mut self, process: Process) {
-        self.gaps.extend(process.gaps.iter().cloned());
-        self.wrong.extend(process.wrong.iter().cloned());
+        self.keep(&process);
         drop(process);
         self.mark_lives();
     }
@@ -467,8 +466,15 @@ impl<'a> Scenario<'a> {
             }
             self.wrong.extend(self.cluster.wrong());
         }
+        self.keep(&process);
+    }
+
+    fn keep(&mut self, process: &Process) {
         self.gaps.extend(process.gaps.iter().cloned());
         self.wrong.extend(process.wrong.iter().cloned());
+        let mut trace = self.trace();
+        trace.add("a share withheld from a slow sink", process.withheld);
+        trace.add("a catch-up read", process.catch_ups);
     }
 
     fn read_back(&self) -> Result<(Vec<Arrived>, BTreeMap<u32, u32>), String> {

@@ -49,6 +49,13 @@ impl Trace {
         lines.push_back(format!("{:>10.3}s {line}", now.as_secs_f64()));
     }
 
+    /// Adds to what happened.
+    pub(super) fn add(&mut self, kind: &'static str, times: u64) {
+        if times > 0 {
+            *self.faults.entry(kind).or_default() += times;
+        }
+    }
+
     /// Adds faults that somebody else counted.
     pub(super) fn count(&mut self, faults: BTreeMap<&'static str, u64>) {
         for (kind, times) in faults {
