@@ -11,6 +11,7 @@ mod real;
 mod record_log;
 pub mod sim;
 
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +19,13 @@ use std::time::Duration;
 pub use objects::{Answer, Ask, Objects, Refusal};
 pub use real::{RealClock, RealFs};
 pub use record_log::{FRAME_BODY_BYTES_MAX, FRAME_HEAD_BYTES, RecordLog, write_frame};
+
+/// A hash map whose order is the same in every process, so that a seed of the simulation does the same every time.
+/// Not for keys that come over a network.
+pub type HashMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+
+/// A hash set like [`HashMap`].
+pub type HashSet<K> = std::collections::HashSet<K, BuildHasherDefault<DefaultHasher>>;
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, and since an arbitrary start.
 pub trait Clock: Send + Sync {

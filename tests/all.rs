@@ -38,14 +38,14 @@ mod full_disk;
 mod grammar;
 #[path = "all/grammar_properties.rs"]
 mod grammar_properties;
+#[path = "all/inputs.rs"]
+mod inputs;
 #[path = "all/kafka.rs"]
 mod kafka;
 #[path = "all/killed.rs"]
 mod killed;
 #[path = "all/lagging.rs"]
 mod lagging;
-#[path = "all/inputs.rs"]
-mod inputs;
 #[path = "all/lang.rs"]
 mod lang;
 #[path = "all/layers.rs"]

@@ -15,9 +15,6 @@ use crate::sim::{Failure, Subject, Suite, Tally, embedded};
 /// Seeds per second are shown this often.
 const SHOW_EVERY: Duration = Duration::from_secs(5);
 
-/// Failures after which no more seeds are begun.
-const FAILURES_MAX: usize = 5;
-
 /// Run pipelines on a virtual disk, clock and network that fail, from seeds
 #[derive(Debug, Args)]
 pub(super) struct Sim {
@@ -35,6 +32,9 @@ pub(super) struct Sim {
     /// Run this seed alone and print its trace
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from", "jobs"])]
     seed: Option<u64>,
+    /// Begin no more seeds after so many failed ones
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    failures: usize,
     /// Print the traces of failed seeds whole, not only their ends
     #[arg(long)]
     trace: bool,
@@ -66,7 +66,7 @@ impl Sim {
             from: self.from,
             seeds: self.seeds,
             jobs,
-            failures_max: FAILURES_MAX,
+            failures_max: self.failures,
         };
         let clock = RealClock::start();
         let shown = Mutex::new(Duration::ZERO);

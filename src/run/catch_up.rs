@@ -5,7 +5,6 @@
 //! an earlier round. A round that was small is followed by the last one, for which the sources rest. State that is
 //! kept over events is not touched: a worker of its own makes the bodies, and its counters are nobody's.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use crate::event::Batch;
 use crate::limits::CATCH_UP_JOIN_BYTES;
 use crate::observe::Stats;
 use crate::position::{Ranges, Resume, StreamId};
+use crate::seam::HashMap;
 use crate::sink::Provenance;
 use crate::source::{Notice, Source};
 

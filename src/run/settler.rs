@@ -3,7 +3,6 @@
 //! Bookkeeping is per run of rows: a batch is settled for a sink when every body that the sink got of it has
 //! settled. What the pipeline dropped needs no sink and settles with the rest of its batch.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use super::worker::Unsent;
 use crate::catalog::Runnable;
 use crate::event::Batch;
 use crate::position::{Ranges, Stream, StreamId};
+use crate::seam::HashMap;
 use crate::sink::{Provenance, Rejection, Settled};
 use crate::source::Source;
 use crate::spool::{Account, CursorLog, Cursors, Fate, Tracker};
@@ -134,7 +134,7 @@ struct Lost {
 type Done = (usize, Arc<Provenance>, HashMap<(StreamId, u16), Lost>);
 
 fn lost(unsent: &[Unsent], sink: usize) -> HashMap<(StreamId, u16), Lost> {
-    let mut streams: HashMap<_, Lost> = HashMap::new();
+    let mut streams: HashMap<_, Lost> = HashMap::default();
     for unsent in unsent.iter().filter(|unsent| unsent.sink == sink) {
         let lost = streams.entry((unsent.stream.id, unsent.stream.generation)).or_default();
         let table = if unsent.rejected { &mut lost.rejected } else { &mut lost.dropped };
@@ -182,12 +182,12 @@ impl Settler {
             tracker,
             log,
             letters: Letters::new(settings.fs.clone(), letters_in, plan.letters),
-            open: HashMap::new(),
+            open: HashMap::default(),
             owed: vec![0; plan.sinks.len()],
             settled: Vec::new(),
             warnings: Vec::new(),
             said: None,
-            streams: HashMap::new(),
+            streams: HashMap::default(),
         }
     }
 

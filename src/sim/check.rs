@@ -249,7 +249,14 @@ fn missing(
 }
 
 /// Whether a lost line is one that nobody could read, and was reported where anything of its file was known.
-fn excused(sink: usize, number: usize, content: &Content, line: &Line, evidence: &Evidence<'_>, known: &Known) -> bool {
+fn excused(
+    sink: usize,
+    number: usize,
+    content: &Content,
+    line: &Line,
+    evidence: &Evidence<'_>,
+    known: &Known,
+) -> bool {
     match content.state {
         State::Found => false,
         // What was moved away before anybody saw it is nobody's.

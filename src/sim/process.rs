@@ -220,7 +220,8 @@ impl Process {
             Next::At(due) => Some(due),
             _ => None,
         });
-        let workers = self.workers.iter().filter_map(|seat| seat.waits_since).map(|since| since + SINK_PATIENCE);
+        let workers =
+            self.workers.iter().filter_map(|seat| seat.waits_since).map(|since| since + SINK_PATIENCE);
         let again = self.again.iter().filter_map(|seat| seat.due);
         let all = readers.map(|seat| seat.due).chain(outlets).chain(workers).chain(again);
         all.fold(self.flush_at, Duration::min)
@@ -317,7 +318,8 @@ impl Process {
             (held > bound + more).then(|| format!("pool {name} holds {held} bytes; its bound is {bound}"))
         };
         let more = self.largest.1 * (self.workers.len() + 1);
-        let bodies = self.outlets.iter().find_map(|seat| over("bodies", &seat.pool, self.bounds.bodies, more));
+        let bodies =
+            self.outlets.iter().find_map(|seat| over("bodies", &seat.pool, self.bounds.bodies, more));
         bodies.or_else(|| over("input", &self.input, self.bounds.input, self.largest.0))
     }
 

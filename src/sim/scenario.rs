@@ -276,6 +276,7 @@ impl<'a> Scenario<'a> {
         if power {
             self.power_fails();
         }
+        self.mark_lives();
         self.start_at = now + Duration::from_millis(self.dice.below(3000));
     }
 
@@ -309,6 +310,7 @@ impl<'a> Scenario<'a> {
         if power {
             self.power_fails();
         }
+        self.mark_lives();
     }
 
     /// SIGTERM: it stops by itself, or is killed when it takes too long.
@@ -331,6 +333,7 @@ impl<'a> Scenario<'a> {
         if let Some((process, life)) = self.process.take() {
             life.end();
             self.bury(process);
+            self.mark_lives();
         }
         self.start_at = self.clock.monotonic();
     }
@@ -338,8 +341,6 @@ impl<'a> Scenario<'a> {
     /// Keeps what a life said.
     fn bury(&mut self, process: Process) {
         self.keep(&process);
-        drop(process);
-        self.mark_lives();
     }
 
     fn mark_lives(&mut self) {

@@ -3,13 +3,12 @@
 //! In: records that changed. Out, at the next start: where to read from, and what each sink need not be offered
 //! again. Writes are in proportion to what changed, never to what is known.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::position::{CursorRecord, Ranges, Resume, StreamId, decode_record, encode_record};
-use crate::seam::{Fs, RecordLog};
+use crate::seam::{Fs, HashMap, RecordLog};
 
 /// Name of the file in the data folder.
 const FILE: &str = "cursors.log";

@@ -4,11 +4,12 @@
 //! low marks, cursor records that changed, and per (source, sink) the sum
 //! `head = earlier + delivered + dropped + rejected + gap + in flight`, each side counted on its own.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::position::{CursorRecord, Ranges, Stream, StreamId};
+use crate::seam::HashMap;
 
 /// What became of the bytes of a run, as far as they were not delivered. The rest of the run was.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,5 @@
 //! Files that come: new ones, and those that are known from before.
 
-use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use super::tail::{Life, Tail};
 use crate::frame::Framer;
 use crate::limits::LINE_BYTES_MAX;
 use crate::position::{Ranges, Stream, StreamId};
-use crate::seam::{File, FileKind, FileStat};
+use crate::seam::{File, FileKind, FileStat, HashMap, HashSet};
 use crate::source::Notice;
 
 impl Files {
@@ -68,7 +67,7 @@ impl Files {
 
     /// Files that were copied or restored while nobody looked: known by their bytes, if only one can be meant.
     pub(super) fn match_by_content(&mut self, fresh: Vec<PathBuf>) -> Vec<PathBuf> {
-        let mut by_head: HashMap<Print, Vec<_>> = HashMap::new();
+        let mut by_head: HashMap<Print, Vec<_>> = HashMap::default();
         for (id, (record, _)) in self.missing.iter().filter(|(_, (record, _))| record.head.len > 0) {
             by_head.entry(record.head).or_default().push(*id);
         }

@@ -1,6 +1,5 @@
 //! The source as it runs: what is done in a step, and in which order.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use super::table::Table;
 use super::watch::{Asked, Watches};
 use crate::event::Batch;
 use crate::position::{Resume, Stream};
-use crate::seam::FileId;
+use crate::seam::{FileId, HashMap, HashSet};
 use crate::source::{Backlog, Notice, Progress, Source, World};
 
 /// Hints are taken no more often than this while there is something to read.
@@ -75,13 +74,13 @@ impl Files {
         world.fs.make_folder(&world.data_dir).map_err(failed)?;
         let (log, warnings) =
             IdentityLog::open(world.fs.clone(), &world.data_dir, &config.name).map_err(failed)?;
-        let mut newest: HashMap<FileId, StreamKey> = HashMap::new();
+        let mut newest: HashMap<FileId, StreamKey> = HashMap::default();
         for (record, _) in log.records() {
             let key = (record.stream, record.generation);
             let known = newest.entry(record.id).or_insert(key);
             *known = (*known).max(key);
         }
-        let (mut missing, mut replaced) = (HashMap::new(), Vec::new());
+        let (mut missing, mut replaced) = (HashMap::default(), Vec::new());
         for (record, cuts) in log.records() {
             let known = (record.clone(), cuts.to_vec());
             if newest.get(&record.id) == Some(&(record.stream, record.generation)) {
@@ -106,7 +105,7 @@ impl Files {
             replaced,
             fresh: Vec::new(),
             packed_found: Vec::new(),
-            undecided: HashMap::new(),
+            undecided: HashMap::default(),
             start_at_end: false,
             first_sweep: true,
             now,
@@ -114,13 +113,13 @@ impl Files {
             next_sweep: now,
             soonest_sweep: now,
             sweeping: false,
-            said: HashSet::new(),
+            said: HashSet::default(),
             notices: warnings.into_iter().map(Notice::Warning).collect(),
             forgotten: Vec::new(),
             finishing: None,
             next_poll: now,
             next_checkpoint: now + CHECKPOINT_EVERY,
-            dirty: HashSet::new(),
+            dirty: HashSet::default(),
             damped: false,
         })
     }

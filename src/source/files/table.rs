@@ -1,13 +1,13 @@
 //! All tails of a source, found by number, file, path and stream; which are to be read, and when to look again.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::copies::Opened;
 use super::identity::StreamKey;
 use super::tail::{Life, Tail};
-use crate::seam::FileId;
+use crate::seam::{FileId, HashMap};
 
 /// The number of a tail in its source.
 pub(super) type Key = u32;

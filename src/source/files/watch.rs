@@ -3,14 +3,13 @@
 //! In: folders and linked files to watch. Out: paths to look at before their turn. Where watches run out or the
 //! file system gives none, everything is swept more often; that is said once.
 
-use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::seam::{Fs, Hint, WatchId, Watcher};
+use crate::seam::{Fs, HashMap, HashSet, Hint, WatchId, Watcher};
 
 /// All watches of one source.
 #[derive(Default)]
