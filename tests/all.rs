@@ -60,6 +60,8 @@ mod parquet;
 mod parquet_bucket;
 #[path = "all/parquet_readers.rs"]
 mod parquet_readers;
+#[path = "all/parquet_killed.rs"]
+mod parquet_killed;
 #[path = "all/plain_sinks.rs"]
 mod plain_sinks;
 #[path = "all/profile.rs"]

@@ -53,11 +53,11 @@ fn prepare(world: &World, own: &Path, staging: &Path) -> std::io::Result<String>
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    // Nodes that start in the same nanosecond still are different machines.
-    let machine = read(fs, Path::new("/etc/machine-id")).unwrap_or_default();
-    let boot = read(fs, Path::new("/proc/sys/kernel/random/boot_id")).unwrap_or_default();
-    let seed = format!("{machine} {boot} {} {}", own.display(), world.clock.now_unix_ns());
-    let mut writer = data_encoding::HEXLOWER.encode(&Sha256::digest(seed));
+    let mut seed = Sha256::new();
+    seed.update(&*world.host);
+    seed.update(own.as_os_str().as_encoded_bytes());
+    seed.update(world.clock.now_unix_ns().to_le_bytes());
+    let mut writer = data_encoding::HEXLOWER.encode(&seed.finalize());
     writer.truncate(WRITER_LEN);
     let file = fs.open_append(&aside)?;
     file.truncate(0)?;
@@ -71,11 +71,9 @@ fn prepare(world: &World, own: &Path, staging: &Path) -> std::io::Result<String>
 }
 
 fn read(fs: &dyn Fs, path: &Path) -> std::io::Result<String> {
-    // Files of the kernel say that they are empty.
     let mut bytes = [0; 64];
     let length = fs.open(path)?.read_at(0, &mut bytes)?;
-    let text = bytes.get(..length).unwrap_or_default();
-    Ok(String::from_utf8_lossy(text).trim().to_owned())
+    Ok(String::from_utf8_lossy(bytes.get(..length).unwrap_or_default()).into_owned())
 }
 
 /// What a bucket holds of this writer.
