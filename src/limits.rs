@@ -99,6 +99,9 @@ pub const FILES_DEPARTED_MAX: usize = 1024;
 /// Files known to one `files` source.
 pub const FILES_MAX: usize = 1_000_000;
 
+/// Bytes of removed files that one `files` source copies to the data folder, unless its option says otherwise: some
+/// minutes of a busy host, and little of a disk.
+pub const ORPHAN_BYTES: u64 = 1024 * 1024 * 1024;
 /// Uncompressed bytes that are held of a compressed file that is read, so that a look back rarely decodes it again:
 /// an open message and a block.
 pub const UNPACK_WINDOW_BYTES: usize = 512 * 1024;

@@ -22,6 +22,8 @@ mod files;
 mod files_disk;
 #[path = "all/files_lanes.rs"]
 mod files_lanes;
+#[path = "all/files_orphans.rs"]
+mod files_orphans;
 #[path = "all/files_packed.rs"]
 mod files_packed;
 #[path = "all/files_rig.rs"]
@@ -58,10 +60,10 @@ mod manifests;
 mod parquet;
 #[path = "all/parquet_bucket.rs"]
 mod parquet_bucket;
-#[path = "all/parquet_readers.rs"]
-mod parquet_readers;
 #[path = "all/parquet_killed.rs"]
 mod parquet_killed;
+#[path = "all/parquet_readers.rs"]
+mod parquet_readers;
 #[path = "all/plain_sinks.rs"]
 mod plain_sinks;
 #[path = "all/profile.rs"]

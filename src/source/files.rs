@@ -13,6 +13,7 @@ mod glob;
 mod identity;
 mod leave;
 mod original;
+mod orphan;
 mod output;
 mod packed;
 mod restart;
@@ -49,6 +50,12 @@ const OWN: &[OptionSpec] = &[
         ty: OptionType::Duration,
         default: Some("1s"),
         doc: "How often files are looked for and at. Where inotify tells of changes this is only needed every 10 seconds; a sweep never takes more than a hundredth of a core.",
+    },
+    OptionSpec {
+        name: "orphans",
+        ty: OptionType::Size,
+        default: Some("1GiB"),
+        doc: "Bytes of removed files that are copied to the data folder until they are settled, so that they outlive this process. Beyond that they are read as long as it runs, and would be a gap after its end.",
     },
     OptionSpec {
         name: "line_wait",

@@ -242,7 +242,14 @@ impl Files {
     }
 
     /// A tail that begins where the stream of a record is settled.
-    fn tail_of(&self, record: &Record, cuts: &[Cut], stat: &FileStat, path: &Path, from: u64) -> Tail {
+    pub(super) fn tail_of(
+        &self,
+        record: &Record,
+        cuts: &[Cut],
+        stat: &FileStat,
+        path: &Path,
+        from: u64,
+    ) -> Tail {
         let stream = self.stream(record.stream, record.generation, path);
         let (clean, told) = record.frame_from(from);
         let framer = match told {
@@ -274,6 +281,9 @@ impl Files {
             && let Some((opened, path)) = self.find_by_id(&record.path, record.id, packing)
             && self.drain(opened, &path, record, cuts)?
         {
+            return Ok(());
+        }
+        if self.adopt_orphan(record, cuts)? {
             return Ok(());
         }
         // Not there, or there and cut off: then its bytes may be in a copy.

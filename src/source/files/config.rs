@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::glob::{Excludes, Pattern};
 use crate::event::Options;
 use crate::frame::FrameConfig;
-use crate::limits::OPEN_FILES_MAX;
+use crate::limits::{OPEN_FILES_MAX, ORPHAN_BYTES};
 
 /// Most often that all files may be swept.
 const SWEEP_MIN: Duration = Duration::from_millis(10);
@@ -23,6 +23,7 @@ pub(super) struct Config {
     pub(super) start_at_end: bool,
     pub(super) sweep: Duration,
     pub(super) line_wait: Duration,
+    pub(super) orphan_bytes: u64,
     pub(super) open_max: usize,
     pub(super) frame: Arc<FrameConfig>,
 }
@@ -50,10 +51,16 @@ impl Config {
             start_at_end: options.text("start") == Some("end"),
             sweep,
             line_wait: options.duration("line_wait").unwrap_or(Duration::from_secs(5)),
+            orphan_bytes: orphan_bytes(options)?,
             open_max: open_max(),
             frame: Arc::new(FrameConfig::from_options(options)?),
         })
     }
+}
+
+fn orphan_bytes(options: &Options) -> Result<u64, String> {
+    let given = options.int("orphans").unwrap_or(ORPHAN_BYTES as i64);
+    u64::try_from(given).map_err(|_| format!("orphans is a size, not {given}"))
 }
 
 /// Descriptors that one source may hold: half of what the process may, so that others have some too. The soft

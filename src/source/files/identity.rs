@@ -226,6 +226,11 @@ impl IdentityLog {
             || self.departed.iter().any(|record| record.stream == stream)
     }
 
+    /// Whether something is known of a stream generation.
+    pub(super) fn is_known(&self, key: StreamKey) -> bool {
+        self.known.contains_key(&key)
+    }
+
     /// Whether files were looked for before: what is found from now on is new, not old.
     pub(super) fn swept(&self) -> bool {
         self.swept

@@ -176,6 +176,11 @@ impl Files {
             self.table.by_path.retain(|_, (known, _)| *known != key);
         }
         if let Some(tail) = self.table.remove(key) {
+            if let Some(bytes) = tail.saved.as_ref().map(|saved| saved.bytes()) {
+                self.remove_orphan(tail.key(), bytes);
+            } else if tail.is_orphan {
+                self.remove_orphan(tail.key(), tail.size);
+            }
             match tail.packing.is_none() && tail.head.len > 0 {
                 true => self.log.depart(tail.record()),
                 false => self.log.forget(tail.key()),

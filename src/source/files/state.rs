@@ -41,6 +41,10 @@ pub(super) struct Files {
     pub(super) replaced: Vec<(Record, Vec<Cut>)>,
     /// Found by the first sweep and not known by their file.
     pub(super) fresh: Vec<PathBuf>,
+    /// Where removed files are copied to, how many bytes there are, and what was found there at the start.
+    pub(super) orphans: PathBuf,
+    pub(super) orphan_bytes: u64,
+    pub(super) orphans_found: HashMap<StreamKey, PathBuf>,
     /// Compressed files that were found, not yet known to hold a known stream or none.
     pub(super) packed_found: Vec<PathBuf>,
     /// Those that are being written, with the time to look again.
@@ -89,6 +93,8 @@ impl Files {
                 replaced.push(known);
             }
         }
+        let orphans = world.data_dir.join("spool").join(&config.name).join("orphans");
+        let orphans_found = super::orphan::found(&*world.fs, &orphans);
         let watches = Watches::new(&*world.fs);
         let now = world.clock.monotonic();
         Ok(Self {
@@ -104,6 +110,9 @@ impl Files {
             missing,
             replaced,
             fresh: Vec::new(),
+            orphans_found,
+            orphans,
+            orphan_bytes: 0,
             packed_found: Vec::new(),
             undecided: HashMap::default(),
             start_at_end: false,

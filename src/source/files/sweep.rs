@@ -87,6 +87,9 @@ impl Files {
         if !(self.missing.is_empty() && self.replaced.is_empty()) {
             self.reconcile();
         }
+        if self.missing.is_empty() && self.replaced.is_empty() && !self.orphans_found.is_empty() {
+            self.remove_stale_orphans();
+        }
         self.take_packed();
         self.start_at_end = false;
         let now = self.now;

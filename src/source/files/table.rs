@@ -191,13 +191,17 @@ impl Table {
 
     /// Closes descriptors of idle files, longest open first, until one more fits.
     pub(super) fn make_room(&mut self, open_max: usize) {
-        let mut tries = self.opened.len();
+        // What is read and not settled could not be read again, should the file be removed now: that comes last.
+        let mut tries = 2 * self.opened.len();
+        let first = self.opened.len();
         while self.open >= open_max && tries > 0 {
             tries -= 1;
+            let spare_unsettled = tries >= first;
             let Some(key) = self.opened.pop_front() else { return };
             let Some(tail) = self.get(key) else { continue };
             // One that is leaving could perhaps not be opened again.
-            let keep = tail.leaving.is_some() || tail.names == 0;
+            let unsettled = tail.low < tail.handed || !tail.handed_above.is_empty();
+            let keep = tail.leaving.is_some() || tail.names == 0 || (spare_unsettled && unsettled);
             match (&tail.file, keep) {
                 (None, _) => {}
                 (Some(_), true) => self.opened.push_back(key),

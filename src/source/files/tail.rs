@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::identity::{Cut, HEAD_BYTES, Packed, Print, Record, StreamKey, TAIL_BYTES};
+use super::orphan::Saved;
 use super::packed::{End, Packing, Unpacked};
 use super::restart::Restarts;
 use crate::event::Message;
@@ -39,6 +40,11 @@ pub(super) struct Tail {
     pub(super) packing: Option<Packing>,
     pub(super) disk: u64,
     pub(super) packed: Option<Arc<Unpacked>>,
+    /// What was copied of it since its last name went, and when that is tried again after it failed.
+    pub(super) saved: Option<Box<Saved>>,
+    pub(super) save_at: Duration,
+    /// It is read from such a copy.
+    pub(super) is_orphan: bool,
     /// It was said that the rest of it cannot be decoded.
     pub(super) damaged: bool,
     pub(super) framer: Framer,
@@ -106,6 +112,9 @@ impl Tail {
             packing: None,
             disk: stat.size,
             packed: None,
+            saved: None,
+            save_at: Duration::ZERO,
+            is_orphan: false,
             damaged: false,
             framer,
             size: stat.size,
@@ -226,7 +235,7 @@ impl Tail {
 
     /// Learns the first bytes, as long as there are fewer than would tell it from others for good.
     pub(super) fn learn_head(&mut self) -> io::Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
+        let Some(file) = self.file.as_ref().filter(|_| !self.is_orphan) else { return Ok(()) };
         let len = self.size.min(HEAD_BYTES);
         if u64::from(self.head.len) < len {
             self.head = Print::before(&**file, len, len)?;

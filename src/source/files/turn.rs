@@ -15,7 +15,7 @@ use crate::limits::READ_BLOCK_BYTES;
 use crate::seam::{File, FileStat};
 
 /// After a file could not be read, when to try again.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 /// Cuts by time are made on this grid, so that one fsync serves many streams.
 const CUT_GRID_MS: u64 = 200;
@@ -44,7 +44,7 @@ impl Files {
         }
         (tail.size, tail.modified_ns) = (stat.size, stat.modified_ns);
         tail.sound = if tail.packing.is_some() { tail.scanned } else { stat.size };
-        if tail.head.len == 0 && stat.size > 0 {
+        if tail.head.len == 0 && stat.size > 0 && !tail.is_orphan {
             // What tells the file from a later one at its place is durable before anything read from it leaves.
             if let Err(error) = tail.learn_head() {
                 return self.trouble(key, &error);
@@ -53,6 +53,7 @@ impl Files {
             self.log.put(record, true);
             return self.table.queue(key);
         }
+        self.save(key, &stat);
         match self.read(key, output).and_then(|()| self.table.get(key).map_or(Ok(()), Tail::learn_head)) {
             Ok(()) => {
                 self.table.count(key);
@@ -317,6 +318,10 @@ impl Tail {
     pub(super) fn look(&self) -> io::Result<(FileStat, bool)> {
         let Some(file) = &self.file else { return Err(io::Error::other("not open")) };
         let stat = file.stat()?;
+        if self.is_orphan {
+            // Its blocks are checked as a whole, and nobody writes to them.
+            return Ok((stat, true));
+        }
         // How far a compressed file goes is known when it was decoded so far.
         let same =
             (self.packing.is_some() || stat.size >= self.scanned) && self.holds_what_was_read(&**file)?;
