@@ -5,7 +5,6 @@
 //! frame of [`RecordLog`]: position, bytes), fsynced; after a restart, a [`File`] in which the stream goes on at its own
 //! positions. It is removed when all of it is settled.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +15,8 @@ use super::state::Files;
 use super::table::Key;
 use crate::position::StreamId;
 use crate::seam::{
-    FRAME_BODY_BYTES_MAX, FRAME_HEAD_BYTES, File, FileId, FileKind, FileStat, Fs, RecordLog, write_frame,
+    FRAME_BODY_BYTES_MAX, FRAME_HEAD_BYTES, File, FileId, FileKind, FileStat, Fs, HashMap, RecordLog,
+    write_frame,
 };
 use crate::source::Notice;
 
