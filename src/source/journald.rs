@@ -25,8 +25,8 @@ const FOLDERS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 /// Shortest time between two sweeps.
 const SWEEP_MIN: Duration = Duration::from_millis(10);
 
-const PRIORITIES: &[&str] =
-    &["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"];
+/// Severities by their code, with the words that the `syslog` format has for `log.level`.
+const LEVELS: &[&str] = &["emerg", "alert", "critical", "error", "warning", "notice", "info", "debug"];
 
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec {
@@ -43,9 +43,9 @@ const OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "priority",
-        ty: OptionType::Word(PRIORITIES),
+        ty: OptionType::Word(LEVELS),
         default: Some("debug"),
-        doc: "Only entries at least as severe. One without a priority counts as `informational`.",
+        doc: "Only entries at least as severe. One without a priority counts as `info`.",
     },
     OptionSpec {
         name: "start",
@@ -140,10 +140,10 @@ impl Filter {
         let units = options.texts("units").iter().map(unit);
         let units = units.flat_map(|unit| UNIT_FIELDS.map(|field| format!("{field}={unit}")));
         let identifiers = options.texts("identifiers").iter().map(|name| format!("SYSLOG_IDENTIFIER={name}"));
-        let priority = PRIORITIES.iter().position(|word| options.text("priority") == Some(word));
+        let priority = LEVELS.iter().position(|word| options.text("priority") == Some(word));
         Self {
             any: units.chain(identifiers).map(String::into_bytes).collect(),
-            priority_max: priority.unwrap_or(PRIORITIES.len() - 1) as u8,
+            priority_max: priority.unwrap_or(LEVELS.len() - 1) as u8,
         }
     }
 

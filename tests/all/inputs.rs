@@ -4,6 +4,8 @@
 mod bulk;
 #[path = "inputs/http.rs"]
 mod http;
+#[path = "inputs/journald.rs"]
+mod journald;
 #[path = "inputs/rig.rs"]
 mod rig;
 #[path = "inputs/syslog.rs"]

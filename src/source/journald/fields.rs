@@ -3,6 +3,7 @@
 //! In: fields as journald stores them, `NAME=value`. Out: one line of JSON. What has no name in the schema is kept
 //! below `journald.`, under its own name in lower case, so that nothing is left out.
 
+use super::LEVELS;
 use crate::event::{write_string, write_timestamp};
 
 /// What a value becomes.
@@ -48,9 +49,6 @@ const NAMES: &[(&str, &str, Kind)] = &[
     ("CONTAINER_NAME", "container.name", Text),
     ("IMAGE_NAME", "container.image.name", Text),
 ];
-
-const LEVELS: [&str; 8] =
-    ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"];
 
 /// The members of an object, gathered so that a name comes once: a field may be there several times.
 #[derive(Debug, Default)]
