@@ -123,7 +123,7 @@ impl SourcePlan for Plan {
 }
 
 /// Which entries are wanted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Filter {
     /// `NAME=value` of which one is enough.
     any: Vec<Vec<u8>>,
@@ -133,6 +133,13 @@ struct Filter {
 /// Fields that tell of which unit an entry is, or about which the manager, a coredump or somebody else wrote it.
 const UNIT_FIELDS: [&str; 6] =
     ["_SYSTEMD_UNIT", "_SYSTEMD_USER_UNIT", "UNIT", "USER_UNIT", "COREDUMP_UNIT", "OBJECT_SYSTEMD_UNIT"];
+
+impl Default for Filter {
+    /// All of them.
+    fn default() -> Self {
+        Self { any: Vec::new(), priority_max: u8::MAX }
+    }
+}
 
 impl Filter {
     fn new(options: &Options) -> Self {

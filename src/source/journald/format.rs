@@ -206,7 +206,7 @@ impl Header {
         let (Some(&kind), Some(&flags), Some(size)) = (bytes.first(), bytes.get(1), u64_at(&bytes, 8)) else {
             return Err(damaged);
         };
-        if kind != TYPE_DATA || at % 8 != 0 || size < payload || bytes.len() < payload as usize {
+        if kind != TYPE_DATA || !at.is_multiple_of(8) || size < payload || bytes.len() < payload as usize {
             return Err(damaged);
         }
         let shared = u64_at(&bytes, 56).unwrap_or(0) > 1;
@@ -268,7 +268,7 @@ fn object(
     size_min: u64,
 ) -> Result<(Vec<u8>, u64), Fault> {
     let damaged = Fault::Damaged { what, at };
-    if at == 0 || at % 8 != 0 {
+    if at == 0 || !at.is_multiple_of(8) {
         return Err(damaged);
     }
     let head = exactly(file, at, 24)?;

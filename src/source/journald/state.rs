@@ -1,13 +1,14 @@
 //! The source as it runs: finds files, reads them in turn, follows those that are written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Config;
 use super::format::{Fault, Header, State, header};
 use super::tail::Tail;
+use super::{Config, Filter};
 use crate::event::{Batch, Message, Origin, Run, Segment, Span};
 use crate::limits::{BATCH_BYTES, BATCH_MESSAGES_MAX, JOURNAL_FILES_MAX, READ_BLOCK_BYTES};
 use crate::position::{Resume, Stream, StreamId};
@@ -166,7 +167,8 @@ impl Journald {
             path: path.to_string_lossy().into(),
         });
         let position = self.resume.position(stream.id, 0);
-        let mut tail = Tail::new(stream, file, header, position.unwrap_or(0));
+        let mut tail = Tail::new(stream, Arc::from(file), header, position.unwrap_or(0));
+        tail.told(self.resume.settled(tail.stream.id, 0));
         if position.is_none() && self.config.start_at_end && !self.swept {
             tail.skip_to_end();
         }
@@ -185,7 +187,7 @@ impl Journald {
             if batch.is_full() {
                 return true;
             }
-            more |= read_file(tail, &self.config, &self.resume, batch, &mut self.notices);
+            more |= read_file(tail, &self.config, batch, &mut self.notices);
             // All of it was settled before: nobody will say so again.
             if tail.is_ended() && tail.position == tail.from {
                 found.known = Known::Done(tail.stream.clone());
@@ -216,6 +218,53 @@ impl Journald {
         }
         !hints.is_empty()
     }
+
+    fn tails(&self) -> impl Iterator<Item = &Tail> {
+        self.files.values().filter_map(|found| match &found.known {
+            Known::Open(tail) => Some(&**tail),
+            _ => None,
+        })
+    }
+}
+
+/// Files read again for one sink, each up to where its tail is.
+struct CatchUp {
+    config: Arc<Config>,
+    tails: VecDeque<Tail>,
+    notices: Vec<Notice>,
+}
+
+impl Source for CatchUp {
+    fn step(&mut self, _: Duration, batch: &mut Batch) -> Progress {
+        begin(batch);
+        while let Some(tail) = self.tails.front_mut() {
+            if batch.is_full() || read_file(tail, &self.config, batch, &mut self.notices) {
+                return Progress::More;
+            }
+            self.tails.pop_front();
+        }
+        Progress::End
+    }
+
+    fn settled(&mut self, _: &Stream, _: u64) {}
+
+    fn finish(&mut self) {}
+
+    fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    fn backlog(&self) -> Backlog {
+        let unread = self.tails.iter().map(|tail| tail.goal.saturating_sub(tail.position));
+        Backlog { streams: self.tails.len(), open: self.tails.len(), unread_bytes: unread.sum() }
+    }
+}
+
+/// Segment 0 is for joined text, of which there is none.
+fn begin(batch: &mut Batch) {
+    if batch.segments.is_empty() {
+        batch.segments.push(Arc::new(Segment::new(Vec::new())));
+    }
 }
 
 fn is_journal(path: &Path) -> bool {
@@ -225,16 +274,10 @@ fn is_journal(path: &Path) -> bool {
 }
 
 /// Reads entries of one file into a batch. Whether there may be more.
-fn read_file(
-    tail: &mut Tail,
-    config: &Config,
-    resume: &Arc<dyn Resume>,
-    batch: &mut Batch,
-    notices: &mut Vec<Notice>,
-) -> bool {
+fn read_file(tail: &mut Tail, config: &Config, batch: &mut Batch, notices: &mut Vec<Notice>) -> bool {
     let first = batch.messages.len() as u32;
     let buffer = Span::SEGMENTS + batch.segments.len() as u16;
-    let (mut text, mut ranges) = (Vec::new(), Vec::<std::ops::Range<u64>>::new());
+    let (mut text, mut ranges) = (Vec::new(), Vec::<Range<u64>>::new());
     let broken = tail.broken.is_some();
     let more = loop {
         if text.len() >= READ_BLOCK_BYTES
@@ -286,23 +329,22 @@ fn read_file(
     if !text.is_empty() {
         batch.segments.push(Arc::new(Segment::new(text)));
     }
+    let reaches = |end: &u64| ranges.iter().any(|range| range.start < *end);
+    let settled = tail.settled.as_ref().filter(|(_, end)| reaches(end)).map(|(sets, _)| sets.clone());
     batch.runs.push(Run {
         stream: tail.stream.clone(),
         origin: Origin::Lines,
         from: tail.from,
         messages: first..batch.messages.len() as u32,
+        settled,
         ranges,
-        settled: resume.settled(tail.stream.id, 0),
     });
     more
 }
 
 impl Source for Journald {
     fn step(&mut self, now: Duration, batch: &mut Batch) -> Progress {
-        // Segment 0 is for joined text, of which there is none.
-        if batch.segments.is_empty() {
-            batch.segments.push(Arc::new(Segment::new(Vec::new())));
-        }
+        begin(batch);
         let hinted = self.hinted();
         let due = now >= self.next_sweep;
         if due && !(self.finishing && self.swept) {
@@ -343,6 +385,31 @@ impl Source for Journald {
 
     fn forgotten(&mut self) -> Vec<Arc<Stream>> {
         std::mem::take(&mut self.forgotten)
+    }
+
+    fn reads_again(&self) -> bool {
+        true
+    }
+
+    fn catch_up(&mut self, sink: usize, resume: &dyn Resume) -> Option<Box<dyn Source>> {
+        let missed = |tail: &Tail| {
+            let from = resume.position(tail.stream.id, 0).unwrap_or(tail.from).max(tail.from);
+            let sets = resume.settled(tail.stream.id, 0);
+            let settled = sets.as_ref().and_then(|sets| sets.get(sink)).cloned().unwrap_or_default();
+            (settled.first_gap(from) < tail.position).then(|| tail.again(from, sets))
+        };
+        let tails: VecDeque<_> = self.tails().filter_map(missed).collect();
+        let config = self.config.clone();
+        (!tails.is_empty())
+            .then(|| Box::new(CatchUp { config, tails, notices: Vec::new() }) as Box<dyn Source>)
+    }
+
+    /// The entry as it was handed on: a file's own bytes say little without the rest of the file.
+    fn original(&mut self, stream: &Stream, range: Range<u64>) -> Option<Vec<u8>> {
+        let tail = self.tails().find(|tail| tail.stream.id == stream.id)?;
+        let (mut tail, mut out) = (tail.again(range.start, None), Vec::new());
+        let read = tail.next(&Filter::default(), &mut out)?;
+        (read.range == range && read.lost.is_none()).then_some(out)
     }
 
     fn backlog(&self) -> Backlog {

@@ -12,7 +12,7 @@ use super::Filter;
 use super::fields::Object;
 use super::format::{Array, Entry, Fault, Field, Header, State, header};
 use crate::limits::{JOURNAL_CACHED_FIELDS_MAX, JOURNAL_FIELD_BYTES_MAX, MESSAGE_BYTES_MAX};
-use crate::position::Stream;
+use crate::position::{Ranges, Stream};
 use crate::seam::File;
 
 /// Places of an array that are read at once.
@@ -22,7 +22,7 @@ const CACHED_BYTES_MAX: usize = 256;
 
 pub(super) struct Tail {
     pub(super) stream: Arc<Stream>,
-    pub(super) file: Box<dyn File>,
+    pub(super) file: Arc<dyn File>,
     pub(super) header: Header,
     /// Where this process began to read.
     pub(super) from: u64,
@@ -36,6 +36,10 @@ pub(super) struct Tail {
     fields: HashMap<u64, Field>,
     /// What is wrong with the file as a whole: it is not read any further.
     pub(super) broken: Option<Fault>,
+    /// What each sink had settled before, and where that ends.
+    pub(super) settled: Option<(Arc<[Ranges]>, u64)>,
+    /// Where reading ends: not at all for those who follow.
+    pub(super) goal: u64,
     /// Whether it was said that some fields cannot be read.
     pub(super) said: bool,
     ended: bool,
@@ -54,7 +58,7 @@ pub(super) struct Read {
 }
 
 impl Tail {
-    pub(super) fn new(stream: Arc<Stream>, file: Box<dyn File>, header: Header, from: u64) -> Self {
+    pub(super) fn new(stream: Arc<Stream>, file: Arc<dyn File>, header: Header, from: u64) -> Self {
         Self {
             stream,
             file,
@@ -66,9 +70,25 @@ impl Tail {
             ahead: std::collections::VecDeque::new(),
             fields: HashMap::new(),
             broken: None,
+            settled: None,
+            goal: u64::MAX,
             said: false,
             ended: false,
         }
+    }
+
+    /// Reads the same file again from the end of an entry on, up to where this one is.
+    pub(super) fn again(&self, from: u64, settled: Option<Arc<[Ranges]>>) -> Self {
+        let mut tail = Self::new(self.stream.clone(), self.file.clone(), self.header, from);
+        tail.goal = self.position;
+        tail.told(settled);
+        tail
+    }
+
+    /// Takes what each sink had settled before.
+    pub(super) fn told(&mut self, settled: Option<Arc<[Ranges]>>) {
+        let end = settled.iter().flat_map(|sets| sets.iter()).flat_map(Ranges::iter).map(|set| set.end).max();
+        self.settled = settled.zip(end);
     }
 
     /// Reads the header anew.
@@ -103,6 +123,9 @@ impl Tail {
 
     /// Reads the next entry and appends it, as one line of JSON. `None` where there is none.
     pub(super) fn next(&mut self, filter: &Filter, out: &mut Vec<u8>) -> Option<Read> {
+        if self.position >= self.goal {
+            return None;
+        }
         let Some(at) = self.next_place() else {
             self.ended = self.header.state == State::Archived;
             return None;

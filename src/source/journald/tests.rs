@@ -10,7 +10,8 @@ use super::format::header;
 use super::tail::Tail;
 use super::*;
 use crate::event::OptionValue;
-use crate::position::{Stream, StreamId};
+use crate::position::{Ranges, Resume, Stream, StreamId};
+use crate::source::Progress;
 use crate::source::recorded::Bytes;
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -23,7 +24,7 @@ fn fixture(name: &str) -> Vec<u8> {
 
 fn tail(bytes: Vec<u8>, from: u64) -> Option<Tail> {
     let stream = Stream { id: StreamId(1), generation: 0, source: "j".into(), path: "/j".into() };
-    let file = Box::new(Bytes(bytes));
+    let file = Arc::new(Bytes(bytes));
     let header = header(&*file).ok()?;
     Some(Tail::new(Arc::new(stream), file, header, from))
 }
@@ -100,6 +101,73 @@ fn what_is_no_journal_is_refused() {
     let mut later = fixture("compact.journal.gz");
     later[12] |= 0x80;
     assert!(said(later).contains("features that this program does not know"));
+}
+
+/// What one sink has settled: all below a position.
+struct Below(Option<u64>);
+
+impl Resume for Below {
+    fn position(&self, _: StreamId, _: u16) -> Option<u64> {
+        self.0
+    }
+
+    fn settled(&self, _: StreamId, _: u16) -> Option<Arc<[Ranges]>> {
+        let mut below = Ranges::default();
+        below.insert(0..self.0?);
+        Some(Arc::from([below]))
+    }
+}
+
+fn read_all(source: &mut dyn Source) -> Vec<(Arc<Stream>, crate::event::Message, String)> {
+    let mut found = Vec::new();
+    loop {
+        let mut batch = crate::event::Batch::default();
+        let progress = source.step(Duration::from_secs(9), &mut batch);
+        for run in &batch.runs {
+            for message in &batch.messages[run.messages.start as usize..run.messages.end as usize] {
+                let segment =
+                    &batch.segments[usize::from(message.text.buffer - crate::event::Span::SEGMENTS)];
+                let start = message.text.start as usize;
+                let text = &segment.bytes()[start..start + message.text.len as usize];
+                found.push((run.stream.clone(), *message, String::from_utf8(text.to_vec()).expect("text")));
+            }
+        }
+        match progress {
+            Progress::More => {}
+            Progress::End => return found,
+            Progress::Wait(_) => panic!("it was told to finish"),
+        }
+    }
+}
+
+/// A sink that was away reads again what it missed, and a dead letter finds its entry.
+#[test]
+fn entries_are_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("system.journal"), fixture("grown.journal.gz")).expect("written");
+    let options = Options::new(vec![folder.path().display().to_string()], Vec::new());
+    let world = World {
+        fs: Arc::new(crate::seam::RealFs),
+        clock: Arc::new(crate::seam::RealClock::start()),
+        data_dir: folder.path().join("data"),
+        host: Arc::from(&b"host"[..]),
+    };
+    let plan = plan("j", &options).expect("a plan");
+    let mut source = plan.open(world, Arc::new(Below(None))).expect("it opens");
+    source.finish();
+    let all = read_all(&mut *source);
+    assert_eq!(all.len(), 366);
+    assert!(source.catch_up(0, &Below(Some(all[365].1.end))).is_none());
+    let mut again = source.catch_up(0, &Below(Some(all[99].1.end))).expect("there is something to read");
+    let places = |of: &[(Arc<Stream>, crate::event::Message, String)]| {
+        of.iter().map(|(_, message, text)| (message.start, message.end, text.clone())).collect::<Vec<_>>()
+    };
+    assert!(places(&read_all(&mut *again)) == places(&all[100..]));
+    let (stream, message, text) = &all[200];
+    assert_eq!(source.original(stream, message.start..message.end).as_deref(), Some(text.as_bytes()));
+    assert_eq!(source.original(stream, message.start..message.end + 1), None);
+    source.settled(stream, all[365].1.end);
+    assert!(source.notices().is_empty());
 }
 
 proptest! {

@@ -1,6 +1,9 @@
 //! The `bulk` source.
 
-use super::rig::{Rig, free_port};
+use std::collections::HashSet;
+use std::process::Command;
+
+use super::rig::{Rig, free_port, wait_for};
 use super::wire::{ask, ask_for_headers};
 
 #[test]
@@ -45,4 +48,58 @@ fn items_are_answered_as_elasticsearch_does() {
     );
     assert_eq!(ask(port, "PUT", "/_index_template/x", "", b"{}").0, 200);
     rig.stop();
+}
+
+/// rsyslog as it is, with its module for Elasticsearch; killed in the middle, nothing that it sent is lost.
+#[test]
+fn rsyslog_ships_to_it_through_kill_9() {
+    const LINES: usize = 8_000;
+    const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/rsyslog.sh");
+    let port = free_port();
+    let mut rig = Rig::new(
+        &format!("bulk \"127.0.0.1:{port}\""),
+        "| parse .message as json else pass | set .message = .line ?? \"\", .index = .elasticsearch.index.name ?? \"\"",
+    );
+    let agent = Agent(rig.path("agent").display().to_string());
+    std::fs::create_dir(&agent.0).expect("a folder");
+    let log = rig.path("shop.log");
+    let lines: Vec<_> = (0..LINES).map(|number| format!("order {number} \"quoted\"")).collect();
+    std::fs::write(&log, lines.join("\n") + "\n").expect("written");
+    rig.start_on(port);
+    let started = Command::new(SCRIPT).args(["start", &agent.0, &port.to_string()]).arg(&log).output();
+    let started = started.expect("a shell");
+    let said = String::from_utf8_lossy(&started.stderr).into_owned();
+    if started.status.code() == Some(77) {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{said}");
+        eprintln!("SKIPPED: {said}");
+        return;
+    }
+    assert!(started.status.success(), "{said}");
+    for _ in 0..3 {
+        let before = rig.events().len();
+        wait_for("more events", || rig.events().len() > before);
+        rig.kill();
+        rig.start_on(port);
+    }
+    let distinct = |rig: &Rig| rig.messages().into_iter().collect::<HashSet<_>>();
+    wait_for("all lines", || distinct(&rig).len() >= LINES);
+    drop(agent);
+    assert_eq!(distinct(&rig), lines.into_iter().collect());
+    assert!(rig.events().iter().all(|event| event["index"] == "shop"));
+}
+
+/// Stops the agent when dropped.
+struct Agent(String);
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/rsyslog.sh");
+        let _ = Command::new(script).args(["stop", &self.0]).status();
+        if std::thread::panicking() {
+            for name in ["log", "errors"] {
+                let said = std::fs::read_to_string(format!("{}/{name}", self.0)).unwrap_or_default();
+                eprintln!("{name}: {}", said.get(..4000).unwrap_or(&said));
+            }
+        }
+    }
 }
