@@ -155,6 +155,8 @@ pub const PARQUET_COMMITS_MAX: usize = 64;
 pub const PARQUET_COMMIT_STREAMS_MAX: usize = 65_536;
 /// Bytes of one write to a Parquet file.
 pub const PARQUET_WRITE_BYTES: usize = 64 * 1024;
+/// How often at most the trouble of one sink is told on standard error; the summary and the metrics always have it.
+pub const TROUBLE_EVERY: Duration = Duration::from_secs(60);
 /// How long a Parquet sink waits before it tries again after a failure of its disk.
 pub const PARQUET_RETRY: Duration = Duration::from_secs(1);
 /// Bytes of a part of a multipart upload; the least that S3 takes of any but the last (`EntityTooSmall`).

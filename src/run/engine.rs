@@ -26,7 +26,7 @@ use crate::catalog::Runnable;
 use crate::event::Batch;
 use crate::limits::{
     BUDGET_BODIES_ALL_BYTES, BUDGET_BODIES_BYTES, BUDGET_INPUT_BYTES, SINK_PATIENCE, SINK_SLOW_WAIT,
-    SINK_SLOW_WINDOW,
+    SINK_SLOW_WINDOW, TROUBLE_EVERY,
 };
 use crate::observe::{Stats, count};
 use crate::position::{Resume, Stream};
@@ -679,6 +679,8 @@ fn deliver(
 ) {
     let mut open = true;
     let mut next = Next::Idle;
+    // The trouble that was told, until it is over, and when.
+    let (mut told, mut told_at) = (false, None::<Duration>);
     loop {
         let wait = match next {
             Next::Again => Duration::ZERO,
@@ -717,6 +719,17 @@ fn deliver(
         let stepped = outlet.step(clock.monotonic());
         next = stepped.next;
         shared.bodies[index].release(stepped.released);
+        let now = clock.monotonic();
+        match &stepped.trouble {
+            Some(trouble) if !told && told_at.is_none_or(|at| now >= at + TROUBLE_EVERY) => {
+                shared.warn(format!("sink {}: {trouble}", stats.lock().sinks[index].0));
+                (told, told_at) = (true, Some(now));
+            }
+            None if std::mem::take(&mut told) => {
+                shared.warn(format!("sink {} delivers again", stats.lock().sinks[index].0));
+            }
+            _ => {}
+        }
         report(index, &stepped.settled, stepped.trouble, stats);
         for settled in stepped.settled {
             if settler.send(Message::Settled { sink: index, settled }).is_err() {
