@@ -105,6 +105,10 @@ pub trait Fs: Send + Sync {
     fn is_link(&self, _path: &Path) -> bool {
         false
     }
+    /// The path that a path leads to when all links are followed.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.into())
+    }
     /// Names in a folder with what they are, links not followed.
     fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, FileKind)>>;
     /// Makes a folder and those above it.

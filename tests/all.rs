@@ -20,6 +20,8 @@ mod expr;
 mod files;
 #[path = "all/files_disk.rs"]
 mod files_disk;
+#[path = "all/files_generations.rs"]
+mod files_generations;
 #[path = "all/files_lanes.rs"]
 mod files_lanes;
 #[path = "all/files_orphans.rs"]

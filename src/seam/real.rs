@@ -119,6 +119,10 @@ impl Fs for RealFs {
         fs::symlink_metadata(path).is_ok_and(|of| of.is_symlink())
     }
 
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
+    }
+
     fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, FileKind)>> {
         fs::read_dir(folder)?.map(|entry| entry.and_then(|e| Ok((e.path(), kind(e.file_type()?))))).collect()
     }

@@ -59,7 +59,9 @@ fn check(rig: &Rig, lines: u32, streams: usize, what: &str) {
     let known: std::collections::BTreeSet<_> = rig.events.keys().map(|id| (id.0, id.1)).collect();
     assert_eq!(known.len(), streams, "{what}");
     assert_eq!(rig.gaps, [], "{what}");
-    assert_eq!(rig.warnings, Vec::<String>::new(), "{what}");
+    // A power failure may tear the last record of a log, and that is said.
+    let said: Vec<_> = rig.warnings.iter().filter(|warning| !warning.contains("torn")).collect();
+    assert!(said.is_empty(), "{what}: {said:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! removals, read errors, a full disk, crashes. A failing seed is a test case: `ALUDEL_SEED=n`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::time::Duration;
 
 use aludel::seam::Fs;
@@ -31,12 +32,18 @@ struct World {
     destroyed: BTreeSet<usize>,
     lines: u64,
     rotated: u64,
+    /// Names of files that were rotated away and are not compressed yet.
+    plain: Vec<String>,
+    /// Rotated files are found by the pattern, too.
+    all_found: bool,
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         // Every other seed holds messages open for lines that may belong to them.
-        let mut rig = Rig::new(seed, if seed.is_multiple_of(2) { plain() } else { Vec::new() });
+        let options = if seed.is_multiple_of(2) { plain() } else { Vec::new() };
+        let all_found = seed % 8 > 4;
+        let mut rig = Rig::over(seed, if all_found { "/logs/*.log*" } else { "/logs/*.log" }, options);
         rig.start();
         Self {
             rig,
@@ -46,6 +53,8 @@ impl World {
             destroyed: BTreeSet::new(),
             lines: 0,
             rotated: 0,
+            plain: Vec::new(),
+            all_found,
         }
     }
 
@@ -85,18 +94,45 @@ impl World {
     fn rename(&mut self) {
         let Some(name) = self.seen() else { return };
         self.rotated += 1;
-        self.rig.fs.rename(&path(name), &path(&format!("{name}.{}", self.rotated))).expect("shown");
+        let to = format!("{name}.{}", self.rotated);
+        self.rig.fs.rename(&path(name), &path(&to)).expect("shown");
         self.shown.remove(name);
+        self.plain.push(to);
+    }
+
+    /// Compresses a file that was rotated away.
+    fn compress(&mut self) {
+        if self.plain.is_empty() {
+            return;
+        }
+        let name = self.plain.swap_remove(self.dice.below(self.plain.len() as u64) as usize);
+        self.rig.fs.set_full(false);
+        let bytes = self.rig.fs.content(&path(&name)).expect("there");
+        let packed = if self.dice.one_in(2) {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(&bytes).expect("memory");
+            (format!("{name}.gz"), encoder.finish().expect("memory"))
+        } else {
+            (format!("{name}.zst"), zstd::encode_all(&bytes[..], 1).expect("memory"))
+        };
+        self.rig.fs.write(&path(&packed.0), &packed.1).expect("space");
+        self.rig.fs.remove(&path(&name)).expect("there");
     }
 
     /// Truncates, with a copy or without.
     fn truncate(&mut self, copy: bool) {
         let Some(name) = self.seen() else { return };
+        // A plain copy that is found is a file of its own: such are to be excluded.
+        if copy && self.all_found {
+            return;
+        }
         self.rotated += 1;
         self.rig.fs.set_full(false);
         let bytes = self.rig.fs.content(&path(name)).expect("shown");
         if copy {
-            self.rig.fs.write(&path(&format!("{name}.{}", self.rotated)), &bytes).expect("space");
+            let to = format!("{name}.{}", self.rotated);
+            self.rig.fs.write(&path(&to), &bytes).expect("space");
+            self.plain.push(to);
         }
         self.rig.fs.open_append(&path(name)).and_then(|file| file.truncate(0)).expect("shown");
         self.contents.push(BTreeSet::new());
@@ -151,6 +187,7 @@ impl World {
             11 => self.truncate(true),
             12 if self.dice.one_in(2) => self.truncate(false),
             13 if self.dice.one_in(2) => self.remove(),
+            13 => self.compress(),
             14 => self.rig.fs.fail_reads(self.dice.below(4)),
             15 => self.rig.fs.set_full(true),
             16 => self.rig.clock.advance(Duration::from_millis(self.dice.below(8000))),
@@ -246,7 +283,8 @@ impl World {
 #[test]
 fn nothing_is_lost_in_silence_and_nothing_comes_twice() {
     let one = std::env::var("ALUDEL_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
-    let seeds = one.map_or_else(|| (0..SEEDS).chain(FOUND).collect(), |seed| vec![seed]);
+    let many = std::env::var("ALUDEL_SEEDS").ok().and_then(|seeds| seeds.parse::<u64>().ok());
+    let seeds = one.map_or_else(|| (0..many.unwrap_or(SEEDS)).chain(FOUND).collect(), |seed| vec![seed]);
     let (mut lines, mut gaps) = (0, 0);
     for seed in seeds {
         let mut world = World::new(seed);

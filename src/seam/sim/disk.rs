@@ -101,6 +101,8 @@ pub(super) struct Disk {
     undo: Vec<Undo>,
     next: u64,
     pub(super) full: bool,
+    /// Files have no time of birth, so that an inode that is used again looks like the one before.
+    pub(super) no_births: bool,
     pub(super) read_errors: u64,
     pub(super) rates: FaultRates,
     pub(super) tally: Tally,
@@ -121,6 +123,7 @@ impl Disk {
             undo: Vec::new(),
             next: 0,
             full: false,
+            no_births: false,
             read_errors: 0,
             rates: FaultRates::default(),
             tally: Tally::default(),
@@ -151,7 +154,11 @@ impl Disk {
 
     pub(super) fn stat(&self, node: &Node) -> FileStat {
         FileStat {
-            id: FileId { device: DEVICE, inode: node.inode, birth_ns: node.birth_ns },
+            id: FileId {
+                device: DEVICE,
+                inode: node.inode,
+                birth_ns: if self.no_births { 0 } else { node.birth_ns },
+            },
             size: node.data.len() as u64,
             modified_ns: node.modified_ns,
             links: node.links,

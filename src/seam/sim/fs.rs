@@ -132,6 +132,11 @@ impl SimFs {
         self.disk().full = full;
     }
 
+    /// From now on no file has a time of birth, as on some file systems.
+    pub fn forget_births(&self) {
+        self.disk().no_births = true;
+    }
+
     /// The next so many reads fail.
     pub fn fail_reads(&self, count: u64) {
         self.disk().read_errors = count;
@@ -321,6 +326,10 @@ impl Fs for SimFs {
 
     fn is_link(&self, path: &Path) -> bool {
         matches!(self.disk().names.get(path), Some(Name::Link(_)))
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        self.disk().resolve(path)
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, FileKind)>> {

@@ -151,6 +151,7 @@ impl Files {
         if tail.packing.is_some() {
             tail.sound = tail.scanned;
         }
+        tail.real = self.real(path);
         self.log.put(tail.record(), true);
         let key = self.table.add(tail);
         // A compressed file is decoded when it is its turn.
@@ -278,7 +279,7 @@ impl Files {
         }
         if !self.table.by_id.contains_key(&record.id)
             && let packing = record.packed.map(|packed| packed.packing)
-            && let Some((opened, path)) = self.find_by_id(&record.path, record.id, packing)
+            && let Some((opened, path)) = self.find_by_id(record, packing)
             && self.drain(opened, &path, record, cuts)?
         {
             return Ok(());

@@ -19,7 +19,7 @@ use super::tail::Life;
 use crate::seam::{File, FileKind, FileStat};
 
 /// Names looked at when a file is sought in its folder.
-pub(super) const SEEK_NAMES_MAX: usize = 16 * 1024;
+const SEEK_NAMES_MAX: usize = 16 * 1024;
 
 /// A compressed file that is being written is looked at again after this time.
 const LATER: Duration = Duration::from_secs(1);
@@ -96,12 +96,33 @@ impl Files {
         Ok(Opened::new(Arc::from(self.world.fs.open(path)?), packing))
     }
 
+    /// What a link leads to, if a path is one.
+    pub(super) fn real(&self, path: &Path) -> Option<PathBuf> {
+        let linked = self.world.fs.is_link(path);
+        linked.then(|| self.world.fs.resolve(path).ok()).flatten().filter(|real| real != path)
+    }
+
+    /// The names in the folders where a file was: that of its path, which must be there, and that behind a link.
+    pub(super) fn beside(&self, of: &Record) -> io::Result<Vec<(PathBuf, FileKind)>> {
+        let mut names = Vec::new();
+        for (number, folder) in of.names().filter_map(Path::parent).enumerate() {
+            match self.world.fs.list(folder) {
+                Ok(found) => names.extend(found.into_iter().take(SEEK_NAMES_MAX)),
+                Err(error) if number == 0 => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(names)
+    }
+
     /// Seeks a copy of a file in its folder: the same head, and the same bytes before the position that was reached.
     pub(super) fn find_copy(&self, of: &Record) -> io::Result<Option<Copy>> {
-        let Some(folder) = of.path.parent().filter(|_| of.head.len > 0) else { return Ok(None) };
+        if of.head.len == 0 {
+            return Ok(None);
+        }
         let mut known = None;
-        for (path, kind) in self.world.fs.list(folder)?.into_iter().take(SEEK_NAMES_MAX) {
-            if kind != FileKind::File || !is_related(&path, &of.path) {
+        for (path, kind) in self.beside(of)? {
+            if kind != FileKind::File || !of.names().any(|name| is_related(&path, name)) {
                 continue;
             }
             let Ok(Some(opened)) = self.open_new(&path) else { continue };
@@ -171,8 +192,13 @@ impl Files {
     /// What a new compressed file is.
     fn claim(&mut self, path: &Path, opened: &Opened) -> io::Result<Claim> {
         let mut later = false;
-        let departed: Vec<_> =
-            self.log.departed().rev().filter(|record| is_related(path, &record.path)).cloned().collect();
+        let departed: Vec<_> = self
+            .log
+            .departed()
+            .rev()
+            .filter(|record| record.names().any(|name| is_related(path, name)))
+            .cloned()
+            .collect();
         for record in departed {
             match self.is_packed(opened, record.head)? {
                 None => later = true,
@@ -190,7 +216,8 @@ impl Files {
         for key in self.table.keys() {
             let Some(tail) = self.table.get(key) else { continue };
             let head = tail.head;
-            if tail.packing.is_some() || head.len == 0 || !is_related(path, &tail.path) {
+            let mut names = std::iter::once(&tail.path).chain(&tail.real);
+            if tail.packing.is_some() || head.len == 0 || !names.any(|name| is_related(path, name)) {
                 continue;
             }
             match self.is_packed(opened, head)? {

@@ -16,11 +16,11 @@
 //! | 1 | bit 0: it is no longer found by its path; bits 1 to 3: its lines are known to be CRI's, Docker's, plain; bits 4 and 5: it is compressed, by gzip, by zstd; bit 6: and all of it was read |
 //! | 8 | where framing begins anew |
 //! | 8 | size on the disk, of a compressed file |
-//! | rest | path |
+//! | rest | path; where that is a link, a zero byte and the path it leads to |
 //!
 //! Version 1 had no lanes (a cut ended all of them), no bit 3, and no place to frame from.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -34,7 +34,7 @@ use crate::event::Origin;
 use crate::frame::Lanes;
 use crate::limits::FILES_DEPARTED_MAX;
 use crate::position::StreamId;
-use crate::seam::{FRAME_HEAD_BYTES, File, FileId, Fs, RecordLog, write_frame};
+use crate::seam::{FRAME_HEAD_BYTES, File, FileId, Fs, HashMap, RecordLog, write_frame};
 
 const VERSION: u8 = 2;
 
@@ -113,6 +113,8 @@ pub(super) struct Record {
     /// How it is compressed; positions are those of the uncompressed bytes.
     pub(super) packed: Option<Packed>,
     pub(super) path: PathBuf,
+    /// Where that leads to, if it is a link: there the file is sought.
+    pub(super) real: Option<PathBuf>,
 }
 
 /// What is known of a compressed file.
@@ -126,6 +128,11 @@ pub(super) struct Packed {
 }
 
 impl Record {
+    /// The names that the file has, or had.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&*self.path).chain(self.real.as_deref())
+    }
+
     /// Where framing begins anew, to give again what is at `low` and beyond, and how lines are wrapped from there on.
     /// A sink that is new has its low mark before all that is remembered: then it is the first byte of all.
     pub(super) fn frame_from(&self, low: u64) -> (u64, Option<Origin>) {
@@ -174,7 +181,7 @@ impl IdentityLog {
     /// Reads the log of a source in its data folder, or starts one; says what was wrong with it.
     pub(super) fn open(fs: Arc<dyn Fs>, data_dir: &Path, source: &str) -> io::Result<(Self, Vec<String>)> {
         let (mut known, mut swept, mut live_bytes) = (BTreeMap::new(), false, 0);
-        let (mut copies, mut departed) = (HashMap::new(), VecDeque::new());
+        let (mut copies, mut departed) = (HashMap::default(), VecDeque::new());
         let mut each = |frame: &[u8]| match decode(frame.get(FRAME_HEAD_BYTES..).unwrap_or(&[])) {
             Some(Fact::File(record)) => note(&mut known, &mut live_bytes, record, frame.len() as u64),
             Some(Fact::Cut(key, cut)) => {
@@ -330,6 +337,14 @@ impl IdentityLog {
         self.must
     }
 
+    /// Hands what was noted to the kernel, so that it outlives the process, if not the power. What fails is still
+    /// pending, and said by the next [`IdentityLog::commit`].
+    pub(super) fn write(&mut self) {
+        if self.log.append(&self.pending).is_ok() {
+            self.pending.clear();
+        }
+    }
+
     /// Makes all that was noted durable. After an error it is all still pending.
     pub(super) fn commit(&mut self) -> io::Result<()> {
         self.log.append(&self.pending)?;
@@ -432,6 +447,10 @@ fn encode(kind: u8, record: &Record) -> Vec<u8> {
     body.extend_from_slice(&record.clean.unwrap_or(record.from).to_le_bytes());
     body.extend_from_slice(&record.packed.map_or(0, |packed| packed.disk).to_le_bytes());
     body.extend_from_slice(record.path.as_os_str().as_bytes());
+    if let Some(real) = &record.real {
+        body.push(0);
+        body.extend_from_slice(real.as_os_str().as_bytes());
+    }
     body
 }
 
@@ -486,6 +505,7 @@ fn decode_record(version: u8, key: StreamKey, mut reader: Reader<'_>) -> Option<
         2 => Some(Packing::Zstd),
         _ => None,
     };
+    let mut paths = reader.0.split(|byte| *byte == 0).map(|path| PathBuf::from(OsStr::from_bytes(path)));
     Some(Record {
         stream: key.0,
         generation: key.1,
@@ -504,7 +524,8 @@ fn decode_record(version: u8, key: StreamKey, mut reader: Reader<'_>) -> Option<
             _ => None,
         },
         packed: packing.map(|packing| Packed { packing, whole: flags >> 6 & 1 == 1, disk }),
-        path: PathBuf::from(OsStr::from_bytes(reader.0)),
+        path: paths.next().unwrap_or_default(),
+        real: paths.next(),
     })
 }
 
@@ -556,6 +577,7 @@ mod tests {
             told: Some(Origin::Docker),
             packed: Some(Packed { packing: Packing::Zstd, whole: true, disk: 77 }),
             path: "/var/log/a.log".into(),
+            real: Some("/pods/0.log".into()),
         };
         let mut log = open();
         assert!(!log.swept());

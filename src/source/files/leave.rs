@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::copies::{Copy, Opened, SEEK_NAMES_MAX};
-use super::identity::Print;
+use super::copies::{Copy, Opened};
+use super::identity::{Print, Record};
 use super::packed::Packing;
 use super::state::Files;
 use super::table::Key;
 use super::tail::{Life, Tail};
 use crate::frame::Framer;
 use crate::position::Stream;
-use crate::seam::{FileId, FileKind, FileStat};
+use crate::seam::{FileKind, FileStat};
 
 impl Files {
     /// One name less shows a tail's file.
@@ -37,14 +37,9 @@ impl Files {
     }
 
     /// Seeks a file in the folder where it was: renamed, it nearly always stays there.
-    pub(super) fn find_by_id(
-        &self,
-        path: &Path,
-        id: FileId,
-        packing: Option<Packing>,
-    ) -> Option<(Opened, PathBuf)> {
-        let entries = self.world.fs.list(path.parent()?).ok()?;
-        let found = entries.into_iter().take(SEEK_NAMES_MAX).find(|(path, kind)| {
+    pub(super) fn find_by_id(&self, of: &Record, packing: Option<Packing>) -> Option<(Opened, PathBuf)> {
+        let id = of.id;
+        let found = self.beside(of).ok()?.into_iter().find(|(path, kind)| {
             *kind == FileKind::File && self.world.fs.stat(path).is_ok_and(|stat| stat.id == id)
         });
         let (path, _) = found?;
@@ -59,7 +54,7 @@ impl Files {
             Ok(copy) => copy,
             Err(error) => return self.trouble(key, &error),
         };
-        let (path, seen) = (old.path, old.size);
+        let (path, real, seen) = (old.path, old.real, old.size);
         let Some(old) = self.table.get(key) else { return };
         let old_key = old.key();
         let (names, leaving, packing) = (std::mem::take(&mut old.names), old.leaving, old.packing);
@@ -70,7 +65,7 @@ impl Files {
         };
         let framer = Framer::new(self.config.frame.clone());
         let mut new = Tail::new(stream, framer, stat, path.clone(), 0);
-        (new.names, new.leaving, new.grew) = (names, leaving, self.now);
+        (new.names, new.leaving, new.grew, new.real) = (names, leaving, self.now, real);
         // What was decoded of it is not what is there now.
         new.packing = packing;
         if packing.is_none() {
@@ -111,7 +106,7 @@ impl Files {
         self.log.forget_copy(copy.id);
         let Some(tail) = self.table.get(key) else { return };
         tail.packing = opened.packed.as_ref().map(|packed| packed.packing);
-        tail.path = at;
+        (tail.path, tail.real) = (at, None);
         tail.size = copy.size;
         tail.sound = if tail.packing.is_some() { tail.scanned } else { copy.size };
         tail.modified_ns = copy.modified_ns;

@@ -15,12 +15,12 @@ impl Files {
         if tail.life == Life::Lost {
             return None;
         }
-        let (id, path, packing) = (tail.id, tail.path.clone(), tail.packing);
+        let (id, path, packing, record) = (tail.id, tail.path.clone(), tail.packing, tail.record());
         let file = match tail.file.clone() {
             Some(file) => file,
             None => match self.open_as(&path, packing) {
                 Ok(opened) if opened.file.stat().is_ok_and(|stat| stat.id == id) => opened.file,
-                _ => self.find_by_id(&path, id, packing)?.0.file,
+                _ => self.find_by_id(&record, packing)?.0.file,
             },
         };
         let tail = self.table.get(key)?;

@@ -67,6 +67,8 @@ pub(super) struct Files {
     next_poll: Duration,
     next_checkpoint: Duration,
     dirty: HashSet<super::table::Key>,
+    /// Tails that were read in this step.
+    pub(super) moved: Vec<super::table::Key>,
     /// Hints came a moment ago: the next ones may gather first.
     damped: bool,
 }
@@ -129,6 +131,7 @@ impl Files {
             next_poll: now,
             next_checkpoint: now + CHECKPOINT_EVERY,
             dirty: HashSet::default(),
+            moved: Vec::new(),
             damped: false,
         })
     }
@@ -162,6 +165,17 @@ impl Files {
         if let Some(trouble) = self.watches.trouble() {
             self.warn(trouble);
         }
+    }
+
+    /// Writes down how far reading has come before what was read leaves: the bytes before a position tell, after this
+    /// process, whether a file still is what was read, and a cursor must not be ahead of them.
+    fn write_down(&mut self) {
+        for key in std::mem::take(&mut self.moved) {
+            if let Some(tail) = self.table.get(key) {
+                self.log.put(tail.record(), false);
+            }
+        }
+        self.log.write();
     }
 
     /// Writes down what is known of the files that changed.
@@ -212,6 +226,7 @@ impl Source for Files {
             self.turn(key, &mut output);
         }
         output.finish();
+        self.write_down();
         if now >= self.next_checkpoint && !self.dirty.is_empty() {
             self.checkpoint();
         }

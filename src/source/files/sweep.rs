@@ -202,6 +202,10 @@ impl Files {
         let Some(tail) = self.table.get(key) else { return };
         if tail.leaving.take().is_some() || (old.is_some() && tail.names == 1) {
             tail.path = path.into();
+            let real = self.real(path);
+            if let Some(tail) = self.table.get(key) {
+                tail.real = real;
+            }
             self.touch(key);
         }
         self.seen(key, stat);

@@ -34,6 +34,8 @@ pub(super) struct Tail {
     pub(super) stream: Arc<Stream>,
     pub(super) id: FileId,
     pub(super) path: PathBuf,
+    /// Where that leads to, if it is a link.
+    pub(super) real: Option<PathBuf>,
     /// Shared, since a sink that lags behind reads it too.
     pub(super) file: Option<Arc<dyn File>>,
     /// How it is compressed, its size on the disk, and the same file where it is being decoded.
@@ -108,6 +110,7 @@ impl Tail {
             stream,
             id: stat.id,
             path,
+            real: None,
             file: None,
             packing: None,
             disk: stat.size,
@@ -189,6 +192,7 @@ impl Tail {
                 disk: self.disk,
             }),
             path: self.path.clone(),
+            real: self.real.clone(),
         }
     }
 

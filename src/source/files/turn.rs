@@ -58,6 +58,7 @@ impl Files {
             Ok(()) => {
                 self.table.count(key);
                 self.touch(key);
+                self.moved.push(key);
                 self.after(key, stat.links);
             }
             Err(error) => self.trouble(key, &error),
@@ -183,7 +184,11 @@ impl Files {
                 self.trouble(key, &error);
                 return false;
             }
-            _ => self.find_by_id(&path, id, packing),
+            _ => self
+                .table
+                .get(key)
+                .map(|tail| tail.record())
+                .and_then(|record| self.find_by_id(&record, packing)),
         };
         let Some((opened, path)) = opened else {
             self.gone(key);
