@@ -78,6 +78,11 @@ pub trait Source: Send {
     fn forgotten(&mut self) -> Vec<Arc<Stream>> {
         Vec::new()
     }
+    /// The pipeline takes nothing for now: takes in what must not wait for it (what peers send is spooled), and says
+    /// when to be asked again. `None` where nothing waits.
+    fn absorb(&mut self, _now: Duration) -> Option<Duration> {
+        None
+    }
     /// Whether what was handed on can be read again while this source goes on.
     fn reads_again(&self) -> bool {
         false

@@ -42,6 +42,10 @@ const SETTLER_QUEUE: usize = 4096;
 const REST: Duration = Duration::from_millis(100);
 /// How long the settler waits for original bytes, or room for letters, when nothing else can come.
 const LETTERS_WAIT: Duration = Duration::from_millis(50);
+/// How often a source whose batch waits for room takes in what must not wait.
+const ABSORB_EVERY: Duration = Duration::from_millis(20);
+/// The same where it waits for a place in a queue, which tells nobody that it has one.
+const ABSORB_FULL: Duration = Duration::from_millis(2);
 /// How often settled ranges are made durable.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
@@ -342,7 +346,7 @@ impl Reading {
             if rests
                 && !stopping
                 && let Some(batch) = reader.flush(self.clock.now_unix_ns())
-                && !self.hand(batch)
+                && !self.hand(batch, &mut *reader.source)
             {
                 return;
             }
@@ -352,7 +356,13 @@ impl Reading {
             }
             let pressed = self.shared.originals.is_pressed();
             if !stopping && (rests || pressed || (ended && owes)) {
-                self.wake.wait(REST, None);
+                match reader.source.absorb(self.clock.monotonic()) {
+                    Some(until) => {
+                        let wait = until.saturating_sub(self.clock.monotonic()).min(REST);
+                        self.wake.wait(wait, reader.source.wake_fd());
+                    }
+                    None => self.wake.wait(REST, None),
+                }
                 continue;
             }
             let step = if stopping {
@@ -369,7 +379,7 @@ impl Reading {
             }
             match step {
                 Read::Batch(batch) => {
-                    if !self.hand(batch) {
+                    if !self.hand(batch, &mut *reader.source) {
                         return;
                     }
                 }
@@ -384,15 +394,33 @@ impl Reading {
         }
     }
 
-    /// Hands a batch to the workers; false where there are none any more.
-    fn hand(&self, batch: Batch) -> bool {
-        self.shared.input.acquire(batch.bytes);
+    /// Hands a batch to the workers; false where there are none any more. While they take nothing, the source takes in
+    /// what must not wait for them.
+    fn hand(&self, batch: Batch, source: &mut dyn Source) -> bool {
+        let mut patience = ABSORB_EVERY;
+        while !self.shared.input.acquire_within(batch.bytes, patience) {
+            patience = self.absorb(source).unwrap_or(REST);
+        }
+        while self.to_workers.is_full()
+            && let Some(until) = self.absorb(source)
+        {
+            self.wake.wait(until.min(ABSORB_FULL), None);
+        }
         // Held while sending, so that jobs are handed on in the order of their numbers.
         let mut number = self.shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
         let mut job = Job::new(*number, self.index, batch);
         job.sinks = self.shared.lags().hand(self.index);
         *number += 1;
         self.settler.send(job.handed()).is_ok() && self.to_workers.send(job).is_ok()
+    }
+
+    /// Lets the source take in what must not wait for the pipeline; how long it may then be left alone.
+    fn absorb(&self, source: &mut dyn Source) -> Option<Duration> {
+        for (stream, low) in self.shared.take_lows(self.index) {
+            source.settled(&stream, low);
+        }
+        let now = self.clock.monotonic();
+        source.absorb(now).map(|until| until.saturating_sub(now).min(ABSORB_EVERY))
     }
 }
 

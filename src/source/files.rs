@@ -16,7 +16,7 @@ mod original;
 mod orphan;
 mod output;
 mod packed;
-mod restart;
+pub(super) mod restart;
 mod state;
 mod sweep;
 mod table;

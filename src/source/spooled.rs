@@ -10,8 +10,10 @@
 //!             └──────── durable ──────────┘
 //! ```
 
+mod again;
 mod feed;
 mod held;
+mod lines;
 mod options;
 mod output;
 
@@ -162,6 +164,8 @@ pub struct Spooled<I: Intake> {
     retry: Option<Duration>,
     /// The intake has ended.
     ended: bool,
+    /// All sinks have settled what is below.
+    low: u64,
     notices: Vec<Notice>,
 }
 
@@ -199,6 +203,7 @@ impl<I: Intake> Spooled<I> {
             since: None,
             retry: None,
             ended: false,
+            low: 0,
             notices,
         })
     }
@@ -274,12 +279,25 @@ impl<I: Intake> Spooled<I> {
                 if let Some(chunk) = chunk {
                     self.feed.offer(chunk, &self.spool);
                 }
+                if self.lines {
+                    self.release();
+                }
                 if self.told < self.pushed {
                     self.told = self.pushed;
                     self.intake.durable(Receipt(self.pushed));
                 }
             }
             Err(error) => self.trouble(now, &error),
+        }
+    }
+
+    /// Removes what every sink has settled, and no framer needs any more.
+    fn release(&mut self) {
+        let low = if self.lines { self.low.min(self.spool.clean()) } else { self.low };
+        if let Err(error) = self.spool.release(low) {
+            let source = self.feed.source();
+            self.notices
+                .push(Notice::Warning(format!("source {source}: cannot remove a settled segment: {error}")));
         }
     }
 
@@ -322,7 +340,12 @@ impl<I: Intake> Source for Spooled<I> {
     fn step(&mut self, now: Duration, batch: &mut Batch) -> Progress {
         let mut output = Output::new(batch);
         let progress = loop {
-            let full = self.feed.fill(now, &mut self.spool, &mut output, &mut self.notices);
+            let full = self.feed.fill(now, self.spool.durable(), &mut output, &mut self.notices);
+            if self.spool.state().framing.is_none()
+                && let Some((origin, at)) = self.feed.told()
+            {
+                self.spool.push_framing(origin, at, self.world.clock.now_unix_ns());
+            }
             if full && !self.feed.is_on_disk() {
                 break Progress::More;
             }
@@ -346,11 +369,30 @@ impl<I: Intake> Source for Spooled<I> {
     }
 
     fn settled(&mut self, _: &Stream, position: u64) {
-        if let Err(error) = self.spool.release(position) {
-            let source = self.feed.source();
-            self.notices
-                .push(Notice::Warning(format!("source {source}: cannot remove a settled segment: {error}")));
+        self.low = self.low.max(position);
+        if let Some(clean) = self.feed.settled(self.low) {
+            self.spool.push_clean(clean, self.world.clock.now_unix_ns());
         }
+        self.release();
+    }
+
+    fn absorb(&mut self, now: Duration) -> Option<Duration> {
+        let progress = self.take_in(now);
+        let linger = self.since.filter(|_| self.retry.is_none()).map(|since| since + SPOOL_LINGER);
+        let next = match progress {
+            Progress::More if self.spool.room() > 0 && self.retry.is_none() => Some(now),
+            Progress::Wait(until) => Some(until),
+            Progress::More | Progress::End => None,
+        };
+        Some([next, linger, self.retry].into_iter().flatten().min().unwrap_or(now + RETRY))
+    }
+
+    fn reads_again(&self) -> bool {
+        true
+    }
+
+    fn catch_up(&mut self, sink: usize, resume: &dyn Resume) -> Option<Box<dyn Source>> {
+        self.feed.again(sink, resume, &self.spool)
     }
 
     fn finish(&mut self) {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::reader::{Reader, Step};
-use super::record::{Draft, Kind, State, encode};
+use super::record::{Draft, Found, Kind, State, encode, record_at};
 use super::segment::{self, Chunk, SegmentInfo};
 use crate::event::Origin;
 use crate::limits::{SPOOL_GROUP_BYTES, SPOOL_SEGMENT_BYTES, SPOOL_SEGMENTS_MIN};
@@ -42,6 +42,10 @@ pub struct Limit {
 impl Limit {
     fn segment_bytes(&self) -> u64 {
         SPOOL_SEGMENT_BYTES.min(self.bytes / SPOOL_SEGMENTS_MIN)
+    }
+
+    fn group_bytes(&self) -> usize {
+        SPOOL_GROUP_BYTES.min(usize::try_from(self.segment_bytes()).unwrap_or(usize::MAX))
     }
 }
 
@@ -80,6 +84,8 @@ pub struct Spool {
     durable: u64,
     /// Nothing is open at the end: the last record is a cut, or there is none.
     cut: bool,
+    /// The mark that is durable.
+    durable_clean: u64,
     /// The group holds what must be durable before anything that was read leaves.
     urgent: bool,
     /// Segments to be removed once it is durable that they were dropped.
@@ -98,13 +104,19 @@ impl Spool {
         fs.make_folder(folder)?;
         let mut segments = segment::list(&*fs, folder)?;
         let mut warnings = Vec::new();
-        let state = State { stream: fresh, framing: None, dropped_below: 0 };
+        let mut state = State { stream: fresh, framing: None, dropped_below: 0, clean: 0 };
+        if segments.is_empty() {
+            write_state(&*fs, folder, &state)?;
+        } else if let Some(known) = read_state(&*fs, folder)? {
+            state = known;
+        }
         let mut last = Last { state, end: 0, cut: true };
         while let Some(info) = segments.last().copied() {
-            if let Some(found) = recover(&fs, folder, info, &mut segments, &mut warnings)? {
+            if let Some(found) = recover(&fs, folder, info, state, &mut segments, &mut warnings)? {
                 last = found;
                 break;
             }
+            last.end = info.first;
         }
         let spool = Self {
             fs,
@@ -117,6 +129,7 @@ impl Spool {
             end: last.end,
             durable: last.end,
             cut: last.cut,
+            durable_clean: last.state.clean,
             urgent: false,
             doomed: Vec::new(),
         };
@@ -126,6 +139,11 @@ impl Spool {
     /// The stream that the spool is.
     pub fn stream(&self) -> StreamId {
         self.state.stream
+    }
+
+    /// Where a framer may begin, durably.
+    pub fn clean(&self) -> u64 {
+        self.durable_clean
     }
 
     /// What is true of it as a whole.
@@ -156,7 +174,10 @@ impl Spool {
     /// Bytes on disk, and those on their way there.
     pub fn used(&self) -> u64 {
         let named: u64 = self.segments.iter().map(|segment| segment.size).sum();
-        named + self.group.bytes.len() as u64
+        // What is written of the group counts in its segment, if that has a name.
+        let counted =
+            if self.active.as_ref().is_some_and(|active| active.named) { self.group.written } else { 0 };
+        named + (self.group.bytes.len() - counted) as u64
     }
 
     /// Positions before this were used: what was stored there is lost, and nothing else may be stored there.
@@ -168,7 +189,7 @@ impl Spool {
 
     /// Bytes that may be taken in before the group is full or the limit is reached.
     pub fn room(&self) -> usize {
-        let group = SPOOL_GROUP_BYTES.saturating_sub(self.group.bytes.len());
+        let group = self.limit.group_bytes().saturating_sub(self.group.bytes.len());
         match self.limit.when_full {
             WhenFull::DropOldest => group,
             WhenFull::Block => {
@@ -213,8 +234,18 @@ impl Spool {
     pub fn push_framing(&mut self, origin: Origin, at: u64, received_ns: i64) {
         self.state.framing = Some((origin, at));
         self.urgent = true;
+        self.push_state(received_ns);
+    }
+
+    /// Notes where a framer may begin. What is below goes when that is durable.
+    pub fn push_clean(&mut self, clean: u64, received_ns: i64) {
+        self.state.clean = clean;
+        self.push_state(received_ns);
+    }
+
+    fn push_state(&mut self, received_ns: i64) {
         let state = self.state.encode();
-        self.push(Kind::Framing, 0, "", received_ns, &state);
+        self.push(Kind::State, 0, "", received_ns, &state);
     }
 
     fn push(&mut self, kind: Kind, part: u16, peer: &str, received_ns: i64, payload: &[u8]) {
@@ -229,7 +260,7 @@ impl Spool {
                 self.cut = false;
             }
             Kind::Cut => self.cut |= part == 0,
-            Kind::Header | Kind::Framing | Kind::Dropped => {}
+            Kind::Header | Kind::State => {}
         }
     }
 
@@ -270,7 +301,7 @@ impl Spool {
             self.abandon();
             return Err(error);
         }
-        (self.durable, self.urgent) = (self.end, false);
+        (self.durable, self.urgent, self.durable_clean) = (self.end, false, self.state.clean);
         let group = std::mem::take(&mut self.group);
         for doomed in std::mem::take(&mut self.doomed) {
             // What cannot be removed now is below what is read at the next start, and is removed then.
@@ -338,8 +369,7 @@ impl Spool {
         }
         if dropped {
             self.state.dropped_below = self.first();
-            let state = self.state.encode();
-            self.push(Kind::Dropped, 0, "", received_ns, &state);
+            self.push_state(received_ns);
         }
     }
 
@@ -351,6 +381,11 @@ impl Spool {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => self.segments.pop_front(),
             };
+        }
+        // One message may be as large as the limit.
+        if self.is_full() && low >= self.end && self.group.bytes.is_empty() && self.segments.len() == 1 {
+            self.fs.remove(&segment::path(&self.folder, self.segments[0].first))?;
+            (self.segments, self.active) = (VecDeque::new(), None);
         }
         Ok(())
     }
@@ -374,25 +409,25 @@ fn recover(
     fs: &Arc<dyn Fs>,
     folder: &Path,
     info: SegmentInfo,
+    mut state: State,
     segments: &mut Vec<SegmentInfo>,
     warnings: &mut Vec<String>,
 ) -> io::Result<Option<Last>> {
     let path = segment::path(folder, info.first);
     let mut reader = Reader::new(fs.clone(), folder.into(), info.first);
-    let mut state = None;
-    let (mut end, mut cut) = (info.first, true);
+    let (mut end, mut cut, mut holds) = (info.first, true, false);
     let sound = loop {
         match reader.step(u64::MAX)? {
             Step::Chunk(mut chunk) => {
                 while let Some(record) = chunk.peek() {
                     match record.kind {
-                        Kind::Header | Kind::Framing | Kind::Dropped => {
-                            state = State::decode(record.payload).or(state);
+                        Kind::Header | Kind::State => {
+                            state = State::decode(record.payload).unwrap_or(state);
                         }
                         Kind::Bytes | Kind::Message => cut = false,
                         Kind::Cut => cut |= record.part == 0,
                     }
-                    end = record.end();
+                    (end, holds) = (record.end(), true);
                     chunk.advance();
                 }
             }
@@ -401,13 +436,13 @@ fn recover(
         }
     };
     let file = fs.open_append(&path)?;
-    let Some(state) = state else {
+    if !holds {
         warnings.push(format!("{}: removed, nothing in it is whole", path.display()));
         fs.remove(&path)?;
         fs.sync_folder(folder)?;
         segments.pop();
         return Ok(None);
-    };
+    }
     if info.size > sound {
         warnings.push(format!("{}: cut {} bytes of a torn last record", path.display(), info.size - sound));
         file.truncate(sound)?;
@@ -418,4 +453,34 @@ fn recover(
     file.sync()?;
     fs.sync_folder(folder)?;
     Ok(Some(Last { state, end, cut }))
+}
+
+/// The file that says which stream the spool is, should the first record of its only segment be damaged.
+const STATE: &str = "stream";
+
+fn write_state(fs: &dyn Fs, folder: &Path, state: &State) -> io::Result<()> {
+    let aside = folder.join("stream.new");
+    let file = fs.open_append(&aside)?;
+    file.truncate(0)?;
+    let (mut bytes, payload) = (Vec::new(), state.encode());
+    let draft =
+        Draft { kind: Kind::State, part: 0, position: 0, received_ns: 0, peer: "", payload: &payload };
+    encode(&draft, &mut bytes);
+    file.append(&bytes)?;
+    file.sync()?;
+    fs.rename(&aside, &folder.join(STATE))?;
+    fs.sync_folder(folder)
+}
+
+fn read_state(fs: &dyn Fs, folder: &Path) -> io::Result<Option<State>> {
+    let file = match fs.open(&folder.join(STATE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = [0; 256];
+    let read = file.read_at(0, &mut bytes)?;
+    match record_at(bytes.get(..read).unwrap_or_default()) {
+        Found::Whole(record) => Ok(State::decode(record.payload)),
+        _ => Ok(None),
+    }
 }

@@ -41,15 +41,12 @@ pub enum Kind {
     Message,
     /// What is open here was let go: by time, by the end of an input, or by a restart.
     Cut,
-    /// From here on it is known how the lines of the stream are wrapped.
-    Framing,
-    /// The oldest records were removed to make room.
-    Dropped,
+    /// What is true of the spool as a whole has changed.
+    State,
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Header, Self::Bytes, Self::Message, Self::Cut, Self::Framing, Self::Dropped];
+    const ALL: [Self; 5] = [Self::Header, Self::Bytes, Self::Message, Self::Cut, Self::State];
 
     fn code(self) -> u8 {
         Self::ALL.iter().position(|kind| *kind == self).map_or(0, |at| at as u8 + 1)
@@ -198,6 +195,9 @@ pub struct State {
     pub framing: Option<(Origin, u64)>,
     /// What was not settled below was removed to make room.
     pub dropped_below: u64,
+    /// A framer that begins here gives the same messages as one that began before; all below is settled. Only of a spool
+    /// that is a stream of bytes.
+    pub clean: u64,
 }
 
 const ORIGINS: [Origin; 3] = [Origin::Lines, Origin::Cri, Origin::Docker];
@@ -212,6 +212,7 @@ impl State {
         out.push(origin);
         out.extend_from_slice(&at.to_le_bytes());
         out.extend_from_slice(&self.dropped_below.to_le_bytes());
+        out.extend_from_slice(&self.clean.to_le_bytes());
         out
     }
 
@@ -220,12 +221,14 @@ impl State {
         let (stream, rest) = take::<8>(payload)?;
         let ([origin], rest) = take::<1>(rest)?;
         let (at, rest) = take::<8>(rest)?;
-        let (dropped, _) = take::<8>(rest)?;
+        let (dropped, rest) = take::<8>(rest)?;
+        let (clean, _) = take::<8>(rest)?;
         let origin = usize::from(origin).checked_sub(1).and_then(|at| ORIGINS.get(at));
         Some(Self {
             stream: StreamId(u64::from_le_bytes(stream)),
             framing: origin.map(|origin| (*origin, u64::from_le_bytes(at))),
             dropped_below: u64::from_le_bytes(dropped),
+            clean: u64::from_le_bytes(clean),
         })
     }
 }
@@ -282,7 +285,7 @@ mod tests {
     #[test]
     fn a_header_says_what_it_was_told() {
         for framing in [None, Some((Origin::Lines, 7)), Some((Origin::Docker, 0))] {
-            let state = State { stream: StreamId(9), framing, dropped_below: 4096 };
+            let state = State { stream: StreamId(9), framing, dropped_below: 4096, clean: 77 };
             assert_eq!(State::decode(&state.encode()), Some(state));
         }
     }

@@ -15,7 +15,7 @@ const SPANS_MAX: usize = 32;
 
 /// The places of one stream.
 #[derive(Clone, Debug)]
-pub(super) struct Restarts {
+pub(in crate::source) struct Restarts {
     /// Ascending.
     places: Vec<u64>,
     /// Messages that have left, and reach beyond the last start of what is open.
@@ -24,12 +24,12 @@ pub(super) struct Restarts {
 
 impl Restarts {
     /// Framing began here.
-    pub(super) fn new(at: u64) -> Self {
+    pub(in crate::source) fn new(at: u64) -> Self {
         Self { places: vec![at], spans: Vec::new() }
     }
 
     /// All before `open` has been framed and is not open; `messages` have left since the last time.
-    pub(super) fn note(&mut self, open: u64, messages: &[Message], interleaves: bool) {
+    pub(in crate::source) fn note(&mut self, open: u64, messages: &[Message], interleaves: bool) {
         self.spans.retain(|span| span.1 > open);
         if interleaves {
             // What stands in one stretch of the block has no other lane's lines in it.
@@ -64,12 +64,12 @@ impl Restarts {
     }
 
     /// The last place at or before a position.
-    pub(super) fn before(&self, position: u64) -> Option<u64> {
+    pub(in crate::source) fn before(&self, position: u64) -> Option<u64> {
         self.places.iter().rev().find(|place| **place <= position).copied()
     }
 
     /// Forgets the places before the one that a low mark needs; whether it is another one now.
-    pub(super) fn drop_before(&mut self, low: u64) -> bool {
+    pub(in crate::source) fn drop_before(&mut self, low: u64) -> bool {
         let needed = self.places.partition_point(|place| *place <= low).saturating_sub(1);
         self.places.drain(..needed);
         needed > 0

@@ -6,27 +6,28 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::again::Again;
+use super::lines::{Lines, Settled, Way};
 use super::output::{Output, Whose};
 use super::{Framing, RETRY};
-use crate::event::{Message, Origin, Segment, Span};
-use crate::frame::{Block, FrameConfig, Framed, Framer};
+use crate::event::{Facts, Message, Origin, Span};
 use crate::limits::{READ_BLOCK_BYTES, SPOOL_PEERS_MAX, SPOOL_RECENT_BYTES};
 use crate::position::{Ranges, Resume, Stream};
-use crate::source::Notice;
-use crate::spool::{Chunk, Kind, Reader, Spool, State, Step};
-
-use super::held::Held;
+use crate::source::{Notice, Source};
+use crate::spool::{Chunk, Kind, Reader, Spool, Step};
 
 /// Where a spool is being read.
 pub(super) struct Feed {
     source: Box<str>,
     streams: Streams,
     lines: Option<Lines>,
-    /// Where this process began to read.
+    /// Where this process began to read: all below was settled before.
     from: u64,
-    settled: Option<(Arc<[Ranges]>, u64)>,
+    settled: Settled,
     /// Everything below has been taken from the log.
     next: u64,
+    /// Where a read that repeats another one ends: the position, and the cuts that the other one made there.
+    stop: Option<(u64, u32)>,
     /// Records in memory, in order.
     recent: VecDeque<Chunk>,
     /// Reads what comes after them, where that is not in memory.
@@ -43,6 +44,10 @@ struct Streams {
 }
 
 impl Streams {
+    fn new(plain: &Arc<Stream>) -> Self {
+        Self { plain: plain.clone(), by_peer: HashMap::new() }
+    }
+
     fn of(&mut self, peer: &[u8]) -> Arc<Stream> {
         if let Some(known) = self.by_peer.get(peer) {
             return Arc::clone(known);
@@ -57,27 +62,11 @@ impl Streams {
     }
 }
 
-/// The framer of a spool that is a stream of bytes.
-struct Lines {
-    framer: Framer,
-    /// Position of the first byte that the framer has not taken.
-    position: u64,
-    /// Bytes from there on.
-    rest: Vec<u8>,
-    held: Held,
-    stream: Arc<Stream>,
-    received_ns: i64,
-}
-
-/// How far a block goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Until {
-    /// More will follow.
-    More,
-    /// There is no block: what is open is let go, but for an unfinished line.
-    Open,
-    /// Nothing follows that belongs to it: everything is let go.
-    End,
+/// What sinks had settled, with one past the last of it.
+fn settled(sets: Option<Arc<[Ranges]>>) -> Settled {
+    let sets = sets?;
+    let end = sets.iter().flat_map(Ranges::iter).map(|range| range.end).max()?;
+    Some((sets, end))
 }
 
 impl Feed {
@@ -91,16 +80,18 @@ impl Feed {
     ) -> Self {
         let id = spool.stream();
         let plain = Arc::new(Stream { id, generation: 0, source: source.into(), path: source.into() });
-        let low = resume.position(id, 0).unwrap_or(0);
-        let settled = resume.settled(id, 0).and_then(|sets| {
-            let end = sets.iter().flat_map(Ranges::iter).map(|range| range.end).max()?;
-            Some((sets, end))
-        });
-        let known = settled.as_ref().map_or(low, |(_, end)| low.max(*end));
         let gap = |start, end, cause| Notice::Gap { stream: plain.clone(), start, end: Some(end), cause };
-        // What was removed below the low mark was settled; it is a sink that is new which has not.
-        let dropped = low < spool.first() && low < spool.state().dropped_below;
-        let from = if dropped { low } else { low.max(spool.first()) };
+        let low = resume.position(id, 0).unwrap_or(0);
+        let settled = settled(resume.settled(id, 0));
+        let state = *spool.state();
+        let first = match framing {
+            Framing::Messages => spool.first(),
+            Framing::Lines(_) => spool.first().max(state.clean),
+        };
+        let known = settled.as_ref().map_or(low, |(_, end)| low.max(*end));
+        // What was removed before it was settled is lost; what else was removed is missed by a new sink alone.
+        let dropped = low < spool.first() && low < state.dropped_below;
+        let from = if dropped { low } else { low.max(first) };
         if dropped {
             notices.push(gap(low, spool.first(), "the spool was full: the oldest were dropped"));
         }
@@ -108,24 +99,63 @@ impl Feed {
             notices.push(gap(spool.end().max(from), known, "damaged at the end of the spool"));
             spool.skip_to(known);
         }
-        let next = from.max(spool.first());
-        let lines = match framing {
-            Framing::Messages => None,
-            Framing::Lines(config) => Some(Lines::new(config, spool.state(), next, &plain)),
+        let (next, lines) = match framing {
+            Framing::Messages => (from.max(first), None),
+            Framing::Lines(config) => {
+                // The mark is of a low one, so it is not above this one but where a sink is new.
+                let at = first.min(spool.end());
+                (at, Some(Lines::new(config, state.framing, at, &plain)))
+            }
         };
         let disk = (next < spool.durable() || !spool.is_cut()).then(|| spool.reader(next));
+        let (recent, streams) = (VecDeque::new(), Streams::new(&plain));
         Self {
             source: source.into(),
-            streams: Streams { plain, by_peer: HashMap::new() },
+            streams,
             lines,
             from,
             settled,
             next,
-            recent: VecDeque::new(),
+            stop: None,
+            recent,
             disk,
             retry: None,
             warned: false,
         }
+    }
+
+    /// Reads again what a sink has not settled, up to here; `None` where there is nothing.
+    pub(super) fn again(&self, sink: usize, resume: &dyn Resume, spool: &Spool) -> Option<Box<dyn Source>> {
+        let plain = &self.streams.plain;
+        let from = resume.position(plain.id, 0).unwrap_or(self.from).max(self.from);
+        let settled = settled(resume.settled(plain.id, 0));
+        let of_sink = settled.as_ref().and_then(|(sets, _)| sets.get(sink));
+        let missed = of_sink.map_or(from, |set| set.first_gap(from));
+        if missed >= self.lines.as_ref().map_or(self.next, Lines::handed) {
+            return None;
+        }
+        let at = match &self.lines {
+            Some(lines) => lines.restart(from).unwrap_or(self.from),
+            None => from,
+        };
+        let lines = self.lines.as_ref().map(|lines| {
+            let framing = spool.state().framing.or_else(|| lines.told());
+            Lines::new(lines.config.clone(), framing, at, plain)
+        });
+        let feed = Self {
+            source: self.source.clone(),
+            streams: Streams::new(plain),
+            lines,
+            from,
+            settled,
+            next: at,
+            stop: Some((self.next, self.lines.as_ref().map_or(0, |lines| lines.cuts))),
+            recent: VecDeque::new(),
+            disk: Some(spool.reader(at)),
+            retry: None,
+            warned: false,
+        };
+        Some(Box::new(Again { feed, until: self.next, notices: Vec::new() }))
     }
 
     /// The source's name.
@@ -160,7 +190,17 @@ impl Feed {
 
     /// When something open is due to be let go.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        self.lines.as_ref().and_then(|lines| lines.framer.deadline())
+        self.lines.as_ref().and_then(Lines::deadline)
+    }
+
+    /// How lines are wrapped and where that was told, if this feed has found it out.
+    pub(super) fn told(&self) -> Option<(Origin, u64)> {
+        self.lines.as_ref().and_then(Lines::told)
+    }
+
+    /// All below `low` is settled. Where a framer may begin, if that is another place now.
+    pub(super) fn settled(&mut self, low: u64) -> Option<u64> {
+        self.lines.as_mut().and_then(|lines| lines.settled(low))
     }
 
     /// Takes in a group that has become durable.
@@ -169,20 +209,19 @@ impl Feed {
             return;
         }
         let held: usize = self.recent.iter().map(Chunk::len).sum();
-        if held + chunk.len() > SPOOL_RECENT_BYTES
-            && let Some(first) = chunk.peek()
-        {
-            self.disk = Some(spool.reader(first.position));
-        } else {
-            self.recent.push_back(chunk);
+        match chunk.peek() {
+            Some(first) if held > 0 && held + chunk.len() > SPOOL_RECENT_BYTES => {
+                self.disk = Some(spool.reader(first.position));
+            }
+            _ => self.recent.push_back(chunk),
         }
     }
 
-    /// Hands on what is durable; true when the batch is full.
+    /// Hands on what is durable below `until`; true when the batch is full.
     pub(super) fn fill(
         &mut self,
         now: Duration,
-        spool: &mut Spool,
+        until: u64,
         output: &mut Output<'_>,
         notices: &mut Vec<Notice>,
     ) -> bool {
@@ -191,7 +230,11 @@ impl Feed {
                 return true;
             }
             if let Some(mut chunk) = self.recent.pop_front() {
-                self.hand(now, &mut chunk, spool, output, notices);
+                if self.lines.is_some() {
+                    self.hand_lines(now, &mut chunk, output, notices);
+                } else {
+                    self.hand_messages(&mut chunk, output);
+                }
                 if !chunk.is_empty() {
                     self.recent.push_front(chunk);
                 }
@@ -201,19 +244,19 @@ impl Feed {
                 return false;
             }
             let Some(disk) = &mut self.disk else { return false };
-            match disk.step(spool.durable()) {
+            match disk.step(until) {
                 Ok(Step::Chunk(chunk)) => self.recent.push_back(chunk),
                 Ok(Step::Gone(lost)) => {
-                    self.lost(now, lost, "a segment of the spool is gone", output, notices)
+                    self.lost(now, lost, "a segment of the spool is gone", output, notices);
                 }
                 Ok(Step::Damage(damage)) => {
-                    let cause = "damaged in the spool";
-                    self.lost(now, damage.lost, cause, output, notices);
+                    notices.push(Notice::Warning(format!(
+                        "source {}: bytes {}..{} of segment {} of its spool are damaged; `aludel spool repair` sets them aside",
+                        self.source, damage.bytes.start, damage.bytes.end, damage.segment
+                    )));
+                    self.lost(now, damage.lost, "damaged in the spool", output, notices);
                 }
-                Ok(Step::End) => {
-                    self.disk = None;
-                    self.next = self.next.max(spool.durable());
-                }
+                Ok(Step::End) => self.disk = None,
                 Err(error) => {
                     self.retry = Some(now + RETRY);
                     if !std::mem::replace(&mut self.warned, true) {
@@ -236,70 +279,54 @@ impl Feed {
         output: &mut Output<'_>,
         notices: &mut Vec<Notice>,
     ) {
+        let mut way = Way { now, from: self.from, settled: &self.settled, output, notices };
         if let Some(lines) = &mut self.lines {
-            let rest = std::mem::take(&mut lines.rest);
-            lines.block(now, rest, Until::End, self.from, self.settled.as_ref(), output, notices);
-            (lines.position, lines.held) = (lost.end, Held::default());
+            lines.cut(true, &mut way);
+            lines.jump(lost.end);
         }
         self.next = self.next.max(lost.end);
-        if !lost.is_empty() {
+        let start = lost.start.max(self.from);
+        if start < lost.end {
             let stream = self.streams.plain.clone();
-            notices.push(Notice::Gap { stream, start: lost.start, end: Some(lost.end), cause });
+            notices.push(Notice::Gap { stream, start, end: Some(lost.end), cause });
         }
     }
 
-    /// Hands on records of a chunk until the batch is full.
-    fn hand(
-        &mut self,
-        now: Duration,
-        chunk: &mut Chunk,
-        spool: &mut Spool,
-        output: &mut Output<'_>,
-        notices: &mut Vec<Notice>,
-    ) {
-        if self.lines.is_some() {
-            self.hand_lines(now, chunk, spool, output, notices);
-        } else {
-            self.hand_messages(chunk, output);
-        }
-    }
-
+    /// Hands on messages of a chunk until the batch is full.
     fn hand_messages(&mut self, chunk: &mut Chunk, output: &mut Output<'_>) {
         let segment = Arc::clone(chunk.segment());
         while let Some(record) = chunk.peek()
             && !output.is_full()
         {
             if record.kind == Kind::Message && record.end() > self.next {
-                let range = record.position..record.end();
+                let (start, end) = (record.position, record.end());
                 let buffer = output.buffer(Some(&segment));
                 output.add(&segment);
-                let start = (chunk.at() + record.payload_at()) as u32;
                 let text = Span {
-                    start,
+                    start: (chunk.at() + record.payload_at()) as u32,
                     len: record.payload.len() as u32,
                     buffer,
-                    facts: crate::event::Facts::UNKNOWN,
+                    facts: Facts::UNKNOWN,
                 };
                 let time = output.time(record.received_ns);
                 let first = output.len();
-                let (start, end, part) = (range.start, range.end, record.part);
-                output.message(Message { text, time, start, end, lane: 0, part });
+                output.message(Message { text, time, start, end, lane: 0, part: record.part });
                 let stream = self.streams.of(record.peer);
-                let settled = self.settled.as_ref().filter(|(_, end)| range.start < *end);
+                let settled = self.settled.as_ref().filter(|(_, end)| start < *end);
                 let settled = settled.map(|(sets, _)| sets);
                 let whose = Whose { stream: &stream, origin: Origin::Lines, from: self.from, settled };
-                output.push(&whose, first, [range]);
+                output.push(&whose, first, [start..end]);
             }
             self.next = self.next.max(record.end());
             chunk.advance();
         }
     }
 
+    /// Hands on lines of a chunk until the batch is full.
     fn hand_lines(
         &mut self,
         now: Duration,
         chunk: &mut Chunk,
-        spool: &mut Spool,
         output: &mut Output<'_>,
         notices: &mut Vec<Notice>,
     ) {
@@ -307,134 +334,33 @@ impl Feed {
         while let Some(record) = chunk.peek()
             && !output.is_full()
         {
-            if record.kind == Kind::Cut {
-                let all = record.part == 0;
-                chunk.advance();
-                lines.cut(now, all, self.from, self.settled.as_ref(), output, notices);
-                continue;
-            }
-            if record.kind != Kind::Bytes {
-                chunk.advance();
-                continue;
-            }
-            // Small pieces are framed together: each block costs a segment.
-            let mut bytes = std::mem::take(&mut lines.rest);
-            let peer = record.peer.to_vec();
-            lines.received_ns = record.received_ns;
-            while let Some(record) = chunk.peek()
-                && record.kind == Kind::Bytes
-                && record.peer == peer
-                && (bytes.len() < READ_BLOCK_BYTES)
-            {
-                let skip = self.next.saturating_sub(record.position).min(record.payload.len() as u64);
-                bytes.extend_from_slice(record.payload.get(skip as usize..).unwrap_or_default());
-                self.next = self.next.max(record.end());
-                chunk.advance();
-            }
-            lines.stream = self.streams.of(&peer);
-            lines.block(now, bytes, Until::More, self.from, self.settled.as_ref(), output, notices);
-            if let Some((origin, at)) = lines.framer.told()
-                && spool.state().framing.is_none()
-            {
-                spool.push_framing(origin, at, lines.received_ns);
+            let mut way = Way { now, from: self.from, settled: &self.settled, output, notices };
+            match record.kind {
+                Kind::Cut => {
+                    // What the other read has not let go yet is its own to let go.
+                    if self.stop.is_none_or(|(end, cuts)| record.position < end || lines.cuts < cuts) {
+                        lines.cut(record.part == 0, &mut way);
+                    }
+                    chunk.advance();
+                }
+                Kind::Bytes => {
+                    // Small pieces are framed together: each block costs a segment.
+                    let mut bytes = lines.take_rest();
+                    let (peer, received_ns) = (record.peer.to_vec(), record.received_ns);
+                    while let Some(record) = chunk.peek()
+                        && record.kind == Kind::Bytes
+                        && record.peer == peer
+                        && bytes.len() < READ_BLOCK_BYTES
+                    {
+                        let skip = self.next.saturating_sub(record.position).min(record.payload.len() as u64);
+                        bytes.extend_from_slice(record.payload.get(skip as usize..).unwrap_or_default());
+                        self.next = self.next.max(record.end());
+                        chunk.advance();
+                    }
+                    lines.more(bytes, self.streams.of(&peer), received_ns, &mut way);
+                }
+                Kind::Header | Kind::State | Kind::Message => chunk.advance(),
             }
         }
-    }
-}
-
-impl Lines {
-    fn new(config: Arc<FrameConfig>, state: &State, from: u64, plain: &Arc<Stream>) -> Self {
-        let config = match state.framing {
-            Some((origin, at)) if origin == Origin::Lines || at <= from => Arc::new(config.known_as(origin)),
-            _ => config,
-        };
-        Self {
-            framer: Framer::new(config),
-            position: from,
-            rest: Vec::new(),
-            held: Held::default(),
-            stream: plain.clone(),
-            received_ns: 0,
-        }
-    }
-
-    /// Lets go what is open.
-    fn cut(
-        &mut self,
-        now: Duration,
-        all: bool,
-        from: u64,
-        settled: Option<&(Arc<[Ranges]>, u64)>,
-        output: &mut Output<'_>,
-        notices: &mut Vec<Notice>,
-    ) {
-        if all {
-            let rest = std::mem::take(&mut self.rest);
-            self.block(now, rest, Until::End, from, settled, output, notices);
-        } else {
-            self.block(now, Vec::new(), Until::Open, from, settled, output, notices);
-        }
-    }
-
-    /// Frames bytes that begin at `self.position`; at a cut, lets everything go.
-    #[expect(clippy::too_many_arguments, reason = "what a block is framed with, in one place")]
-    fn block(
-        &mut self,
-        now: Duration,
-        bytes: Vec<u8>,
-        until: Until,
-        from: u64,
-        settled: Option<&(Arc<[Ranges]>, u64)>,
-        output: &mut Output<'_>,
-        notices: &mut Vec<Notice>,
-    ) {
-        let first = output.len();
-        let mut ranges = Vec::new();
-        let buffer = output.buffer(None);
-        let start = self.position;
-        let held = &self.held;
-        let mut fetch = |range, out: &mut Vec<u8>| held.read(&range, out);
-        let time = output.time(self.received_ns);
-        let mut out =
-            Framed { messages: &mut output.batch.messages, joined: &mut output.joined, ranges: &mut ranges };
-        let mut taken = 0;
-        if until != Until::Open {
-            let last = until == Until::End;
-            let block = Block { position: start, bytes: &bytes, buffer, last, now, fetch: &mut fetch };
-            taken = self.framer.frame(block, &mut out);
-            self.rest = bytes.get(taken..).unwrap_or_default().to_vec();
-        }
-        let front = bytes.get(..taken).unwrap_or_default();
-        self.position += taken as u64;
-        self.held.add(start, front, self.framer.held_start());
-        if until != Until::More {
-            let held = &self.held;
-            let mut fetch = |range, out: &mut Vec<u8>| held.read(&range, out);
-            self.framer.finish(&mut fetch, &mut out);
-        }
-        self.held.keep_from(self.framer.held_start());
-        for message in output.batch.messages.iter_mut().skip(first as usize) {
-            if message.time.len == 0 {
-                message.time = time;
-            }
-        }
-        if output.len() > first && taken > 0 {
-            let mut segment = bytes;
-            segment.truncate(taken);
-            output.add(&Arc::new(Segment::new(segment)));
-        }
-        for lost in self.framer.take_unreadable() {
-            let cause = "it was not kept for joining";
-            notices.push(Notice::Gap {
-                stream: self.stream.clone(),
-                start: lost.start,
-                end: Some(lost.end),
-                cause,
-            });
-        }
-        let reaches = |end: &u64| ranges.iter().any(|range: &Range<u64>| range.start < *end);
-        let settled = settled.filter(|(_, end)| reaches(end)).map(|(sets, _)| sets);
-        let whose = Whose { stream: &self.stream, origin: self.framer.origin(), from, settled };
-        output.push(&whose, first, ranges);
     }
 }

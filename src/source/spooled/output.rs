@@ -82,6 +82,19 @@ impl<'a> Output<'a> {
         self.batch.messages.len() as u32
     }
 
+    /// Takes back messages from number `first` on that begin before `position`: they were handed on, and settled, before
+    /// this process began.
+    pub(super) fn drop_before(&mut self, position: u64, first: u32) {
+        let messages = &mut self.batch.messages;
+        if messages.iter().skip(first as usize).any(|message| message.start < position) {
+            let mut number = 0;
+            messages.retain(|message| {
+                number += 1;
+                number <= first || message.start >= position
+            });
+        }
+    }
+
     /// Adds the messages from number `first` on, and the ranges they account for, to the last run or a new one.
     pub(super) fn push(
         &mut self,
@@ -90,7 +103,9 @@ impl<'a> Output<'a> {
         ranges: impl IntoIterator<Item = Range<u64>>,
     ) {
         let messages = first..self.len();
-        let mut ranges: Vec<_> = ranges.into_iter().filter(|range| !range.is_empty()).collect();
+        // What is before was settled, and not counted when this process began.
+        let ranges = ranges.into_iter().map(|range| range.start.max(whose.from)..range.end);
+        let mut ranges: Vec<_> = ranges.filter(|range| !range.is_empty()).collect();
         ranges.sort_unstable_by_key(|range| range.start);
         if messages.is_empty() && ranges.is_empty() {
             return;
