@@ -113,6 +113,10 @@ pub trait Fs: Send + Sync {
     fn list(&self, folder: &Path) -> io::Result<Vec<(PathBuf, FileKind)>>;
     /// Makes a folder and those above it.
     fn make_folder(&self, folder: &Path) -> io::Result<()>;
+    /// The same; folders that are made are for their owner alone.
+    fn make_private_folder(&self, folder: &Path) -> io::Result<()> {
+        self.make_folder(folder)
+    }
     /// Renames over whatever has the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.

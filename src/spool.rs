@@ -4,6 +4,7 @@
 //! Sees no network and no pipeline; all files go through [`crate::seam::Fs`], except the lock, which is the
 //! kernel's.
 
+mod check;
 mod cursor_log;
 mod data_dir;
 mod letter;
@@ -14,6 +15,7 @@ mod record;
 mod segment;
 mod settle;
 
+pub use check::{Checkup, Problem, check, quarantine, repair, spool_folder, spools};
 pub use cursor_log::{CursorLog, Cursors};
 pub use data_dir::{DataDir, DataDirError, HOST_ID_BYTES, host_id};
 pub use letter::{Letter, Stage};

@@ -86,6 +86,8 @@ mod readme;
 mod sim_files;
 #[path = "all/simulation.rs"]
 mod simulation;
+#[path = "all/spool.rs"]
+mod spool;
 #[path = "all/stdin.rs"]
 mod stdin;
 #[path = "all/support/killed.rs"]

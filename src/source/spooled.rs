@@ -16,6 +16,7 @@ mod held;
 mod lines;
 mod options;
 mod output;
+mod stored;
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -28,10 +29,11 @@ use crate::event::Batch;
 use crate::frame::FrameConfig;
 use crate::limits::{SPOOL_LINGER, SPOOL_RECORD_BYTES_MAX};
 use crate::position::{Resume, Stream, StreamId};
-use crate::spool::{Limit, Spool};
+use crate::spool::{Damage, Limit, Spool, spool_folder};
 use feed::Feed;
 pub use options::{OPTIONS, limit, with_spool};
 use output::Output;
+pub use stored::Stored;
 
 /// After the spool could not be written, when to try again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -179,7 +181,7 @@ impl<I: Intake> Spooled<I> {
         world: World,
         resume: &dyn Resume,
     ) -> Result<Self, String> {
-        let folder = world.data_dir.join("spool").join(name);
+        let folder = spool_folder(&world.data_dir, name);
         let start = world.clock.now_unix_ns();
         let fresh = StreamId::from_facts(&[b"spool", &world.host, name.as_bytes(), &start.to_be_bytes()]);
         let (mut spool, warnings) = Spool::open(world.fs.clone(), &folder, limit, fresh)
@@ -291,6 +293,16 @@ impl<I: Intake> Spooled<I> {
         }
     }
 
+    /// Keeps a copy of bytes that are no records: their segment goes when what is around them is settled.
+    fn set_aside(&mut self, damage: &Damage) {
+        let kept = self.spool.quarantine(damage);
+        let said = match kept {
+            Ok(path) => format!("they are kept in {}", path.display()),
+            Err(error) => format!("they cannot be kept: {error}"),
+        };
+        self.notices.push(Notice::Warning(format!("source {}: {said}", self.feed.source())));
+    }
+
     /// Removes what every sink has settled, and no framer needs any more.
     fn release(&mut self) {
         let low = if self.lines { self.low.min(self.spool.clean()) } else { self.low };
@@ -341,6 +353,9 @@ impl<I: Intake> Source for Spooled<I> {
         let mut output = Output::new(batch);
         let progress = loop {
             let full = self.feed.fill(now, self.spool.durable(), &mut output, &mut self.notices);
+            for damage in self.feed.take_damaged() {
+                self.set_aside(&damage);
+            }
             if self.spool.state().framing.is_none()
                 && let Some((origin, at)) = self.feed.told()
             {

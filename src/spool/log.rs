@@ -12,7 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::reader::{Reader, Step};
+use super::check;
+use super::reader::{Damage, Reader, Step};
 use super::record::{Draft, Found, Kind, State, encode, record_at};
 use super::segment::{self, Chunk, SegmentInfo};
 use crate::event::Origin;
@@ -101,7 +102,7 @@ impl Spool {
         limit: Limit,
         fresh: StreamId,
     ) -> io::Result<(Self, Vec<String>)> {
-        fs.make_folder(folder)?;
+        fs.make_private_folder(folder)?;
         let mut segments = segment::list(&*fs, folder)?;
         let mut warnings = Vec::new();
         let mut state = State { stream: fresh, framing: None, dropped_below: 0, clean: 0 };
@@ -346,7 +347,7 @@ impl Spool {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let file = self.fs.open_append(&path)?;
+        let file = self.fs.open_private(&path)?;
         let (first, mut header) = (self.group.first, Vec::new());
         let payload = self.state.encode();
         let draft =
@@ -388,6 +389,11 @@ impl Spool {
             (self.segments, self.active) = (VecDeque::new(), None);
         }
         Ok(())
+    }
+
+    /// Copies bytes that are no records aside.
+    pub fn quarantine(&self, damage: &Damage) -> io::Result<PathBuf> {
+        check::quarantine(&*self.fs, &self.folder, damage)
     }
 
     /// Reads records that were written, from a position on.
@@ -460,7 +466,7 @@ const STATE: &str = "stream";
 
 fn write_state(fs: &dyn Fs, folder: &Path, state: &State) -> io::Result<()> {
     let aside = folder.join("stream.new");
-    let file = fs.open_append(&aside)?;
+    let file = fs.open_private(&aside)?;
     file.truncate(0)?;
     let (mut bytes, payload) = (Vec::new(), state.encode());
     let draft =

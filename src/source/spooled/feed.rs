@@ -14,7 +14,7 @@ use crate::event::{Facts, Message, Origin, Span};
 use crate::limits::{READ_BLOCK_BYTES, SPOOL_PEERS_MAX, SPOOL_RECENT_BYTES};
 use crate::position::{Ranges, Resume, Stream};
 use crate::source::{Notice, Source};
-use crate::spool::{Chunk, Kind, Reader, Spool, Step};
+use crate::spool::{Chunk, Damage, Kind, Reader, Spool, Step};
 
 /// Where a spool is being read.
 pub(super) struct Feed {
@@ -35,6 +35,7 @@ pub(super) struct Feed {
     /// The disk cannot be read: when to try again.
     retry: Option<Duration>,
     warned: bool,
+    damaged: Vec<Damage>,
 }
 
 /// The streams of one spool: the same but for their paths.
@@ -108,20 +109,50 @@ impl Feed {
             }
         };
         let disk = (next < spool.durable() || !spool.is_cut()).then(|| spool.reader(next));
-        let (recent, streams) = (VecDeque::new(), Streams::new(&plain));
+        let mut feed = Self::over(plain, Framing::Messages, None, next, spool.reader(next));
+        (feed.lines, feed.from, feed.settled, feed.disk) = (lines, from, settled, disk);
+        feed
+    }
+
+    /// Reads what a reader gives, from a position on.
+    pub(super) fn over(
+        plain: Arc<Stream>,
+        framing: Framing,
+        known: Option<(Origin, u64)>,
+        from: u64,
+        reader: Reader,
+    ) -> Self {
+        let lines = match framing {
+            Framing::Messages => None,
+            Framing::Lines(config) => Some(Lines::new(config, known, from, &plain)),
+        };
         Self {
-            source: source.into(),
-            streams,
+            source: plain.source.clone(),
+            streams: Streams::new(&plain),
             lines,
             from,
-            settled,
-            next,
+            settled: None,
+            next: from,
             stop: None,
-            recent,
-            disk,
+            recent: VecDeque::new(),
+            disk: Some(reader),
             retry: None,
             warned: false,
+            damaged: Vec::new(),
         }
+    }
+
+    /// Nothing more comes: lets go what is open.
+    pub(super) fn end(&mut self, now: Duration, output: &mut Output<'_>, notices: &mut Vec<Notice>) {
+        let mut way = Way { now, from: self.from, settled: &self.settled, output, notices };
+        if let Some(lines) = &mut self.lines {
+            lines.cut(true, &mut way);
+        }
+    }
+
+    /// Damage that was found since the last call.
+    pub(super) fn take_damaged(&mut self) -> Vec<Damage> {
+        std::mem::take(&mut self.damaged)
     }
 
     /// Reads again what a sink has not settled, up to here; `None` where there is nothing.
@@ -142,19 +173,9 @@ impl Feed {
             let framing = spool.state().framing.or_else(|| lines.told());
             Lines::new(lines.config.clone(), framing, at, plain)
         });
-        let feed = Self {
-            source: self.source.clone(),
-            streams: Streams::new(plain),
-            lines,
-            from,
-            settled,
-            next: at,
-            stop: Some((self.next, self.lines.as_ref().map_or(0, |lines| lines.cuts))),
-            recent: VecDeque::new(),
-            disk: Some(spool.reader(at)),
-            retry: None,
-            warned: false,
-        };
+        let mut feed = Self::over(plain.clone(), Framing::Messages, None, at, spool.reader(at));
+        (feed.lines, feed.from, feed.settled) = (lines, from, settled);
+        feed.stop = Some((self.next, self.lines.as_ref().map_or(0, |lines| lines.cuts)));
         Some(Box::new(Again { feed, until: self.next, notices: Vec::new() }))
     }
 
@@ -247,14 +268,15 @@ impl Feed {
             match disk.step(until) {
                 Ok(Step::Chunk(chunk)) => self.recent.push_back(chunk),
                 Ok(Step::Gone(lost)) => {
-                    self.lost(now, lost, "a segment of the spool is gone", output, notices);
+                    self.lost(now, lost, "no longer in the spool", output, notices);
                 }
                 Ok(Step::Damage(damage)) => {
                     notices.push(Notice::Warning(format!(
-                        "source {}: bytes {}..{} of segment {} of its spool are damaged; `aludel spool repair` sets them aside",
+                        "source {}: bytes {} to {} of segment {} of its spool are damaged",
                         self.source, damage.bytes.start, damage.bytes.end, damage.segment
                     )));
-                    self.lost(now, damage.lost, "damaged in the spool", output, notices);
+                    self.lost(now, damage.lost.clone(), "damaged in the spool", output, notices);
+                    self.damaged.push(damage);
                 }
                 Ok(Step::End) => self.disk = None,
                 Err(error) => {
