@@ -13,6 +13,7 @@ mod parse;
 mod replay;
 mod run;
 mod sim;
+mod spool;
 mod summary;
 mod test;
 
@@ -49,6 +50,8 @@ enum Command {
     Replay(replay::Replay),
     /// Look at dead letters, and send them through a pipeline again
     Dlq(dlq::Dlq),
+    /// Look at what is spooled of inputs that cannot be read again, check and repair it
+    Spool(spool::Spool),
     /// Run pipelines on a virtual disk, clock and network that fail, from seeds
     Sim(sim::Sim),
 }
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Dlq(command) => command.run(),
+        Command::Spool(command) => command.run(),
         Command::Sim(command) => command.run(),
     };
     match result {

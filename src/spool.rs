@@ -10,6 +10,7 @@ mod data_dir;
 mod letter;
 mod letter_box;
 mod log;
+mod lookup;
 mod reader;
 mod record;
 mod segment;
@@ -23,6 +24,7 @@ pub use letter_box::{
     LetterBox, LetterRules, done, letter_folder, mark_done, read_segment, remove_segment, segments,
 };
 pub use log::{Limit, Spool, WhenFull};
+pub use lookup::Lookup;
 pub use reader::{Damage, Reader, Step};
 pub use record::{Found, Kind, Record, State, record_at};
 pub use segment::{Chunk, SegmentInfo, list};

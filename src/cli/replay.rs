@@ -61,7 +61,7 @@ impl Replay {
 }
 
 /// Prints events and, on a terminal, a bar.
-struct Screen {
+pub(super) struct Screen {
     out: BufWriter<StdoutLock<'static>>,
     failed: Option<std::io::Error>,
     sink: Option<usize>,
@@ -70,7 +70,7 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(sink: Option<usize>, total: u64) -> Self {
+    pub(super) fn new(sink: Option<usize>, total: u64) -> Self {
         // A bar among the events would be noise.
         let bar = std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();
         Self { out: BufWriter::new(std::io::stdout().lock()), failed: None, sink, total, bar }
@@ -83,7 +83,7 @@ impl Screen {
         }
     }
 
-    fn finish(mut self) -> anyhow::Result<()> {
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
         if self.bar {
             complain("\r\x1b[K");
         }

@@ -18,6 +18,7 @@ mod options;
 mod output;
 mod stored;
 
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ use crate::event::Batch;
 use crate::frame::FrameConfig;
 use crate::limits::{SPOOL_LINGER, SPOOL_RECORD_BYTES_MAX};
 use crate::position::{Resume, Stream, StreamId};
-use crate::spool::{Damage, Limit, Spool, spool_folder};
+use crate::spool::{Damage, Limit, Lookup, Spool, spool_folder};
 use feed::Feed;
 pub use options::{OPTIONS, limit, with_spool};
 use output::Output;
@@ -168,6 +169,7 @@ pub struct Spooled<I: Intake> {
     ended: bool,
     /// All sinks have settled what is below.
     low: u64,
+    originals: Lookup,
     notices: Vec<Notice>,
 }
 
@@ -206,6 +208,7 @@ impl<I: Intake> Spooled<I> {
             retry: None,
             ended: false,
             low: 0,
+            originals: Lookup::default(),
             notices,
         })
     }
@@ -400,6 +403,10 @@ impl<I: Intake> Source for Spooled<I> {
             Progress::More | Progress::End => None,
         };
         Some([next, linger, self.retry].into_iter().flatten().min().unwrap_or(now + RETRY))
+    }
+
+    fn original(&mut self, stream: &Stream, range: Range<u64>) -> Option<Vec<u8>> {
+        if stream.id == self.spool.stream() { self.originals.bytes(&self.spool, range) } else { None }
     }
 
     fn reads_again(&self) -> bool {

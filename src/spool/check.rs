@@ -174,7 +174,10 @@ pub fn repair(fs: &Arc<dyn Fs>, folder: &Path) -> io::Result<Vec<String>> {
                 let path = quarantine(&**fs, folder, &damage)?;
                 let cost = match damage.lost.end - damage.lost.start {
                     0 => "no data is lost".to_owned(),
-                    lost => format!("{lost} bytes of data are lost, positions {} to {}", damage.lost.start, damage.lost.end),
+                    lost => format!(
+                        "{lost} bytes of data are lost, positions {} to {}",
+                        damage.lost.start, damage.lost.end
+                    ),
                 };
                 done.push(format!(
                     "set aside {} bytes at {} of segment {} as {}: {cost}",
@@ -189,7 +192,10 @@ pub fn repair(fs: &Arc<dyn Fs>, folder: &Path) -> io::Result<Vec<String>> {
                 let file = fs.open_append(&segment::path(folder, segment))?;
                 file.truncate(bytes.start)?;
                 file.sync()?;
-                done.push(format!("cut {} bytes off the torn end of segment {segment}", bytes.end - bytes.start));
+                done.push(format!(
+                    "cut {} bytes off the torn end of segment {segment}",
+                    bytes.end - bytes.start
+                ));
             }
             Problem::Gone(_) => {}
         }

@@ -96,6 +96,20 @@ impl CursorLog {
         Ok((Self { log, table: Arc::new(RwLock::new(table)), pending: Vec::new() }, warnings))
     }
 
+    /// The newest record of every cursor in a data folder. Only reads: a process may be writing.
+    pub fn records(fs: &dyn Fs, data_dir: &Path) -> io::Result<Vec<CursorRecord>> {
+        let mut newest = std::collections::BTreeMap::new();
+        let mut each = |frame: &[u8]| {
+            if let Ok((record, _)) = decode_record(frame) {
+                newest.insert((record.stream, record.generation, record.sink.clone()), record);
+            }
+        };
+        match RecordLog::read(fs, &data_dir.join(FILE), &mut each) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(newest.into_values().collect()),
+        }
+    }
+
     /// Notes a record; it is durable after the next [`CursorLog::commit`].
     pub fn put(&mut self, record: &CursorRecord) {
         let start = self.pending.len();

@@ -1,5 +1,7 @@
 //! The spool on a virtual disk: whatever was acked is handed on once, whatever happens to the disk and the power.
 
+#[path = "spool/command.rs"]
+mod command;
 #[path = "spool/disk.rs"]
 mod disk;
 #[path = "spool/rig.rs"]

@@ -32,8 +32,7 @@ impl Stored {
         state: &State,
         positions: Range<u64>,
     ) -> Self {
-        let stream =
-            Stream { id: state.stream, generation: 0, source: source.into(), path: source.into() };
+        let stream = Stream { id: state.stream, generation: 0, source: source.into(), path: source.into() };
         let reader = Reader::new(fs, folder, positions.start);
         let feed = Feed::over(Arc::new(stream), framing, state.framing, positions.start, reader);
         Self { feed, until: positions.end, ended: false, notices: Vec::new() }

@@ -73,8 +73,8 @@ impl Intake for Peers {
                     return Progress::Wait(now + Duration::from_millis(1));
                 }
             }
-            let peer = Peer::new(&format!("192.0.2.{}", number % 3));
-            let receipt = inlet.push(if self.lines { &self.peer() } else { &peer }, &bytes);
+            let name = if self.lines { "peer".to_owned() } else { format!("192.0.2.{}", number % 3) };
+            let receipt = inlet.push(&Peer::new(&name), &bytes);
             self.waiting.push((receipt, number));
         }
         if self.dice.one_in(3) {
@@ -92,12 +92,6 @@ impl Intake for Peers {
             }
             !durable
         });
-    }
-}
-
-impl Peers {
-    fn peer(&self) -> Peer {
-        Peer::new("peer")
     }
 }
 
