@@ -40,6 +40,18 @@ pub const BULK_BODY_BYTES: usize = 1024 * 1024;
 
 /// Bytes of one row in a `/_bulk` body: `http.max_content_length` of Elasticsearch, which no request may pass.
 pub const BULK_ROW_BYTES_MAX: usize = 100 * 1024 * 1024;
+/// Streams of which an Elasticsearch sink remembers how far they were sent; those that were not sent for longest are
+/// forgotten first.
+pub const BULK_STREAMS_MAX: usize = 65_536;
+/// Bytes of a stream that an Elasticsearch sink may send ahead of its next durable record, at first and at least. After a
+/// crash these rows are looked up before they are created again.
+pub const LEASE_BYTES_MIN: u64 = 1024 * 1024;
+/// The same at most, for a stream that is sent fast: ten syncs a second at 300 MB/s.
+pub const LEASE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Backing indices of one data stream in which a row in doubt is looked up, the newest ones.
+pub const LOOK_INDICES_MAX: usize = 64;
+/// Data streams of one Elasticsearch sink of which something is known before rows are sent to them.
+pub const DATA_STREAMS_MAX: usize = 16_384;
 /// Requests that one sink may have in flight, whatever its `concurrency` says.
 pub const REQUESTS_MAX: usize = 64;
 /// Empty encoding buffers kept for the next body, per sink.

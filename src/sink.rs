@@ -355,6 +355,10 @@ pub trait Sink: Send {
     }
     /// No more bodies will come: finish what is open. Step until [`Next::Done`].
     fn close(&mut self);
+    /// What people should know once, since the last call: things that were done in another way than they may expect.
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
     /// One line for people: what it is doing or waiting for; `None` when all is well.
     fn trouble(&self) -> Option<String> {
         None

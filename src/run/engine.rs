@@ -758,6 +758,9 @@ fn deliver(
             }
             _ => {}
         }
+        for warning in stepped.warnings {
+            shared.warn(warning);
+        }
         report(index, &stepped.settled, stepped.trouble, stats);
         for settled in stepped.settled {
             if settler.send(Message::Settled { sink: index, settled }).is_err() {

@@ -22,6 +22,8 @@ pub struct Stepped {
     pub released: usize,
     /// What the sink waits for, if anything is wrong.
     pub trouble: Option<String>,
+    /// What people should know once.
+    pub warnings: Vec<String>,
 }
 
 impl Outlet {
@@ -55,6 +57,7 @@ impl Outlet {
         let mut settled = Vec::new();
         self.next = self.sink.step(now, &mut settled);
         let released = self.sink.released() + settled.iter().map(|settled| settled.bytes).sum::<usize>();
-        Stepped { next: self.next, settled, released, trouble: self.sink.trouble() }
+        let warnings = self.sink.warnings();
+        Stepped { next: self.next, settled, released, trouble: self.sink.trouble(), warnings }
     }
 }

@@ -8,11 +8,17 @@
 //! `name.rs` is the smallest part; begin there.
 
 mod answer;
+mod ask;
 mod buffer;
+mod doubt;
 mod encode;
 mod name;
+mod names;
 mod node;
 mod parcel;
+mod records;
+mod respond;
+mod row;
 mod ship;
 
 use std::sync::Arc;
@@ -27,7 +33,9 @@ use crate::signature::{OptionSpec, OptionType, Signature};
 use crate::sink::{Encoder, Endpoint, Shape, Sink, SinkKind, SinkPlan, World};
 use buffer::Buffers;
 use encode::BulkEncoder;
+use names::Names;
 use node::Node;
+use records::Records;
 use ship::{Shipper, Shipping};
 
 /// What the catalog lists.
@@ -134,6 +142,7 @@ struct Plan {
     body_bytes: usize,
     shipping: Shipping,
     buffers: Buffers,
+    names: Names,
 }
 
 /// The text of an option that was given and is not empty.
@@ -159,6 +168,7 @@ fn plan(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {
         body_bytes,
         shipping: Shipping { gzip: options.text("compression") == Some("gzip"), concurrency, timeout },
         buffers: Buffers::new(body_bytes),
+        names: Names::default(),
     }))
 }
 
@@ -215,7 +225,8 @@ fn endpoints(options: &Options) -> Result<Vec<Endpoint>, String> {
 
 impl SinkPlan for Plan {
     fn encoder(&self, shape: &Shape) -> Result<Box<dyn Encoder>, String> {
-        let router = name::router(&self.template, self.fallback.as_deref(), &shape.layout)?;
+        let router =
+            name::router(&self.template, self.fallback.as_deref(), &shape.layout, self.names.clone())?;
         let timestamp = shape.layout.slot("@timestamp");
         let buffers = self.buffers.clone();
         Ok(Box::new(BulkEncoder::new(router, buffers, timestamp, self.body_bytes, self.shipping.gzip)))
@@ -230,7 +241,11 @@ impl SinkPlan for Plan {
         // Agents that were started together must not come back together; a simulation's clock gives the same again.
         let seed = Sha256::digest(format!("{} {}", self.name, world.clock.now_unix_ns()));
         let seed = seed.iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte));
-        let shipper = Shipper::new(self.shipping.clone(), self.buffers.clone(), nodes, seed);
+        let (records, warnings) = Records::open(Arc::clone(&world.fs), &world.data_dir, &self.name)
+            .map_err(|error| format!("cannot read its records in {}: {error}", world.data_dir.display()))?;
+        let durable = (records, self.names.clone(), warnings);
+        let shipper =
+            Shipper::new(self.shipping.clone(), self.buffers.clone(), nodes, seed, durable, world.clock);
         Ok((Box::new(shipper), Vec::new()))
     }
 

@@ -53,7 +53,7 @@ pub(super) struct Router {
     rules: Rules,
     parts: Vec<BoundPart>,
     /// Writes a name as the encoder needs it.
-    write: fn(&str, &mut Vec<u8>),
+    write: Box<dyn FnMut(&str, &mut Vec<u8>) + Send>,
     /// What is written for rows without a name of their own.
     fallback: Vec<u8>,
     /// Raw values of the holes that `written` was made from.
@@ -69,7 +69,7 @@ impl Router {
         template: &Template,
         fallback: Option<&str>,
         layout: &Layout,
-        write: fn(&str, &mut Vec<u8>),
+        write: impl FnMut(&str, &mut Vec<u8>) + Send + 'static,
     ) -> Result<Self, String> {
         let bound = template
             .bind(layout)
@@ -80,13 +80,13 @@ impl Router {
         let mut router = Self {
             rules,
             parts,
-            write,
+            written: Vec::new(),
             fallback: Vec::new(),
             key: Vec::new(),
             seen: Vec::new(),
-            written: Vec::new(),
+            write: Box::new(write),
         };
-        write(name, &mut router.fallback);
+        (router.write)(name, &mut router.fallback);
         router.written.clone_from(&router.fallback);
         Ok(router)
     }

@@ -5,6 +5,8 @@
 pub(crate) mod bulk_server;
 #[path = "elasticsearch/real.rs"]
 pub(crate) mod real;
+#[path = "elasticsearch/rollover.rs"]
+mod rollover;
 #[path = "elasticsearch/rows.rs"]
 mod rows;
 #[path = "elasticsearch/sim.rs"]

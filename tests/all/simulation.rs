@@ -83,14 +83,15 @@ impl Transport for Wire {
         }
         let gzip = request.headers.iter().any(|(name, _)| *name == "content-encoding");
         let soon = Duration::from_millis(1 + cluster.dice.below(50));
-        let (delay, answer) = match cluster.store.answer(&request.body, gzip, None) {
-            Reply::Response(status, after, text) => {
-                let retry_after = (after > 0).then(|| Duration::from_secs(after));
-                (soon, Ok(Response { status, retry_after, body: Bytes::from(text) }))
-            }
-            Reply::Half(_) | Reply::Reset => (soon, Err("connection reset".to_owned())),
-            Reply::Silent => (request.timeout, Err("timed out".to_owned())),
-        };
+        let (delay, answer) =
+            match cluster.store.answer((request.method, &request.path), &request.body, gzip, None) {
+                Reply::Response(status, after, text) => {
+                    let retry_after = (after > 0).then(|| Duration::from_secs(after));
+                    (soon, Ok(Response { status, retry_after, body: Bytes::from(text) }))
+                }
+                Reply::Half(_) | Reply::Reset => (soon, Err("connection reset".to_owned())),
+                Reply::Silent => (request.timeout, Err("timed out".to_owned())),
+            };
         let at = cluster.clock.monotonic() + delay;
         cluster.answers.push((at, self.1, ticket, answer));
     }

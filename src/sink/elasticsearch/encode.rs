@@ -128,6 +128,7 @@ mod tests {
     use crate::position::{IdPrefix, PipelineTag, Stream, StreamId};
     use crate::sink::elasticsearch::buffer::gunzip;
     use crate::sink::elasticsearch::name;
+    use crate::sink::elasticsearch::names::Names;
 
     fn row() -> Row {
         let mut builder = LayoutBuilder::default();
@@ -139,7 +140,8 @@ mod tests {
 
     fn encoder(row: &Row, body_bytes: usize, gzip: bool) -> BulkEncoder {
         let template = Template::parse("logs-{.service.name}-prod").expect("a template");
-        let router = name::router(&template, Some("logs-other-prod"), row.layout()).expect("a router");
+        let router = name::router(&template, Some("logs-other-prod"), row.layout(), Names::default())
+            .expect("a router");
         let timestamp = row.layout().slot(TIMESTAMP);
         BulkEncoder::new(router, Buffers::new(body_bytes), timestamp, body_bytes, gzip)
     }

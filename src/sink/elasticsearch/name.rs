@@ -2,7 +2,11 @@
 //!
 //! In: the name that `router.rs` put together. Out: the start of the row's action line, up to its id.
 
+use std::collections::HashSet;
+
+use super::names::Names;
 use crate::event::{Layout, Template, write_string};
+use crate::limits::DATA_STREAMS_MAX;
 use crate::sink::router::{Router, Rules};
 
 /// Longest name, in bytes (Elasticsearch, "Create data stream").
@@ -56,8 +60,23 @@ pub(super) const RULES: Rules =
     Rules { option: "data_stream", other: "logs-other-default", check, push_part };
 
 /// Finds the start of the action line of each row.
-pub(super) fn router(template: &Template, fallback: Option<&str>, layout: &Layout) -> Result<Router, String> {
-    Router::new(RULES, template, fallback, layout, write_action)
+pub(super) fn router(
+    template: &Template,
+    fallback: Option<&str>,
+    layout: &Layout,
+    names: Names,
+) -> Result<Router, String> {
+    let mut told = HashSet::new();
+    let write = move |name: &str, out: &mut Vec<u8>| {
+        if !told.contains(name) {
+            names.add(name);
+            if told.len() < DATA_STREAMS_MAX {
+                told.insert(name.to_owned());
+            }
+        }
+        write_action(name, out);
+    };
+    Router::new(RULES, template, fallback, layout, write)
 }
 
 fn write_action(name: &str, out: &mut Vec<u8>) {
@@ -81,7 +100,8 @@ mod tests {
         template.paths().all(|path| builder.add(path));
         let mut row = Row::new(Arc::new(builder.build()), Arc::default());
         let span = row.texts.push(value);
-        let mut router = router(&template, Some("logs-other-prod"), row.layout()).expect("a router");
+        let mut router =
+            router(&template, Some("logs-other-prod"), row.layout(), Names::default()).expect("a router");
         let slot = row.layout().slot("service.name").expect("named");
         row.set(slot, Value::Text(span));
         let action = String::from_utf8(router.of(&row).to_vec()).expect("text");
@@ -115,7 +135,8 @@ mod tests {
         let mut builder = LayoutBuilder::default();
         builder.add("service.name");
         let mut row = Row::new(Arc::new(builder.build()), Arc::default());
-        let mut router = router(&template, Some("logs-other-prod"), row.layout()).expect("a router");
+        let mut router =
+            router(&template, Some("logs-other-prod"), row.layout(), Names::default()).expect("a router");
         let slot = row.layout().slot("service.name").expect("named");
         for (value, expected) in
             [(None, "logs-other-prod"), (Some(7), "logs-7-prod"), (None, "logs-other-prod")]

@@ -1,9 +1,12 @@
 //! A parcel: rows of one body on their way, as one request. A body begins as one parcel; what must go again goes
 //! in smaller ones.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::buffer::{Buffers, gunzip};
+use super::doubt::Doubt;
 
 /// Rows that are sent together.
 pub(super) struct Parcel {
@@ -17,13 +20,27 @@ pub(super) struct Parcel {
     rows: Vec<u32>,
     /// Tries so far.
     pub(super) tries: u32,
+    /// Set where the rows may be there already.
+    pub(super) doubt: Option<Doubt>,
+    /// Set where the rows were in doubt and are nowhere: from when that is known, and what the doubt was.
+    pub(super) looked: Option<(Duration, Doubt)>,
     gzip: bool,
 }
 
 impl Parcel {
     /// A whole body.
     pub(super) fn whole(body: u64, payload: Bytes, ends: Vec<u32>, gzip: bool) -> Self {
-        Self { body, payload, ends, rows: Vec::new(), tries: 0, gzip }
+        Self { body, payload, ends, rows: Vec::new(), tries: 0, doubt: None, looked: None, gzip }
+    }
+
+    /// The same rows, in doubt or not.
+    pub(super) fn with_doubt(self, doubt: Option<Doubt>) -> Self {
+        Self { doubt, ..self }
+    }
+
+    /// The same rows, known to be nowhere.
+    pub(super) fn with_looked(self, looked: Option<(Duration, Doubt)>) -> Self {
+        Self { looked, ..self }
     }
 
     /// Number of rows.
@@ -61,7 +78,16 @@ impl Parcel {
         }
         let (payload, _) = if self.gzip { buffers.gzip(bytes) } else { buffers.seal(bytes) };
         let rows = rows.iter().map(|&at| self.row(at)).collect();
-        Self { body: self.body, payload, ends, rows, tries: self.tries, gzip: self.gzip }
+        Self {
+            body: self.body,
+            payload,
+            ends,
+            rows,
+            tries: self.tries,
+            doubt: None,
+            looked: None,
+            gzip: self.gzip,
+        }
     }
 }
 

@@ -3,19 +3,26 @@
 //! Holds what was offered and no more: rows that must go again are copied out of their body, and the body is let
 //! go. Nothing is ever given up: a row leaves as delivered or as rejected by Elasticsearch itself. Sees no
 //! socket and no clock.
+//!
+//! What is sent first is in this file, what an answer means in [`respond`](super::respond), what is asked beside the
+//! rows (backing indices, mappings, rows in doubt) in [`ask`](super::ask).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::answer::{self, Answer, Fate, clip};
+use super::answer;
+use super::ask::Target;
 use super::buffer::Buffers;
-use super::encode::event_id;
+use super::doubt::{Doubt, Look};
+use super::names::Names;
 use super::node::{Node, Random, Wait, pick};
 use super::parcel::Parcel;
-use crate::sink::{Body, Next, Payload, Provenance, Rejection, Request, Response, Settled, Sink};
+use super::records::Records;
+use crate::seam::Clock;
+use crate::sink::{Body, Next, Payload, Provenance, Rejection, Request, Settled, Sink};
 
 /// What the sink is told by its options.
 #[derive(Clone, Debug)]
@@ -26,50 +33,90 @@ pub(super) struct Shipping {
 }
 
 /// A body of which not every row has settled.
-struct Open {
+pub(super) struct Open {
     provenance: Arc<Provenance>,
     bytes: usize,
     /// Parcels that its rows are in.
-    parcels: u32,
-    delivered: u32,
-    repeated: u32,
-    rejected: Vec<(Rejection, Option<Bytes>)>,
+    pub(super) parcels: u32,
+    pub(super) delivered: u32,
+    pub(super) repeated: u32,
+    pub(super) rejected: Vec<(Rejection, Option<Bytes>)>,
+}
+
+/// What a request is for.
+pub(super) enum Errand {
+    /// Rows to be created.
+    Rows(Parcel),
+    /// Rows in doubt.
+    Look(Look),
+    /// The backing indices of a data stream.
+    Resolve(Arc<str>),
 }
 
 /// A request that was not answered yet.
-struct Flight {
+pub(super) struct Flight {
     ticket: u64,
-    node: usize,
-    parcel: Parcel,
+    pub(super) node: usize,
+    pub(super) errand: Errand,
+    pub(super) sent: Duration,
 }
 
 /// The sink.
 pub(super) struct Shipper {
-    options: Shipping,
-    buffers: Buffers,
-    nodes: Vec<Node>,
+    pub(super) options: Shipping,
+    pub(super) buffers: Buffers,
+    pub(super) nodes: Vec<Node>,
     turn: usize,
-    random: Random,
-    bodies: BTreeMap<u64, Open>,
-    ready: VecDeque<Parcel>,
-    /// Parcels that wait, by the time until which they do.
-    later: BTreeMap<(Duration, u64), Parcel>,
+    pub(super) random: Random,
+    pub(super) bodies: BTreeMap<u64, Open>,
+    pub(super) ready: VecDeque<Parcel>,
+    /// Rows in doubt that wait for the backing indices of their data streams.
+    pub(super) doubtful: VecDeque<Look>,
+    /// Requests that come before rows.
+    pub(super) asks: VecDeque<Errand>,
+    /// Errands that wait, by the time until which they do.
+    later: BTreeMap<(Duration, u64), Errand>,
     /// Why the last of them waits.
     waits_for: String,
-    flights: Vec<Flight>,
+    pub(super) flights: Vec<Flight>,
     /// Set while the cluster refuses everything: then one request at a time asks whether it still does.
-    hold: Option<Wait>,
+    pub(super) hold: Option<Wait>,
     /// Requests in flight at once, at present: halved when the cluster is too busy, slowly raised again.
     limit: usize,
     good: usize,
+    /// When it was last halved: requests from before that say nothing new.
+    slowed: Duration,
     /// Counts bodies, tickets and waits.
     count: u64,
     closed: bool,
     settled: Vec<Settled>,
+
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) records: Records,
+    /// Bodies whose ranges are not reserved yet.
+    unreserved: Vec<Arc<Provenance>>,
+    /// Set while the records cannot be written: nothing is sent that is not in them.
+    fault: Option<Wait>,
+    names: Names,
+    names_seen: usize,
+    pub(super) targets: HashMap<Arc<str>, Target>,
+    /// Data streams of which nothing is known yet.
+    pub(super) unlearned: usize,
+    /// Set where the cluster does not let us look anything up: the reason.
+    pub(super) blind: Option<String>,
+    opened: Duration,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Shipper {
-    pub(super) fn new(options: Shipping, buffers: Buffers, nodes: Vec<Node>, seed: u64) -> Self {
+    pub(super) fn new(
+        options: Shipping,
+        buffers: Buffers,
+        nodes: Vec<Node>,
+        seed: u64,
+        (records, names, warnings): (Records, Names, Vec<String>),
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             limit: options.concurrency,
             options,
@@ -79,14 +126,28 @@ impl Shipper {
             random: Random::new(seed),
             bodies: BTreeMap::new(),
             ready: VecDeque::new(),
+            doubtful: VecDeque::new(),
+            asks: VecDeque::new(),
             later: BTreeMap::new(),
             waits_for: String::new(),
             flights: Vec::new(),
             hold: None,
             good: 0,
+            slowed: Duration::ZERO,
             count: 0,
             closed: false,
             settled: Vec::new(),
+            records,
+            unreserved: Vec::new(),
+            fault: None,
+            names,
+            names_seen: 0,
+            targets: HashMap::new(),
+            unlearned: 0,
+            blind: None,
+            opened: clock.monotonic(),
+            clock,
+            warnings,
         }
     }
 
@@ -108,142 +169,21 @@ impl Shipper {
                 }
                 match result {
                     Ok(response) => self.respond(flight, &response, now),
-                    Err(reason) => {
-                        self.leave_alone(flight.node, reason, None, now);
-                        self.ready.push_front(flight.parcel);
-                    }
+                    Err(reason) => self.unanswered(flight, reason, now),
                 }
             }
         }
     }
 
-    /// Decides by the status of a response; those of single rows are in [`Shipper::take`].
-    fn respond(&mut self, flight: Flight, response: &Response, now: Duration) {
-        let Flight { node, parcel, .. } = flight;
-        let status = response.status;
-        let busy = matches!(status, 408 | 429 | 500..);
-        if busy {
-            if status == 429 {
-                self.limit = (self.limit / 2).max(1);
-                self.good = 0;
-            }
-            let reason = format!("it answers {status}: {}", excerpt(&response.body));
-            self.leave_alone(node, reason, response.retry_after, now);
-            self.ready.push_front(parcel);
-            return;
-        }
-        // A good answer to a request from before the pause says nothing of the node since.
-        let over = |wait: &mut Wait| wait.until <= now;
-        if let Some(node) = self.nodes.get_mut(node) {
-            node.wait.take_if(over);
-        }
-        if matches!(status, 200..=299 | 400 | 413) {
-            self.hold.take_if(over);
-        }
-        match status {
-            200..=299 => match answer::read(&response.body, parcel.len()) {
-                Some(answer) => self.take(parcel, answer, response.retry_after, now),
-                None => {
-                    let reason = format!(
-                        "an answer does not fit the request of {} rows: {}",
-                        parcel.len(),
-                        excerpt(&response.body)
-                    );
-                    self.wait(parcel, reason, None, now);
-                }
-            },
-            // Too large for the node, or one row that makes the request unreadable: halves find it.
-            400 | 413 => self.halve(parcel, status, &response.body, now),
-            _ => {
-                let reason = format!("status {status}: {}", excerpt(&response.body));
-                let before = self.hold.take();
-                self.hold = Some(Wait::after(before, reason, response.retry_after, now, &mut self.random));
-                self.ready.push_front(parcel);
-            }
-        }
-    }
-
-    /// Takes in what became of each row of a parcel.
-    fn take(&mut self, parcel: Parcel, answer: Answer, asked: Option<Duration>, now: Duration) {
-        self.speed_up();
-        let (mut again, mut reason, mut busy) = (Vec::new(), String::new(), false);
-        let (mut repeated, mut rejected) = (0, Vec::new());
-        for (at, fate) in answer {
-            match fate {
-                Fate::Repeated => repeated += 1,
-                Fate::Rejected(why) => rejected.push((at, why)),
-                Fate::Retry(status, why) => {
-                    busy |= status == 429;
-                    again.push(at);
-                    reason = format!("rows are put off with status {status}: {why}");
-                }
-                Fate::Forbidden(status, why) => {
-                    again.push(at);
-                    reason = format!("rows are refused with status {status}: {why}");
-                }
-            }
-        }
-        if busy {
-            self.limit = (self.limit / 2).max(1);
-        }
-        if again.len() == parcel.len() {
-            self.wait(parcel, reason, asked, now);
-            return;
-        }
-        if !again.is_empty() || !rejected.is_empty() {
-            let Some(plain) = parcel.plain() else {
-                // Nothing is lost by sending all of it again, under the same ids.
-                self.wait(parcel, "a body cannot be read again".into(), asked, now);
-                return;
-            };
-            if !again.is_empty() {
-                let rest = parcel.select(&plain, &again, &self.buffers);
-                self.add_parcel(parcel.body);
-                self.wait(rest, reason, asked, now);
-            }
-            self.reject(&parcel, &plain, &rejected);
-        }
-        let delivered = parcel.len() - again.len() - rejected.len();
-        self.done(parcel, delivered as u32, repeated);
-    }
-
-    /// Sends the halves of a parcel apart; a single row has no halves.
-    fn halve(&mut self, parcel: Parcel, status: u16, body: &[u8], now: Duration) {
-        let rows: Vec<u32> = (0..parcel.len() as u32).collect();
-        if rows.len() < 2 {
-            let reason = clip(format!("status {status}: {}", excerpt(body)));
-            self.take(parcel, vec![(0, Fate::Rejected(reason))], None, now);
-            return;
-        }
-        let Some(plain) = parcel.plain() else {
-            self.wait(parcel, "a body cannot be read again".into(), None, now);
-            return;
-        };
-        let (first, second) = rows.split_at(rows.len() / 2);
-        for half in [second, first] {
-            self.add_parcel(parcel.body);
-            self.ready.push_front(parcel.select(&plain, half, &self.buffers));
-        }
-        self.done(parcel, 0, 0);
-    }
-
-    fn reject(&mut self, parcel: &Parcel, plain: &[u8], rejected: &[(u32, String)]) {
-        let Some(open) = self.bodies.get_mut(&parcel.body) else { return };
-        open.rejected.extend(rejected.iter().map(|(at, reason)| {
-            let row = parcel.slice(plain, *at);
-            let rejection = Rejection { row: parcel.row(*at), id: event_id(row), reason: reason.clone() };
-            (rejection, Some(Bytes::copy_from_slice(row)))
-        }));
-    }
-
-    fn add_parcel(&mut self, body: u64) {
+    /// A parcel is in one part more.
+    pub(super) fn add_parcel(&mut self, body: u64) {
         if let Some(open) = self.bodies.get_mut(&body) {
             open.parcels += 1;
         }
     }
 
     /// A parcel is through: its rows are settled or in other parcels.
-    fn done(&mut self, parcel: Parcel, delivered: u32, repeated: u32) {
+    pub(super) fn done(&mut self, parcel: Parcel, delivered: u32, repeated: u32) {
         self.buffers.recover(parcel.payload);
         let Some(open) = self.bodies.get_mut(&parcel.body) else { return };
         open.delivered += delivered;
@@ -262,21 +202,56 @@ impl Shipper {
         }
     }
 
-    fn wait(&mut self, mut parcel: Parcel, reason: String, asked: Option<Duration>, now: Duration) {
+    /// Puts a parcel back after a failed try.
+    pub(super) fn wait(
+        &mut self,
+        mut parcel: Parcel,
+        reason: String,
+        asked: Option<Duration>,
+        now: Duration,
+    ) {
         let pause = self.random.pause_asked(parcel.tries, asked);
         parcel.tries += 1;
         self.waits_for = reason;
-        let number = self.number();
-        self.later.insert((now + pause, number), parcel);
+        self.put_off(Errand::Rows(parcel), now + pause);
     }
 
-    fn leave_alone(&mut self, node: usize, reason: String, asked: Option<Duration>, now: Duration) {
+    /// Puts an errand off until a time.
+    pub(super) fn put_off(&mut self, errand: Errand, until: Duration) {
+        let number = self.number();
+        self.later.insert((until, number), errand);
+    }
+
+    /// Says why errands are put off.
+    pub(super) fn put_off_because(&mut self, reason: String) {
+        self.waits_for = reason;
+    }
+
+    /// Puts an errand back to where it is taken from next.
+    pub(super) fn put_back(&mut self, errand: Errand) {
+        match errand {
+            Errand::Rows(parcel) => match parcel.doubt {
+                Some(doubt) => self.look_up(parcel, doubt),
+                None => self.ready.push_front(parcel),
+            },
+            errand => self.asks.push_front(errand),
+        }
+    }
+
+    pub(super) fn leave_alone(
+        &mut self,
+        node: usize,
+        reason: String,
+        asked: Option<Duration>,
+        now: Duration,
+    ) {
         if let Some(node) = self.nodes.get_mut(node) {
             node.wait = Some(Wait::after(node.wait.take(), reason, asked, now, &mut self.random));
         }
     }
 
-    fn speed_up(&mut self) {
+    /// One request more at once, after as many good answers as there may be requests (AIMD).
+    pub(super) fn speed_up(&mut self) {
         self.good += 1;
         if self.good >= self.limit && self.limit < self.options.concurrency {
             self.limit += 1;
@@ -284,42 +259,124 @@ impl Shipper {
         }
     }
 
+    /// Half as many requests at once, since the cluster was too busy for one that was sent at `sent`.
+    pub(super) fn slow_down(&mut self, sent: Duration, now: Duration) {
+        if sent >= self.slowed {
+            self.limit = (self.limit / 2).max(1);
+            self.slowed = now;
+        }
+        self.good = 0;
+    }
+
+    /// Makes durable what must be before anything is sent. False where that cannot be done now.
+    pub(super) fn record(&mut self, now: Duration) -> bool {
+        if self.fault.as_ref().is_some_and(|fault| now < fault.until) {
+            return false;
+        }
+        for provenance in self.unreserved.drain(..) {
+            self.records.reserve(&provenance, now);
+        }
+        match self.records.commit() {
+            Ok(()) => self.fault = None,
+            Err(error) => {
+                let reason = error.to_string();
+                self.fault = Some(Wait::after(self.fault.take(), reason, None, now, &mut self.random));
+            }
+        }
+        self.fault.is_none()
+    }
+
+    /// Takes in the data streams that were named since the last call.
+    fn learn(&mut self) {
+        for name in self.names.since(self.names_seen) {
+            self.names_seen += 1;
+            self.targets.insert(Arc::clone(&name), Target::default());
+            if self.blind.is_none() {
+                self.unlearned += 1;
+                self.resolve(&name);
+            }
+        }
+    }
+
     fn send(&mut self, now: Duration) {
         while let Some(entry) = self.later.first_entry()
             && entry.key().0 <= now
         {
-            self.ready.push_back(entry.remove());
+            match entry.remove() {
+                Errand::Rows(parcel) if parcel.doubt.is_none() => self.ready.push_back(parcel),
+                errand => self.put_back(errand),
+            }
         }
+        if !self.record(now) {
+            return;
+        }
+        self.learn();
         let limit = match &self.hold {
             Some(hold) if now < hold.until => 0,
             Some(_) => 1,
             None => self.limit,
         };
-        while self.flights.len() < limit && !self.ready.is_empty() {
-            let Some(node) = pick(&self.nodes, &mut self.turn, now) else { return };
-            let Some(parcel) = self.ready.pop_front() else { return };
+        while self.flights.len() < limit {
+            let Some(mut errand) = self.next_errand(now) else { return };
+            let Some(node) = pick(&self.nodes, &mut self.turn, now) else { return self.put_back(errand) };
+            let Some(request) = self.request(&mut errand) else {
+                self.looked_up(errand);
+                continue;
+            };
             let ticket = self.number();
-            let request = self.request(&parcel);
             if let Some(node) = self.nodes.get_mut(node) {
                 node.in_flight += 1;
                 node.transport.start(ticket, request);
             }
-            self.flights.push(Flight { ticket, node, parcel });
+            self.flights.push(Flight { ticket, node, errand, sent: now });
         }
     }
 
-    fn request(&self, parcel: &Parcel) -> Request {
+    fn next_errand(&mut self, now: Duration) -> Option<Errand> {
+        self.look(now);
+        if let Some(errand) = self.asks.pop_front() {
+            return Some(errand);
+        }
+        // What cannot be found again after a crash is not sent.
+        if self.unlearned > 0 || self.fault.is_some() {
+            return None;
+        }
+        while let Some(parcel) = self.ready.pop_front() {
+            match self.is_stale(&parcel, now) {
+                Some(doubt) if self.blind.is_none() => self.look_up(parcel, doubt),
+                _ => return Some(Errand::Rows(parcel)),
+            }
+        }
+        self.look(now);
+        self.asks.pop_front()
+    }
+
+    /// The request of an errand; `None` where nothing is left to ask.
+    fn request(&self, errand: &mut Errand) -> Option<Request> {
+        let json = |method, path, body: Vec<u8>| Request {
+            method,
+            path,
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: body.into(),
+            timeout: self.options.timeout,
+        };
+        match errand {
+            Errand::Rows(parcel) => Some(self.bulk(parcel)),
+            Errand::Look(look) => look.request().map(|(path, body)| json("POST", path, body)),
+            Errand::Resolve(stream) => Some(json("GET", super::ask::resolve_path(stream), Vec::new())),
+        }
+    }
+
+    fn bulk(&self, parcel: &Parcel) -> Request {
         let mut headers = vec![("content-type", "application/x-ndjson".to_owned())];
         if self.options.gzip {
             headers.push(("content-encoding", "gzip".to_owned()));
         }
-        Request {
-            method: "POST",
-            path: answer::PATH.to_owned(),
-            headers,
-            body: parcel.payload.clone(),
-            timeout: self.options.timeout,
-        }
+        // The server gives up waiting (for a shard, for a mapping) well before we do: a request that we no longer
+        // wait for should not be at work any more.
+        let timeout = self.options.timeout;
+        let path = format!("{}&timeout={}ms", answer::PATH, (timeout / 2).as_millis().max(1));
+        Request { method: "POST", path, headers, body: parcel.payload.clone(), timeout }
     }
 
     /// When something can be done without an answer coming in.
@@ -329,20 +386,14 @@ impl Shipper {
         }
         let mut times: Vec<Duration> = Vec::new();
         times.extend(self.later.keys().next().map(|(until, _)| *until));
-        if !self.ready.is_empty() {
+        times.extend(self.fault.as_ref().map(|fault| fault.until));
+        if !self.ready.is_empty() || !self.asks.is_empty() {
             times.extend(self.hold.as_ref().map(|hold| hold.until));
             times.extend(self.nodes.iter().filter_map(|node| node.wait.as_ref()).map(|wait| wait.until));
         }
         // What is due by now waits for an answer to a request in flight, which will wake the sink.
         times.into_iter().filter(|until| *until > now).min().map_or(Next::Idle, Next::At)
     }
-}
-
-/// The start of a response, as one line for people.
-fn excerpt(body: &[u8]) -> String {
-    const EXCERPT_BYTES: usize = 300;
-    let text = String::from_utf8_lossy(body.get(..EXCERPT_BYTES).unwrap_or(body));
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl Sink for Shipper {
@@ -356,6 +407,8 @@ impl Sink for Shipper {
             repeated: 0,
             rejected: Vec::new(),
         };
+        let in_doubt = self.records.may_have_sent(&open.provenance);
+        self.unreserved.push(Arc::clone(&open.provenance));
         self.bodies.insert(number, open);
         let payload = match body.payload {
             Payload::Bytes(payload) => payload,
@@ -365,6 +418,8 @@ impl Sink for Shipper {
         let parcel = Parcel::whole(number, payload, body.row_ends, self.options.gzip);
         if parcel.len() == 0 {
             self.done(parcel, body.rows, 0);
+        } else if in_doubt {
+            self.look_up(parcel, Doubt { since: self.opened, sent: self.opened });
         } else {
             self.ready.push_back(parcel);
         }
@@ -381,7 +436,17 @@ impl Sink for Shipper {
         self.closed = true;
     }
 
+    fn warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
     fn trouble(&self) -> Option<String> {
+        if let Some(fault) = &self.fault {
+            return Some(format!(
+                "nothing is sent while it cannot be noted in the data folder: {}",
+                fault.reason
+            ));
+        }
         if let Some(hold) = &self.hold {
             return Some(format!(
                 "elasticsearch refuses every request, and nothing is sent until it does not: {}",

@@ -37,6 +37,7 @@ pub(crate) fn bodies(plan: &dyn SinkPlan, first: u64, batches: u64, rows: u64) -
     };
     let mut encoder = plan.encoder(&shape).expect("an encoder");
     let stream = Stream { id: StreamId(7), generation: 0, source: "test".into(), path: "test.log".into() };
+    let stream = Arc::new(stream);
     let ids = IdPrefix::new(stream.id, 0, 0, shape.tag);
     let empty = Span { start: 0, len: 0, buffer: 0, facts: Facts::UNKNOWN };
     let slot = |path: &str| layout.slot(path).expect("named");
@@ -57,7 +58,9 @@ pub(crate) fn bodies(plan: &dyn SinkPlan, first: u64, batches: u64, rows: u64) -
                 .push(&mut row, EventRef { ids: &ids, message: &message, stream: &stream })
                 .expect("a row that fits");
         }
-        bodies.extend(encoder.finish(&Arc::new(Provenance { batch, ranges: Vec::new() })));
+        let range = batch * rows * 100..(batch + 1) * rows * 100;
+        let ranges = vec![(Arc::clone(&stream), vec![range])];
+        bodies.extend(encoder.finish(&Arc::new(Provenance { batch, ranges })));
     }
     bodies
 }

@@ -15,16 +15,22 @@ use super::rows::{Total, bodies, number, plan};
 
 /// One cluster behind several nodes, and the requests under way.
 #[derive(Default)]
-struct Cluster {
-    store: Store,
-    now: Duration,
-    seed: u64,
+pub(crate) struct Cluster {
+    pub(crate) store: Store,
+    pub(crate) now: Duration,
+    pub(crate) seed: u64,
     /// Requests that may still go wrong.
-    faults: usize,
+    pub(crate) faults: usize,
+    /// Whether the process is only cut off from some requests, and for how long they are at work then at most.
+    pub(crate) faults_late: Option<Duration>,
+    /// When the requests in [`Store::late`] are done.
+    pub(crate) late: Vec<Duration>,
+    /// When rows were last looked up.
+    pub(crate) looked: Option<Duration>,
     most_in_flight: usize,
-    open: usize,
+    pub(crate) open: usize,
     /// Answers on their way: when they arrive, at which transport, ticket, answer.
-    answers: Vec<(Duration, usize, u64, Result<Response, String>)>,
+    pub(crate) answers: Vec<(Duration, usize, u64, Result<Response, String>)>,
     transports: usize,
 }
 
@@ -34,8 +40,20 @@ impl Cluster {
         (self.seed >> 33) % below
     }
 
+    /// Lets time pass. Requests that the process was cut off from are done by the way.
+    pub(crate) fn pass_to(&mut self, to: Duration) {
+        self.now = to;
+        while let Some(at) = self.late.iter().position(|done| *done <= to) {
+            self.late.swap_remove(at);
+            self.store.arrive(at);
+        }
+    }
+
     fn fault(&mut self) -> Fault {
         self.faults -= 1;
+        if self.faults_late.is_some() && self.random(4) == 0 {
+            return Fault::Late;
+        }
         match self.random(14) {
             0 => Fault::Status(429, self.random(3)),
             1 => Fault::Status(503, 0),
@@ -61,14 +79,23 @@ impl Cluster {
         }
         let gzip = request.headers.iter().any(|(name, _)| *name == "content-encoding");
         let delay = Duration::from_millis(1 + self.random(40));
-        let (delay, answer) = match self.store.answer(&request.body, gzip, None) {
-            Reply::Response(status, after, text) => {
-                let retry_after = (after > 0).then(|| Duration::from_secs(after));
-                (delay, Ok(Response { status, retry_after, body: Bytes::from(text) }))
-            }
-            Reply::Half(_) | Reply::Reset => (delay, Err("connection reset".to_owned())),
-            Reply::Silent => (request.timeout, Err("timed out".to_owned())),
-        };
+        let (delay, answer) =
+            match self.store.answer((request.method, &request.path), &request.body, gzip, None) {
+                Reply::Response(status, after, text) => {
+                    let retry_after = (after > 0).then(|| Duration::from_secs(after));
+                    (delay, Ok(Response { status, retry_after, body: Bytes::from(text) }))
+                }
+                Reply::Half(_) | Reply::Reset => (delay, Err("connection reset".to_owned())),
+                Reply::Silent => (request.timeout, Err("timed out".to_owned())),
+            };
+        if self.store.late.len() > self.late.len() {
+            let most = self.faults_late.unwrap_or_default().as_millis() as u64;
+            let done = self.now + Duration::from_millis(self.random(most));
+            self.late.push(done);
+        }
+        if request.path.contains("/_mget") {
+            self.looked = Some(self.now);
+        }
         self.open += 1;
         self.most_in_flight = self.most_in_flight.max(self.open);
         self.answers.push((self.now + delay, transport, ticket, answer));
@@ -76,10 +103,10 @@ impl Cluster {
 }
 
 #[derive(Clone, Default)]
-struct Virtual(Arc<Mutex<Cluster>>);
+pub(crate) struct Virtual(Arc<Mutex<Cluster>>);
 
 impl Virtual {
-    fn lock(&self) -> MutexGuard<'_, Cluster> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Cluster> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -139,12 +166,13 @@ fn run(
     let urls = ["http://a:9200".to_owned(), "http://b:9200".to_owned()];
     let compression = OptionValue::Text(if gzip { "gzip" } else { "none" }.into());
     let plan = plan(&urls, &[("compression", compression), ("body_bytes", OptionValue::Int(4096))]);
+    let folder = tempfile::tempdir().expect("a folder");
     let (mut sink, known) = plan
         .open(World {
             fs: Arc::new(RealFs),
             clock: Arc::new(world.clone()),
             network: Arc::new(world.clone()),
-            data_dir: std::env::temp_dir(),
+            data_dir: folder.path().into(),
             host: Arc::from(&b"host"[..]),
             wake: Arc::new(|| ()),
         })
@@ -199,7 +227,7 @@ fn every_row_arrives_once() {
         said.extend(troubles);
         let cluster = world.lock();
         let stored: BTreeSet<u64> =
-            cluster.store.documents.values().map(|document| number(document)).collect();
+            cluster.store.once().into_iter().map(|document| number(document)).collect();
         assert_eq!(cluster.store.documents.len(), 750, "seed {seed}: documents");
         assert_eq!(stored, (0..750).collect(), "seed {seed}");
         assert_eq!((total.delivered, total.rejected.len()), (750, 0), "seed {seed}");
@@ -235,12 +263,13 @@ fn bad_rows_are_kept_aside() {
 /// One batch against a script.
 fn scripted(world: &Virtual) -> Total {
     let plan = plan(&["http://a:9200".to_owned()], &[]);
+    let folder = tempfile::tempdir().expect("a folder");
     let (mut sink, _) = plan
         .open(World {
             fs: Arc::new(RealFs),
             clock: Arc::new(world.clone()),
             network: Arc::new(world.clone()),
-            data_dir: std::env::temp_dir(),
+            data_dir: folder.path().into(),
             host: Arc::from(&b"host"[..]),
             wake: Arc::new(|| ()),
         })

@@ -44,13 +44,28 @@ pub(crate) enum Fault {
     OneItemShort,
     /// Takes all rows and answers with a page of some proxy.
     Page,
+    /// Closes the connection, and takes all rows later: see [`Store::late`].
+    Late,
 }
+
+/// A row of a bulk request: data stream, id, document.
+type Row = (String, String, String);
 
 /// What was sent, as a cluster keeps it.
 #[derive(Default)]
 pub(crate) struct Store {
-    /// Documents by data stream and id.
+    /// Documents by backing index and id.
     pub(crate) documents: HashMap<(String, String), String>,
+    /// How often each data stream has rolled over; one that is not in here does not exist yet.
+    pub(crate) generations: HashMap<String, usize>,
+    /// Rows that are still under way inside the cluster, with the backing index that they go to.
+    pub(crate) late: Vec<Vec<(String, Row)>>,
+    /// Whether the script is also for requests other than `_bulk`.
+    pub(crate) script_for_all: bool,
+    /// The number of `_bulk` requests after which a data stream rolls over.
+    pub(crate) rolls: Option<(usize, String)>,
+    /// Requests other than `_bulk`, as method and path.
+    pub(crate) asked: Vec<String>,
     /// What to do with the next requests; afterwards all is well.
     pub(crate) script: VecDeque<Fault>,
     /// Rows that were there already.
@@ -81,7 +96,68 @@ fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
     store.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A backing index of a data stream, as Elasticsearch names them.
+pub(crate) fn backing(stream: &str, generation: usize) -> String {
+    format!(".ds-{stream}-{:06}", generation + 1)
+}
+
 impl Store {
+    /// Rolls a data stream over, if there is one.
+    pub(crate) fn roll_over(&mut self, stream: &str) {
+        if let Some(generation) = self.generations.get_mut(stream) {
+            *generation += 1;
+        }
+    }
+
+    /// The documents of all backing indices. No id may be in two of them.
+    pub(crate) fn once(&self) -> Vec<&String> {
+        let mut ids: HashMap<(&str, &str), &str> = HashMap::new();
+        for (index, id) in self.documents.keys() {
+            let stream = &index[..index.len() - 7];
+            if let Some(other) = ids.insert((stream, id), index) {
+                panic!("{id} is in {other} and in {index}");
+            }
+        }
+        self.documents.values().collect()
+    }
+
+    /// Takes the rows of a request that was long thought lost.
+    pub(crate) fn arrive(&mut self, at: usize) {
+        for (index, (_, id, document)) in self.late.swap_remove(at) {
+            self.documents.entry((index, id)).or_insert(document);
+        }
+    }
+
+    fn write_index(&mut self, stream: &str) -> String {
+        backing(stream, *self.generations.entry(stream.to_owned()).or_insert(0))
+    }
+
+    /// Answers a request other than `_bulk`.
+    fn inform(&mut self, path: &str, body: &[u8]) -> Reply {
+        let path = path.split('?').next().expect("a path");
+        if let Some(stream) = path.strip_prefix("/_resolve/index/") {
+            let Some(generation) = self.generations.get(stream) else {
+                let error = "{\"error\":{\"type\":\"index_not_found_exception\"},\"status\":404}";
+                return Reply::Response(404, 0, error.into());
+            };
+            let indices: Vec<_> = (0..=*generation).map(|number| backing(stream, number)).collect();
+            let stream = serde_json::json!({"name": stream, "backing_indices": indices});
+            let body = serde_json::json!({"indices": [], "aliases": [], "data_streams": [stream]});
+            return Reply::Response(200, 0, body.to_string());
+        }
+        if let Some(index) = path.strip_suffix("/_mget") {
+            let index = index.trim_start_matches('/');
+            assert!(index.starts_with(".ds-"), "`_mget` takes one index: {index}");
+            let body: serde_json::Value = serde_json::from_slice(body).expect("json");
+            let ids =
+                body["ids"].as_array().expect("ids").iter().map(|id| id.as_str().expect("an id").to_owned());
+            let doc = |id: String| serde_json::json!({"found": self.documents.contains_key(&(index.to_owned(), id))});
+            let docs: Vec<_> = ids.map(doc).collect();
+            return Reply::Response(200, 0, serde_json::json!({ "docs": docs }).to_string());
+        }
+        panic!("unknown request: {path}");
+    }
+
     /// Whether the next request is not even to be read.
     fn deaf(&mut self) -> bool {
         let deaf = self.script.front() == Some(&Fault::Deaf);
@@ -92,8 +168,22 @@ impl Store {
     }
 
     /// Answers one request.
-    pub(crate) fn answer(&mut self, body: &[u8], gzip: bool, authorization: Option<&str>) -> Reply {
-        self.requests += 1;
+    pub(crate) fn answer(
+        &mut self,
+        (method, path): (&str, &str),
+        body: &[u8],
+        gzip: bool,
+        authorization: Option<&str>,
+    ) -> Reply {
+        let is_bulk = path.starts_with("/_bulk");
+        if is_bulk {
+            self.requests += 1;
+        } else {
+            if let Some((_, stream)) = self.rolls.take_if(|(after, _)| self.requests >= *after) {
+                self.roll_over(&stream);
+            }
+            self.asked.push(format!("{method} {path}"));
+        }
         if self.authorization.is_some() && self.authorization.as_deref() != authorization {
             return Reply::Response(
                 401,
@@ -101,7 +191,23 @@ impl Store {
                 "{\"error\":{\"type\":\"security_exception\"},\"status\":401}".into(),
             );
         }
-        let fault = self.script.pop_front().unwrap_or(Fault::None);
+        let fault = if is_bulk || self.script_for_all { self.script.pop_front() } else { None };
+        let fault = fault.unwrap_or(Fault::None);
+        if !is_bulk {
+            return match (fault, self.inform(path, body)) {
+                // These would say that looking up is not allowed, or that there is nothing.
+                (Fault::Status(status, after), _) if !matches!(status, 403 | 404) => {
+                    Reply::Response(status, after, "{\"error\":\"as told\"}".into())
+                }
+                (Fault::Reset | Fault::Deaf | Fault::TakenThenReset | Fault::Late, _) => Reply::Reset,
+                (Fault::TakenThenSilent, _) => Reply::Silent,
+                (Fault::HalfAnswer, Reply::Response(200, _, text)) => {
+                    Reply::Response(200, 0, text.chars().take(text.len() / 2).collect())
+                }
+                (Fault::Page, _) => Reply::Response(200, 0, "<html>welcome</html>".into()),
+                (_, reply) => reply,
+            };
+        }
         let mut plain = Vec::new();
         if gzip {
             flate2::read::GzDecoder::new(body).read_to_end(&mut plain).expect("gzip");
@@ -115,6 +221,12 @@ impl Store {
             Fault::TooLarge(most) if rows.len() > most => Reply::Response(413, 0, String::new()),
             Fault::Raw(status, text) => Reply::Response(status, 0, text),
             Fault::Reset | Fault::Deaf => Reply::Reset,
+            Fault::Late => {
+                let row = |row: Row| (self.write_index(&row.0), row);
+                let late = rows.into_iter().map(row).collect();
+                self.late.push(late);
+                Reply::Reset
+            }
             Fault::Items(every, status) => Reply::Response(200, 0, self.take(&rows, every, status)),
             Fault::None | Fault::TooLarge(_) => Reply::Response(200, 0, self.take(&rows, 0, 0)),
             Fault::TakenThenReset => Reply::Half(self.take(&rows, 0, 0)),
@@ -141,11 +253,11 @@ impl Store {
     }
 
     /// Creates documents; each `every`th is answered with `status` and not created.
-    fn take(&mut self, rows: &[(String, String, String)], every: usize, status: u16) -> String {
+    fn take(&mut self, rows: &[Row], every: usize, status: u16) -> String {
         let mut errors = false;
         let mut items = Vec::with_capacity(rows.len());
         for (at, (stream, id, document)) in rows.iter().enumerate() {
-            let key = (stream.clone(), id.clone());
+            let key = (self.write_index(stream), id.clone());
             let (status, error) = if every > 0 && at % every == every - 1 {
                 (status, Some("as_told_exception"))
             } else if self.refuses.as_ref().is_some_and(|text| document.contains(text)) {
@@ -169,7 +281,7 @@ impl Store {
 }
 
 /// The rows of a bulk request: data stream, id, document. Anything but whole pairs of lines is a fault of the sink.
-fn rows(body: &[u8]) -> Vec<(String, String, String)> {
+fn rows(body: &[u8]) -> Vec<Row> {
     let text = std::str::from_utf8(body).expect("UTF-8");
     assert!(text.is_empty() || text.ends_with('\n'), "the last line is ended");
     let lines: Vec<_> = text.lines().collect();
@@ -217,6 +329,11 @@ impl Server {
     /// The URL of the node.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Rolls a data stream over as soon as so many `_bulk` requests have come and anything else is asked.
+    pub(crate) fn roll_over_after(&self, requests: usize, stream: &str) {
+        self.store().rolls = Some((requests, stream.to_owned()));
     }
 
     /// What it holds.
@@ -277,18 +394,21 @@ async fn handle(
     store: Arc<Mutex<Store>>,
     request: hyper::Request<hyper::body::Incoming>,
 ) -> Result<hyper::Response<Sent>, std::io::Error> {
-    assert!(request.uri().path().ends_with("/_bulk"), "{}", request.uri());
+    let path = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
+    let path = path.strip_prefix("/prefix").unwrap_or(&path).to_owned();
+    let method = request.method().to_string();
+    let content = if path.starts_with("/_bulk") { "application/x-ndjson" } else { "application/json" };
     let header =
         |name: &str| request.headers().get(name).and_then(|value| Some(value.to_str().ok()?.to_owned()));
-    assert_eq!(header("content-type").as_deref(), Some("application/x-ndjson"));
+    assert_eq!(header("content-type").as_deref(), Some(content));
     let (gzip, authorization) =
         (header("content-encoding").as_deref() == Some("gzip"), header("authorization"));
-    if lock(&store).deaf() {
+    if path.starts_with("/_bulk") && lock(&store).deaf() {
         let _ = request.into_body().frame().await;
         return Err(std::io::Error::other("as told"));
     }
     let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
-    let reply = lock(&store).answer(&body, gzip, authorization.as_deref());
+    let reply = lock(&store).answer((&method, &path), &body, gzip, authorization.as_deref());
     match reply {
         Reply::Response(status, after, text) => {
             let mut response = hyper::Response::builder().status(status);
