@@ -289,7 +289,7 @@ pub struct Request {
 pub struct Response {
     /// Status code.
     pub status: u16,
-    /// `Retry-After`, where given as seconds.
+    /// `Retry-After`, as seconds or as a date.
     pub retry_after: Option<Duration>,
     /// The body.
     pub body: Bytes,

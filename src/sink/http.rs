@@ -6,11 +6,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use elasticsearch::Elasticsearch;
 use elasticsearch::cert::{Certificate, CertificateValidation};
-use elasticsearch::http::headers::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use elasticsearch::http::headers::{AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
 use elasticsearch::http::{Method, Url};
 use tokio::runtime::Handle;
@@ -196,12 +197,25 @@ async fn send(client: &Elasticsearch, request: Request, headers: HeaderMap) -> R
         .await
         .map_err(|error| chain(&error))?;
     let status = response.status_code().as_u16();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let retry_after = retry_after(response.headers());
     if response.content_length().is_some_and(|length| length > RESPONSE_BYTES_MAX as u64) {
         return Err(format!("a response of more than {RESPONSE_BYTES_MAX} bytes"));
     }
     let body = response.bytes().await.map_err(|error| chain(&error))?;
-    Ok(Response { status, retry_after: retry_after.map(std::time::Duration::from_secs), body })
+    Ok(Response { status, retry_after, body })
+}
+
+/// `Retry-After = HTTP-date / delay-seconds` (RFC 9110 §10.2.3). A date is taken against the `Date` of the same
+/// response: the node's clock may be another than ours.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let asked = text(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| jiff::fmt::rfc2822::parse(text.trim()).ok().map(|date| date.timestamp());
+    let pause = date(asked)?.duration_since(date(text(DATE)?)?);
+    Some(Duration::try_from(pause).unwrap_or_default())
 }
 
 /// The causes of an error: the outermost alone says `error sending request for url (…)`, the innermost
@@ -222,4 +236,27 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        const NOW: &str = "Thu, 26 Nov 2026 23:59:30 GMT";
+        for (asked, date, expected) in [
+            ("120", NOW, Some(120)),
+            ("Fri, 27 Nov 2026 00:00:05 GMT", NOW, Some(35)),
+            ("Thu, 26 Nov 2026 23:00:00 GMT", NOW, Some(0)),
+            ("Fri, 27 Nov 2026 00:00:05 GMT", "", None),
+            ("soon", NOW, None),
+            ("-5", NOW, None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(asked));
+            headers.insert(DATE, HeaderValue::from_static(date));
+            assert_eq!(retry_after(&headers), expected.map(Duration::from_secs), "{asked}");
+        }
+    }
 }

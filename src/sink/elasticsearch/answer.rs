@@ -24,7 +24,8 @@ pub(super) enum Fate {
     Repeated,
     /// The node could not take it now (429, 5xx).
     Retry(u16, String),
-    /// The node would take it from somebody else (401, 403).
+    /// The node would take it if the cluster were set up otherwise: from somebody else (401, 403), or if it might make
+    /// the data stream (404).
     Forbidden(u16, String),
     /// The node will never take it.
     Rejected(String),
@@ -109,7 +110,7 @@ impl Item<'_> {
             },
             409 => Some(Fate::Repeated),
             status @ (408 | 429 | 500..) => Some(Fate::Retry(status, self.reason())),
-            status @ (401 | 403) => Some(Fate::Forbidden(status, self.reason())),
+            status @ (401 | 403 | 404) => Some(Fate::Forbidden(status, self.reason())),
             _ => Some(Fate::Rejected(self.reason())),
         }
     }
@@ -259,7 +260,7 @@ mod tests {
             (4, Fate::Retry(503, "status 503".into())),
             (5, Fate::Forbidden(403, "security_exception".into())),
             (6, rejected("the document went to the data stream's failure store")),
-            (8, rejected("no such index")),
+            (8, Fate::Forbidden(404, "no such index".into())),
         ];
         assert_eq!(read(text.as_bytes(), 9), Some(expected));
     }
