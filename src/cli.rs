@@ -5,6 +5,7 @@
 
 mod check;
 mod dlq;
+mod elasticsearch;
 mod explain;
 mod fmt;
 mod list;
@@ -36,6 +37,8 @@ enum Command {
     Run(run::Run),
     /// Check pipeline files and report every error
     Check(check::Check),
+    /// Prepare an Elasticsearch cluster for what pipelines send
+    Elasticsearch(elasticsearch::Elasticsearch),
     /// Format pipeline files
     Fmt(fmt::Fmt),
     /// Parse log lines into events, as NDJSON
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Elasticsearch(command) => command.run(),
         Command::Fmt(command) => command.run(),
         Command::Parse(command) => command.run(),
         Command::Explain(command) => command.run(),

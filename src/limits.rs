@@ -50,6 +50,10 @@ pub const LEASE_BYTES_MIN: u64 = 1024 * 1024;
 pub const LEASE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Backing indices of one data stream in which a row in doubt is looked up, the newest ones.
 pub const LOOK_INDICES_MAX: usize = 64;
+/// Fields of one data stream that are suspected not to fit its mapping.
+pub const SUSPECTS_MAX: usize = 256;
+/// Tries of one row, each without one more field that its mapping refused.
+pub const ASIDE_FIELDS_MAX: u8 = 8;
 /// Data streams of one Elasticsearch sink of which something is known before rows are sent to them.
 pub const DATA_STREAMS_MAX: usize = 16_384;
 /// Requests that one sink may have in flight, whatever its `concurrency` says.

@@ -355,6 +355,11 @@ pub trait Sink: Send {
     }
     /// No more bodies will come: finish what is open. Step until [`Next::Done`].
     fn close(&mut self);
+    /// Fields that were set aside since the last call, since the destination could not take them, with the number of
+    /// rows: as `DESTINATION FIELD`.
+    fn set_aside(&mut self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
     /// What people should know once, since the last call: things that were done in another way than they may expect.
     fn warnings(&mut self) -> Vec<String> {
         Vec::new()

@@ -117,6 +117,14 @@ impl Page {
             None,
             rejected,
         )?;
+        let aside = self.0.sinks.iter().flat_map(|(name, stats)| {
+            stats
+                .set_aside
+                .iter()
+                .map(move |(field, count)| (vec![("sink", name.as_str()), ("field", field.as_str())], *count))
+        });
+        let help = "Events delivered without a field that the destination could not take";
+        counters(out, "aludel_sink_set_aside_events", help, None, aside)?;
         let trouble = of().map(|(labels, stats)| (labels, u64::from(stats.trouble.is_some())));
         gauges(out, "aludel_sink_troubled", "1 while a sink cannot deliver", None, trouble)
     }

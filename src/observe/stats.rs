@@ -56,6 +56,8 @@ pub struct SinkStats {
     pub repeated: u64,
     /// Rows refused for good, by reason.
     pub rejected: BTreeMap<String, u64>,
+    /// Rows that it has delivered without a field that the destination could not take, by destination and field.
+    pub set_aside: BTreeMap<String, u64>,
     /// Encoded bytes handed to it.
     pub bytes: u64,
     /// What it waits for, if anything is wrong.

@@ -761,6 +761,9 @@ fn deliver(
         for warning in stepped.warnings {
             shared.warn(warning);
         }
+        for (field, rows) in stepped.set_aside {
+            count(&mut stats.lock().sinks[index].1.set_aside, &field, rows);
+        }
         report(index, &stepped.settled, stepped.trouble, stats);
         for settled in stepped.settled {
             if settler.send(Message::Settled { sink: index, settled }).is_err() {

@@ -22,6 +22,8 @@ pub struct Stepped {
     pub released: usize,
     /// What the sink waits for, if anything is wrong.
     pub trouble: Option<String>,
+    /// Fields that were set aside, with the number of rows.
+    pub set_aside: Vec<(String, u64)>,
     /// What people should know once.
     pub warnings: Vec<String>,
 }
@@ -57,7 +59,7 @@ impl Outlet {
         let mut settled = Vec::new();
         self.next = self.sink.step(now, &mut settled);
         let released = self.sink.released() + settled.iter().map(|settled| settled.bytes).sum::<usize>();
-        let warnings = self.sink.warnings();
-        Stepped { next: self.next, settled, released, trouble: self.sink.trouble(), warnings }
+        let (warnings, set_aside) = (self.sink.warnings(), self.sink.set_aside());
+        Stepped { next: self.next, settled, released, trouble: self.sink.trouble(), set_aside, warnings }
     }
 }

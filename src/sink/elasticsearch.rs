@@ -8,10 +8,13 @@
 //! `name.rs` is the smallest part; begin there.
 
 mod answer;
+mod aside;
 mod ask;
 mod buffer;
 mod doubt;
 mod encode;
+mod fields;
+mod mapping;
 mod name;
 mod names;
 mod node;
@@ -19,9 +22,11 @@ mod parcel;
 mod records;
 mod respond;
 mod row;
+mod setup;
 mod ship;
+mod suspect;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
@@ -33,10 +38,13 @@ use crate::signature::{OptionSpec, OptionType, Signature};
 use crate::sink::{Encoder, Endpoint, Shape, Sink, SinkKind, SinkPlan, World};
 use buffer::Buffers;
 use encode::BulkEncoder;
+use fields::Fields;
 use names::Names;
 use node::Node;
 use records::Records;
 use ship::{Shipper, Shipping};
+
+pub use setup::{Piece, Setup, setup};
 
 /// What the catalog lists.
 pub const KIND: SinkKind = SinkKind { signature: &SIGNATURE, plan };
@@ -131,6 +139,32 @@ const OPTIONS: &[OptionSpec] = &[
         default: Some("60s"),
         doc: "A request without an answer after this long is sent again.",
     },
+    OptionSpec {
+        name: "lifecycle",
+        ty: OptionType::Word(&["data_stream", "ilm", "none"]),
+        default: Some("data_stream"),
+        doc: "For `aludel elasticsearch setup`: what makes old data go. `data_stream` is the data stream's own lifecycle, \
+              `ilm` a policy for index lifecycle management, `none` leaves it to somebody else.",
+    },
+    OptionSpec {
+        name: "retention",
+        ty: OptionType::Duration,
+        default: Some("0s"),
+        doc: "For `aludel elasticsearch setup`: how long data is kept, counted from the rollover; 0 is for ever.",
+    },
+    OptionSpec {
+        name: "rollover_age",
+        ty: OptionType::Duration,
+        default: Some("0s"),
+        doc: "For `aludel elasticsearch setup` with `lifecycle = ilm`: age at which a backing index is followed by \
+              the next; 0 is 30 days.",
+    },
+    OptionSpec {
+        name: "rollover_bytes",
+        ty: OptionType::Size,
+        default: Some("0"),
+        doc: "The same: size of a primary shard; 0 is 50 GB.",
+    },
 ];
 
 /// A checked sink.
@@ -143,6 +177,7 @@ struct Plan {
     shipping: Shipping,
     buffers: Buffers,
     names: Names,
+    fields: Arc<Mutex<Fields>>,
 }
 
 /// The text of an option that was given and is not empty.
@@ -157,6 +192,7 @@ fn plan(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {
     let body_bytes = within(options, "body_bytes", BULK_BODY_BYTES, 1024..=BULK_ROW_BYTES_MAX)?;
     let concurrency = within(options, "concurrency", 4, 1..=REQUESTS_MAX)?;
     let timeout = options.duration("timeout").unwrap_or(std::time::Duration::from_secs(60));
+    setup::Lifecycle::new(options)?;
     if timeout.is_zero() {
         return Err("`timeout` must be longer than nothing".into());
     }
@@ -169,6 +205,7 @@ fn plan(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {
         shipping: Shipping { gzip: options.text("compression") == Some("gzip"), concurrency, timeout },
         buffers: Buffers::new(body_bytes),
         names: Names::default(),
+        fields: Arc::default(),
     }))
 }
 
@@ -227,6 +264,7 @@ impl SinkPlan for Plan {
     fn encoder(&self, shape: &Shape) -> Result<Box<dyn Encoder>, String> {
         let router =
             name::router(&self.template, self.fallback.as_deref(), &shape.layout, self.names.clone())?;
+        self.fields.lock().unwrap_or_else(PoisonError::into_inner).add(shape);
         let timestamp = shape.layout.slot("@timestamp");
         let buffers = self.buffers.clone();
         Ok(Box::new(BulkEncoder::new(router, buffers, timestamp, self.body_bytes, self.shipping.gzip)))
@@ -243,9 +281,17 @@ impl SinkPlan for Plan {
         let seed = seed.iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte));
         let (records, warnings) = Records::open(Arc::clone(&world.fs), &world.data_dir, &self.name)
             .map_err(|error| format!("cannot read its records in {}: {error}", world.data_dir.display()))?;
-        let durable = (records, self.names.clone(), warnings);
-        let shipper =
-            Shipper::new(self.shipping.clone(), self.buffers.clone(), nodes, seed, durable, world.clock);
+        let durable = (records, warnings);
+        let told = (self.names.clone(), Arc::clone(&self.fields));
+        let shipper = Shipper::new(
+            self.shipping.clone(),
+            self.buffers.clone(),
+            nodes,
+            seed,
+            durable,
+            told,
+            world.clock,
+        );
         Ok((Box::new(shipper), Vec::new()))
     }
 

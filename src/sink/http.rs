@@ -92,6 +92,19 @@ impl Network for HttpNetwork {
     }
 }
 
+/// One request and its answer, for a command that has nothing else to do meanwhile.
+pub fn ask(network: &HttpNetwork, endpoint: &Endpoint, request: Request) -> Result<Response, String> {
+    let (woken, wake) = bounded(1);
+    let wake_up = move || {
+        // A full channel means that the waker was called already.
+        let _ = woken.try_send(());
+    };
+    let mut transport = network.connect(endpoint, Arc::new(wake_up))?;
+    transport.start(1, request);
+    wake.recv().map_err(|error| error.to_string())?;
+    transport.poll().map_or_else(|| Err("there is no answer".to_owned()), |(_, answer)| answer)
+}
+
 fn client(endpoint: &Endpoint) -> Result<Elasticsearch, String> {
     let url =
         Url::parse(&endpoint.url).map_err(|error| format!("`{}` is not a URL: {error}", endpoint.url))?;

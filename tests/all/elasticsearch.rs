@@ -3,12 +3,16 @@
 
 #[path = "support/bulk_server.rs"]
 pub(crate) mod bulk_server;
+#[path = "elasticsearch/mapping.rs"]
+mod mapping;
 #[path = "elasticsearch/real.rs"]
 pub(crate) mod real;
 #[path = "elasticsearch/rollover.rs"]
 mod rollover;
 #[path = "elasticsearch/rows.rs"]
 mod rows;
+#[path = "elasticsearch/setup.rs"]
+mod setup;
 #[path = "elasticsearch/sim.rs"]
 mod sim;
 #[path = "elasticsearch/wire.rs"]

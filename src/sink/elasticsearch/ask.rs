@@ -20,6 +20,7 @@ use super::doubt::{self, Doubt, Look, encode};
 use super::parcel::Parcel;
 use super::respond::excerpt;
 use super::ship::{Errand, Shipper};
+use super::suspect::Suspects;
 use crate::sink::Response;
 
 /// How long the backing indices of a data stream count as known while an old request may still be at work.
@@ -32,6 +33,26 @@ pub(super) struct Target {
     backing: Option<Backing>,
     /// A request for them is under way.
     asked: bool,
+    /// All was asked about it that must be known before rows are sent there.
+    pub(super) learned: bool,
+    /// Its mapping was asked for.
+    pub(super) asked_mapping: bool,
+    /// When that was last done because a row was refused.
+    pub(super) refused: Option<Duration>,
+    /// Fields that perhaps do not fit its mapping.
+    pub(super) suspects: Suspects,
+}
+
+impl Target {
+    /// A data stream of which nothing is known; `learned` where nothing can be.
+    pub(super) fn new(learned: bool) -> Self {
+        Self { learned, ..Self::default() }
+    }
+
+    /// The backing index that rows go to, if there is one.
+    pub(super) fn write_index(&self) -> Option<Arc<str>> {
+        self.backing.as_ref()?.indices.last().cloned()
+    }
 }
 
 /// The backing indices of a data stream at some time.
@@ -171,6 +192,7 @@ impl Shipper {
             (Errand::Resolve(stream), 404) if says_missing(response) => {
                 self.resolved(&stream, Vec::new(), (sent, now))
             }
+            (Errand::Mapping(stream, _), _) => self.mapped(&stream, response),
             (errand, 404) if !is_its_own(response) => self.hold_all(errand, response, now),
             (errand, status) => self.go_blind(errand, status, response),
         }
@@ -201,12 +223,21 @@ impl Shipper {
         target.asked = false;
         let rolled =
             if superseded { now } else { target.backing.as_ref().map_or(Duration::ZERO, |of| of.rolled) };
-        if target.backing.is_none() {
-            self.unlearned = self.unlearned.saturating_sub(1);
-        }
         target.backing = Some(Backing { at: sent, indices, rolled });
+        if !target.asked_mapping || superseded {
+            self.ask_mapping(stream);
+        }
         // Before the first row goes there. Where it fails nothing is sent until it succeeds.
         self.record(now);
+    }
+
+    /// Rows may be sent to a data stream.
+    pub(super) fn learned(&mut self, stream: &Arc<str>) {
+        if let Some(target) = self.targets.get_mut(stream)
+            && !std::mem::replace(&mut target.learned, true)
+        {
+            self.unlearned = self.unlearned.saturating_sub(1);
+        }
     }
 
     /// The cluster does not say where rows are: they are sent again without a look, as well as can be.
@@ -220,6 +251,7 @@ impl Shipper {
             self.blind = Some(reason);
         }
         self.unlearned = 0;
+        self.targets.values_mut().for_each(|target| target.learned = true);
         let mut looks: Vec<Look> = self.doubtful.drain(..).collect();
         for errand in self.asks.drain(..).chain([errand]) {
             if let Errand::Look(look) = errand {

@@ -1,6 +1,7 @@
 //! A parcel: rows of one body on their way, as one request. A body begins as one parcel; what must go again goes
 //! in smaller ones.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,13 +25,15 @@ pub(super) struct Parcel {
     pub(super) doubt: Option<Doubt>,
     /// Set where the rows were in doubt and are nowhere: from when that is known, and what the doubt was.
     pub(super) looked: Option<(Duration, Doubt)>,
+    /// How often a field was set aside in its rows after they were refused.
+    pub(super) asides: u8,
     gzip: bool,
 }
 
 impl Parcel {
     /// A whole body.
     pub(super) fn whole(body: u64, payload: Bytes, ends: Vec<u32>, gzip: bool) -> Self {
-        Self { body, payload, ends, rows: Vec::new(), tries: 0, doubt: None, looked: None, gzip }
+        Self { body, payload, ends, rows: Vec::new(), tries: 0, doubt: None, looked: None, asides: 0, gzip }
     }
 
     /// The same rows, in doubt or not.
@@ -68,6 +71,23 @@ impl Parcel {
         plain.get(start as usize..end as usize).unwrap_or_default()
     }
 
+    /// A field more was set aside in its rows.
+    pub(super) fn set_aside_again(self) -> Self {
+        Self { asides: self.asides + 1, ..self }
+    }
+
+    /// The same rows in other words.
+    pub(super) fn with_rows(self, rows: &[Cow<'_, [u8]>], buffers: &Buffers) -> Self {
+        let mut bytes = buffers.take();
+        let mut ends = Vec::with_capacity(rows.len());
+        for row in rows {
+            bytes.extend_from_slice(row);
+            ends.push(bytes.len() as u32);
+        }
+        let (payload, _) = if self.gzip { buffers.gzip(bytes) } else { buffers.seal(bytes) };
+        Self { payload, ends, ..self }
+    }
+
     /// A parcel of some of the rows, copied, so that the rest can be let go.
     pub(super) fn select(&self, plain: &[u8], rows: &[u32], buffers: &Buffers) -> Self {
         let mut bytes = buffers.take();
@@ -86,6 +106,7 @@ impl Parcel {
             tries: self.tries,
             doubt: None,
             looked: None,
+            asides: self.asides,
             gzip: self.gzip,
         }
     }

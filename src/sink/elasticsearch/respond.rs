@@ -118,6 +118,7 @@ impl Shipper {
             self.wait(parcel, reason, asked, now);
             return;
         }
+        let (mut aside, mut gone) = (0, 0);
         if !again.is_empty() || !rejected.is_empty() {
             let Some(plain) = parcel.plain() else {
                 // Nothing is lost by sending all of it again, under the same ids.
@@ -129,9 +130,12 @@ impl Shipper {
                 self.add_parcel(parcel.body);
                 self.wait(rest.with_doubt(doubt), reason, asked, now);
             }
+            let refused = rejected.len();
+            let rejected = self.set_aside_offenders(&parcel, &plain, rejected, now);
+            (aside, gone) = (refused - rejected.len(), rejected.len());
             self.reject(&parcel, &plain, &rejected);
         }
-        let delivered = parcel.len() - again.len() - rejected.len();
+        let delivered = parcel.len() - again.len() - aside - gone;
         self.done(parcel, delivered as u32, repeated);
     }
 

@@ -26,6 +26,15 @@ pub(super) fn parts(row: &[u8]) -> Option<Parts<'_>> {
     })
 }
 
+/// The same row with another document.
+pub(super) fn with_document(row: &[u8], parts: Parts<'_>, document: &[u8]) -> Vec<u8> {
+    let action = row.len() - row.strip_suffix(b"\n").map_or(0, |_| 1) - parts.document.len();
+    let mut out = row.get(..action).unwrap_or_default().to_vec();
+    out.extend_from_slice(document);
+    out.push(b'\n');
+    out
+}
+
 /// The name that a JSON string stands for.
 pub(super) fn name(stream: &[u8]) -> Option<String> {
     serde_json::from_slice(stream).ok()
@@ -41,6 +50,8 @@ mod tests {
         let parts = parts(row).expect("a row");
         assert_eq!((parts.id, parts.document), (&b"AbC-_9"[..], &b"{\"n\":1}"[..]));
         assert_eq!(name(parts.stream).as_deref(), Some("logs-a\u{fc}-b"));
+        let other = with_document(row, parts, b"{}");
+        assert_eq!(other, b"{\"create\":{\"_index\":\"logs-a\\u00fc-b\",\"_id\":\"AbC-_9\"}}\n{}\n");
         for other in [&b""[..], b"{}\n{}\n", b"{\"create\":{\"_index\":\"a\"}}\n{}\n", b"{\"create\":"] {
             assert_eq!(super::parts(other), None);
         }

@@ -8,7 +8,7 @@
 //! rows (backing indices, mappings, rows in doubt) in [`ask`](super::ask).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,10 +17,12 @@ use super::answer;
 use super::ask::Target;
 use super::buffer::Buffers;
 use super::doubt::{Doubt, Look};
+use super::fields::Fields;
 use super::names::Names;
 use super::node::{Node, Random, Wait, pick};
 use super::parcel::Parcel;
 use super::records::Records;
+use super::suspect::mapping_request;
 use crate::seam::Clock;
 use crate::sink::{Body, Next, Payload, Provenance, Rejection, Request, Settled, Sink};
 
@@ -51,6 +53,8 @@ pub(super) enum Errand {
     Look(Look),
     /// The backing indices of a data stream.
     Resolve(Arc<str>),
+    /// The mapping of a data stream, by its write index if it has one.
+    Mapping(Arc<str>, Option<Arc<str>>),
 }
 
 /// A request that was not answered yet.
@@ -100,6 +104,12 @@ pub(super) struct Shipper {
     names: Names,
     names_seen: usize,
     pub(super) targets: HashMap<Arc<str>, Target>,
+    /// Fields that pipelines send, shared with what makes the encoders.
+    shared_fields: Arc<Mutex<Fields>>,
+    /// Whether any field of any data stream is suspected not to fit.
+    pub(super) suspecting: bool,
+    /// Rows in which a field was set aside, by data stream and field; taken by [`Sink::set_aside`].
+    pub(super) set_aside: BTreeMap<String, u64>,
     /// Data streams of which nothing is known yet.
     pub(super) unlearned: usize,
     /// Set where the cluster does not let us look anything up: the reason.
@@ -114,7 +124,8 @@ impl Shipper {
         buffers: Buffers,
         nodes: Vec<Node>,
         seed: u64,
-        (records, names, warnings): (Records, Names, Vec<String>),
+        (records, warnings): (Records, Vec<String>),
+        (names, shared_fields): (Names, Arc<Mutex<Fields>>),
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -143,6 +154,9 @@ impl Shipper {
             names,
             names_seen: 0,
             targets: HashMap::new(),
+            shared_fields,
+            suspecting: false,
+            set_aside: BTreeMap::new(),
             unlearned: 0,
             blind: None,
             opened: clock.monotonic(),
@@ -290,12 +304,18 @@ impl Shipper {
     fn learn(&mut self) {
         for name in self.names.since(self.names_seen) {
             self.names_seen += 1;
-            self.targets.insert(Arc::clone(&name), Target::default());
-            if self.blind.is_none() {
+            let blind = self.blind.is_some();
+            self.targets.insert(Arc::clone(&name), Target::new(blind));
+            if !blind {
                 self.unlearned += 1;
                 self.resolve(&name);
             }
         }
+    }
+
+    /// The fields that pipelines send.
+    pub(super) fn fields(&self) -> Fields {
+        self.shared_fields.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn send(&mut self, now: Duration) {
@@ -344,7 +364,7 @@ impl Shipper {
         while let Some(parcel) = self.ready.pop_front() {
             match self.is_stale(&parcel, now) {
                 Some(doubt) if self.blind.is_none() => self.look_up(parcel, doubt),
-                _ => return Some(Errand::Rows(parcel)),
+                _ => return Some(Errand::Rows(self.fit(parcel))),
             }
         }
         self.look(now);
@@ -364,6 +384,10 @@ impl Shipper {
             Errand::Rows(parcel) => Some(self.bulk(parcel)),
             Errand::Look(look) => look.request().map(|(path, body)| json("POST", path, body)),
             Errand::Resolve(stream) => Some(json("GET", super::ask::resolve_path(stream), Vec::new())),
+            Errand::Mapping(stream, index) => {
+                let (method, path) = mapping_request(stream, index.as_deref());
+                Some(json(method, path, Vec::new()))
+            }
         }
     }
 
@@ -434,6 +458,10 @@ impl Sink for Shipper {
 
     fn close(&mut self) {
         self.closed = true;
+    }
+
+    fn set_aside(&mut self) -> Vec<(String, u64)> {
+        std::mem::take(&mut self.set_aside).into_iter().collect()
     }
 
     fn warnings(&mut self) -> Vec<String> {

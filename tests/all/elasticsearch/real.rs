@@ -122,19 +122,23 @@ impl Drop for Server {
 #[test]
 fn a_real_elasticsearch_has_every_row_once() {
     let Some(server) = Server::start_or_skip() else { return };
-    let template = |name: &str, pattern: &str, priority: u32, n: &str| {
+    let template = |name: &str, pattern: &str, priority: u32, mappings: &str| {
         let body = format!(
             "{{\"index_patterns\":[\"{pattern}\"],\"priority\":{priority},\"data_stream\":{{}},\
-             \"template\":{{\"settings\":{{\"number_of_replicas\":0}},\
-             \"mappings\":{{\"properties\":{{\"n\":{{\"type\":\"{n}\"}}}}}}}}}}"
+             \"template\":{{\"settings\":{{\"number_of_replicas\":0}},\"mappings\":{mappings}}}}}"
         );
         server.ask("PUT", &format!("/_index_template/{name}"), &body);
     };
-    template("logs-test", "logs-*-prod", 200, "long");
-    // A quarter of the rows meets a mapping that it cannot fit.
-    template("logs-conflict", "logs-worker_1-prod", 300, "ip");
+    template("logs-test", "logs-*-prod", 200, r#"{"properties":{"n":{"type":"long"}}}"#);
+    // A quarter of the rows meets a mapping that one of its fields cannot fit, and lands without it.
+    template("logs-conflict", "logs-db-prod", 300, r#"{"properties":{"n":{"type":"ip"}}}"#);
+    // Another one meets a mapping that takes no field but its own, and cannot land.
+    let strict = r#"{"dynamic":"strict","properties":{"message":{"type":"text"},"service":{"properties":{"name":{"type":"keyword"}}}}}"#;
+    template("logs-strict", "logs-worker_1-prod", 300, strict);
 
     let text = |text: &str| OptionValue::Text(text.into());
+    super::setup::applies(&server.url(), "elastic", PASSWORD, "data_stream");
+
     let short = || OptionValue::Duration(Duration::from_secs(10));
     let as_user = |password| {
         let user = [("username", text("elastic")), ("password", text(password)), ("timeout", short())];
@@ -143,11 +147,16 @@ fn a_real_elasticsearch_has_every_row_once() {
     let plan = as_user(PASSWORD);
     let folder = tempfile::tempdir().expect("a folder");
     let (total, said) = ship_in(folder.path(), &*plan, bodies(&*plan, 0, 4, 500));
-    assert!(said.is_empty(), "{said:?}");
+    let aside: Vec<_> = said.iter().filter(|line| line.contains("`n` does not fit")).collect();
+    assert!(aside.len() == 2 && said.len() == 2, "one warning for each data stream: {said:?}");
     assert_eq!((total.delivered, total.repeated, total.rejected.len()), (1500, 0, 500));
+    assert_eq!(total.set_aside["logs-db-prod n"], 500);
+    let found = server.ask("GET", "/logs-db-prod/_search?size=1&q=_conflict.value:5", "");
+    let entry = &found["hits"]["hits"][0]["_source"]["_conflict"][0];
+    assert_eq!((entry["field"].as_str(), entry["value"].as_str()), (Some("n"), Some("5")), "{found}");
     for (number, reason) in &total.rejected {
         assert_eq!(number % 4, 2, "only rows of that service");
-        assert!(reason.starts_with("document_parsing_exception: "), "{reason}");
+        assert!(reason.starts_with("strict_dynamic_mapping_exception: "), "{reason}");
     }
     for (stream, expected) in [("logs-web-prod", 500), ("logs-db-prod", 500), ("logs-other-prod", 500)] {
         assert_eq!(server.count(stream), expected, "{stream}");

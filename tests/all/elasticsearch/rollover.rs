@@ -195,8 +195,11 @@ fn new_rows_are_not_looked_up() {
         ship_in(tempfile::tempdir().expect("a folder").path(), &*plan, bodies(&*plan, 0, 50, 40));
     assert_eq!((total.delivered, said.len()), (2000, 0));
     let store = server.store();
-    assert!(store.asked.iter().all(|path| path.starts_with("GET /_resolve/index/")), "{:?}", store.asked);
-    assert_eq!(store.asked.len(), STREAMS.len(), "once for each data stream");
+    let asked = |what: &str| store.asked.iter().filter(|path| path.starts_with(what)).count();
+    let once = (STREAMS.len(), STREAMS.len(), 2 * STREAMS.len());
+    let counts =
+        (asked("GET /_resolve/index/"), asked("POST /_index_template/_simulate_index/"), store.asked.len());
+    assert_eq!(counts, once, "once for each data stream: {:?}", store.asked);
 }
 
 /// An answer that is lost while the data stream rolls over is waited for before the rows are looked up.

@@ -20,17 +20,35 @@ pub(crate) fn plan(urls: &[String], more: &[(&'static str, OptionValue)]) -> Box
     (KIND.plan)("es", &Options::new(urls.to_vec(), values)).expect("a plan")
 }
 
+/// One batch of rows with a truth value `flag`, which the compiler knows.
+pub(crate) fn flagged(plan: &dyn SinkPlan, rows: u64) -> Vec<Body> {
+    encode(plan, 0, 1, rows, true)
+}
+
 /// Bodies of `batches` batches of `rows` rows, from batch number `first` on. Row `n` of batch `b` has the number
 /// `b * rows + n`; the same numbers give the same rows.
 pub(crate) fn bodies(plan: &dyn SinkPlan, first: u64, batches: u64, rows: u64) -> Vec<Body> {
+    encode(plan, first, batches, rows, false)
+}
+
+fn encode(plan: &dyn SinkPlan, first: u64, batches: u64, rows: u64, flag: bool) -> Vec<Body> {
     let mut builder = LayoutBuilder::default();
     for path in ["@timestamp", "message", "n", "service.name"] {
         builder.add(path);
     }
+    if flag {
+        builder.add("flag");
+    }
     let layout = Arc::new(builder.build());
     let shape = Shape {
         layout: Arc::clone(&layout),
-        types: vec![Type::Any; layout.len()].into(),
+        types: (0..layout.len() as u16)
+            .map(|slot| match layout.path(slot) {
+                "flag" => Type::Bool,
+                "@timestamp" => Type::Timestamp,
+                _ => Type::Any,
+            })
+            .collect(),
         pipeline: "p".into(),
         tag: PipelineTag::new("p"),
         sent: Mask::ALL,
@@ -50,6 +68,9 @@ pub(crate) fn bodies(plan: &dyn SinkPlan, first: u64, batches: u64, rows: u64) -
             let service = row.texts.push(SERVICES[n as usize % SERVICES.len()].as_bytes());
             row.set(slot("@timestamp"), Value::Timestamp(1_700_000_000_000_000_000 + n as i64));
             row.set(slot("message"), Value::Text(text));
+            if flag {
+                row.set(slot("flag"), Value::Bool(true));
+            }
             row.set(slot("n"), Value::Int(n as i64));
             row.set(slot("service.name"), Value::Text(service));
             let message =
@@ -68,7 +89,8 @@ pub(crate) fn bodies(plan: &dyn SinkPlan, first: u64, batches: u64, rows: u64) -
 /// The number of a row, from its document.
 pub(crate) fn number(document: &str) -> u64 {
     let document: serde_json::Value = serde_json::from_str(document).expect("json");
-    document["n"].as_u64().expect("a number")
+    let aside = || document["_conflict"][0]["value"].as_str()?.parse().ok();
+    document["n"].as_u64().or_else(aside).expect("a number")
 }
 
 /// What settled, added up, and what was given back.
@@ -78,6 +100,8 @@ pub(crate) struct Total {
     pub(crate) repeated: u32,
     pub(crate) bytes: usize,
     pub(crate) batches: BTreeMap<u64, u32>,
+    /// Rows without a field that was set aside, by data stream and field.
+    pub(crate) set_aside: BTreeMap<String, u64>,
     /// Numbers of the rejected rows, with their reasons.
     pub(crate) rejected: BTreeMap<u64, String>,
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use aludel::event::OptionValue;
 use aludel::seam::{Clock, RealClock, RealFs};
 use aludel::sink::http::HttpNetwork;
-use aludel::sink::{Body, Endpoint, Network, Next, Request, Response, SinkPlan, World};
+use aludel::sink::{Body, Endpoint, Next, Request, Response, SinkPlan, World};
 
 use super::bulk_server::{Fault, Server};
 use super::rows::{Total, bodies, number, plan};
@@ -80,6 +80,9 @@ fn ship_in_until(
         said.extend(sink.trouble());
         said.extend(sink.warnings());
         total.add(std::mem::take(&mut settled));
+        for (field, rows) in sink.set_aside() {
+            *total.set_aside.entry(field).or_default() += rows;
+        }
         let wait = match next {
             Next::Done => return (total, said),
             Next::Again => continue,
@@ -258,11 +261,6 @@ pub(crate) fn ask(
     content: &str,
     body: &str,
 ) -> Result<Response, String> {
-    let (woken, wake) = std::sync::mpsc::sync_channel(1);
-    let wake_up = move || {
-        let _ = woken.send(());
-    };
-    let mut transport = network.connect(endpoint, Arc::new(wake_up))?;
     let request = Request {
         method,
         path: path.to_owned(),
@@ -270,7 +268,5 @@ pub(crate) fn ask(
         body: body.to_owned().into(),
         timeout: Duration::from_secs(30),
     };
-    transport.start(1, request);
-    wake.recv().map_err(|error| error.to_string())?;
-    transport.poll().map_or(Err("woken for nothing".to_owned()), |(_, answer)| answer)
+    aludel::sink::http::ask(network, endpoint, request)
 }

@@ -60,6 +60,8 @@ pub(crate) struct Store {
     pub(crate) generations: HashMap<String, usize>,
     /// Rows that are still under way inside the cluster, with the backing index that they go to.
     pub(crate) late: Vec<Vec<(String, Row)>>,
+    /// Fields that every mapping has as `long`, at the top of a document.
+    pub(crate) longs: Vec<&'static str>,
     /// Whether the script is also for requests other than `_bulk`.
     pub(crate) script_for_all: bool,
     /// The number of `_bulk` requests after which a data stream rolls over.
@@ -155,7 +157,12 @@ impl Store {
             let docs: Vec<_> = ids.map(doc).collect();
             return Reply::Response(200, 0, serde_json::json!({ "docs": docs }).to_string());
         }
-        panic!("unknown request: {path}");
+        let is_mapping = path.ends_with("/_mapping") || path.starts_with("/_index_template/_simulate_index/");
+        assert!(is_mapping, "unknown request: {path}");
+        let longs = self.longs.iter().map(|field| ((*field).to_owned(), serde_json::json!({"type": "long"})));
+        let mappings = serde_json::json!({"properties": longs.collect::<serde_json::Map<_, _>>()});
+        let key = path.strip_suffix("/_mapping").map_or("template", |index| index.trim_start_matches('/'));
+        Reply::Response(200, 0, serde_json::json!({key: {"mappings": mappings}}).to_string())
     }
 
     /// Whether the next request is not even to be read.
@@ -258,7 +265,14 @@ impl Store {
         let mut items = Vec::with_capacity(rows.len());
         for (at, (stream, id, document)) in rows.iter().enumerate() {
             let key = (self.write_index(stream), id.clone());
-            let (status, error) = if every > 0 && at % every == every - 1 {
+            let long = |field: &&&str| {
+                let document: serde_json::Value = serde_json::from_str(document).expect("json");
+                !matches!(document[**field], serde_json::Value::Null | serde_json::Value::Number(_))
+            };
+            let unfit = self.longs.iter().find(long);
+            let (status, error) = if unfit.is_some() {
+                (400, Some("document_parsing_exception"))
+            } else if every > 0 && at % every == every - 1 {
                 (status, Some("as_told_exception"))
             } else if self.refuses.as_ref().is_some_and(|text| document.contains(text)) {
                 (400, Some("document_parsing_exception"))
@@ -271,8 +285,16 @@ impl Store {
                 (201, None)
             };
             errors |= error.is_some();
+            let reason = unfit.map_or_else(
+                || format!("row {at}"),
+                |field| {
+                    format!(
+                        "[1:42] failed to parse field [{field}] of type [long] in document with id '{id}'"
+                    )
+                },
+            );
             let error = error.map_or_else(String::new, |kind| {
-                format!(",\"error\":{{\"type\":\"{kind}\",\"reason\":\"row {at}\"}}")
+                format!(",\"error\":{{\"type\":\"{kind}\",\"reason\":\"{reason}\"}}")
             });
             items.push(format!("{{\"create\":{{\"status\":{status}{error}}}}}"));
         }
