@@ -8,7 +8,7 @@ use crate::expr::Files;
 use crate::format::{Bind, Format, Reference};
 use crate::grammar;
 use crate::lang::{Environment, Formats, Given, Signatures, plan as lang};
-use crate::limits::SECRET_BYTES_MAX;
+use crate::limits::{LEDGER_HOURS_MAX, SECRET_BYTES_MAX};
 use crate::observe::Stats;
 use crate::signature::OptionSpec;
 use crate::sink::{Shape, SinkKind, SinkPlan};
@@ -50,6 +50,8 @@ pub struct Runnable {
     pub version: String,
     /// How many dead letters are kept.
     pub letters: LetterRules,
+    /// Hours for which the ledger on disk is kept.
+    pub ledger_hours: u64,
     /// The data folder that gets the dead letters, where it is not that of the run: letters that are replayed and
     /// refused again come to the others.
     pub letters_in: Option<PathBuf>,
@@ -272,7 +274,16 @@ pub fn build_around(plan: lang::Plan, around: &mut dyn Around) -> Result<Runnabl
     let pipelines = plan.pipelines.into_iter().map(|of| pipeline(of, &reference, &mut *around, &mut next));
     let pipelines = pipelines.collect::<Result<_, _>>()?;
     let (version, letters) = (String::new(), LetterRules::default());
-    Ok(Runnable { sources, pipelines, sinks, reference, version, letters, letters_in: None })
+    Ok(Runnable {
+        sources,
+        pipelines,
+        sinks,
+        reference,
+        version,
+        letters,
+        ledger_hours: LEDGER_HOURS_MAX,
+        letters_in: None,
+    })
 }
 
 fn source(of: lang::Component) -> Result<NamedSource, String> {

@@ -1,8 +1,10 @@
 //! The command line: one file per subcommand.
 //!
 //! Exit codes: 0 all is well; 1 what was asked for did not succeed (a test failed, a file is not formatted, the run
-//! could not go on); 2 wrong usage, or a pipeline file that does not compile.
+//! could not go on); 2 wrong usage, or a pipeline file that does not compile. `audit` has one of its own: 3, nothing
+//! is lost, but dead letters wait.
 
+mod audit;
 mod check;
 mod dlq;
 mod elasticsearch;
@@ -51,6 +53,8 @@ enum Command {
     Test(test::Test),
     /// Run recorded bytes through a pipeline, in virtual time
     Replay(replay::Replay),
+    /// Say whether anything was lost: exit code 0 if not, 1 if so, 3 if dead letters wait
+    Audit(audit::AuditCommand),
     /// Look at dead letters, and send them through a pipeline again
     Dlq(dlq::Dlq),
     /// Look at what is spooled of inputs that cannot be read again, check and repair it
@@ -71,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::List(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Dlq(command) => command.run(),
         Command::Spool(command) => command.run(),
         Command::Sim(command) => command.run(),
@@ -128,6 +133,22 @@ fn bytes(text: &str) -> Result<u64, String> {
     };
     let number: u64 = number.parse().map_err(|_| "a number of bytes begins with digits".to_owned())?;
     number.checked_mul(factor).ok_or_else(|| "that is more bytes than can be counted".to_owned())
+}
+
+/// A length of time as people write it: `90s`, `30m`, `24h`, `7d`.
+fn span(text: &str) -> Result<std::time::Duration, String> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("a length of time is written like 90s, 30m, 24h or 7d".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "a length of time begins with digits".to_owned())?;
+    let seconds = number.checked_mul(seconds).ok_or("that is longer than can be counted")?;
+    Ok(std::time::Duration::from_secs(seconds))
 }
 
 /// Whether to colour what goes to standard error.

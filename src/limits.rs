@@ -290,3 +290,10 @@ pub const SIM_LINES_MAX: u32 = 160;
 pub const SIM_STEPS_MAX: u64 = 200_000;
 /// Virtual time that a seed may take after its faults have ended before that counts as no progress.
 pub const SIM_CALM_MAX: Duration = Duration::from_secs(1800);
+
+/// Hours for which the ledger is kept, unless told otherwise.
+pub const LEDGER_HOURS_MAX: u64 = 31 * 24;
+/// Bytes of the ledger on disk; past it the oldest hours go.
+pub const LEDGER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// How often the ledger notes how much the sources have not read.
+pub const LEDGER_UNREAD_EVERY: Duration = Duration::from_secs(10);

@@ -9,4 +9,6 @@ pub use admin::{Admin, Health};
 pub use metrics::openmetrics;
 pub use shown::{number, size};
 pub(crate) use stats::count;
-pub use stats::{FormatCount, PipelineStats, SinkStats, Snapshot, SourceStats, Stats};
+pub use stats::{
+    AccountStats, FormatCount, LetterStats, PipelineStats, SinkStats, Snapshot, SourceStats, Stats,
+};

@@ -16,6 +16,7 @@ mod parts;
 mod reader;
 mod settler;
 mod wake;
+mod watch;
 mod worker;
 
 pub use catch_up::{CatchUp, Caught};

@@ -4,9 +4,11 @@
 //! Sees no network and no pipeline; all files go through [`crate::seam::Fs`], except the lock, which is the
 //! kernel's.
 
+mod audit;
 mod check;
 mod cursor_log;
 mod data_dir;
+mod ledger_log;
 mod letter;
 mod letter_box;
 mod log;
@@ -16,9 +18,11 @@ mod record;
 mod segment;
 mod settle;
 
+pub use audit::{Audit, SourceAudit, StreamAudit, Sums};
 pub use check::{Checkup, Problem, check, quarantine, repair, spool_folder, spools};
 pub use cursor_log::{CursorLog, Cursors};
 pub use data_dir::{DataDir, DataDirError, HOST_ID_BYTES, host_id};
+pub use ledger_log::{Entry, Gap, LedgerLog, Line, Note, Reasons, What};
 pub use letter::{Letter, Stage};
 pub use letter_box::{
     LetterBox, LetterRules, done, letter_folder, mark_done, read_segment, remove_segment, segments,
@@ -28,4 +32,4 @@ pub use lookup::Lookup;
 pub use reader::{Damage, Reader, Step};
 pub use record::{Found, Kind, Record, State, record_at};
 pub use segment::{Chunk, SegmentInfo, list};
-pub use settle::{Account, Fate, Tracker};
+pub use settle::{Account, Fate, Move, Tracker};

@@ -70,11 +70,11 @@ impl Dlq {
 }
 
 /// A letter and where it is.
-struct Kept {
-    letter: Letter,
+pub(super) struct Kept {
+    pub(super) letter: Letter,
     segment: PathBuf,
     line: u64,
-    replayed: bool,
+    pub(super) replayed: bool,
 }
 
 impl Kept {
@@ -90,7 +90,7 @@ impl Kept {
 }
 
 /// Reads all letters of a data folder, oldest first. A crash may have written one twice: it is given once.
-fn each(data_dir: &Path, visit: &mut dyn FnMut(Kept)) -> anyhow::Result<Damage> {
+pub(super) fn each(data_dir: &Path, visit: &mut dyn FnMut(Kept)) -> anyhow::Result<Damage> {
     if !data_dir.is_dir() {
         bail!("there is no data folder {}; say which with --data-dir", data_dir.display());
     }
@@ -114,7 +114,7 @@ fn each(data_dir: &Path, visit: &mut dyn FnMut(Kept)) -> anyhow::Result<Damage> 
 }
 
 #[derive(Default)]
-struct Damage {
+pub(super) struct Damage {
     unreadable: u64,
 }
 

@@ -13,7 +13,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{WRONG_USAGE, bytes, complain, dlq, load, summary};
+use super::{WRONG_USAGE, bytes, complain, dlq, load, span, summary};
 use crate::catalog::Runnable;
 use crate::observe::{Admin, Health};
 use crate::run::{Engine, Ledger, Settings};
@@ -50,6 +50,9 @@ pub(super) struct Run {
     /// What happens then: `block` lets what is refused wait, and in time the sources; `drop-oldest` counts what goes
     #[arg(long, value_name = "WHAT", default_value = "block", env = "ALUDEL_DEAD_LETTERS_FULL")]
     dead_letters_full: Full,
+    /// How long the hours of the ledger are kept on disk
+    #[arg(long, value_name = "TIME", default_value = "31d", env = "ALUDEL_LEDGER_KEEP", value_parser = span)]
+    ledger_keep: Duration,
     /// Print no summary, only warnings and the ledger
     #[arg(long, short)]
     quiet: bool,
@@ -124,6 +127,7 @@ impl Run {
                 Full::Block => WhenFull::Block,
                 Full::DropOldest => WhenFull::DropOldest,
             };
+            plan.ledger_hours = self.ledger_keep.as_secs().div_ceil(3600).max(1);
             plan.letters = LetterRules { bytes_max: self.dead_letters_limit, when_full };
         }
         Ok(plan)

@@ -30,6 +30,8 @@ impl Collector for Page {
         self.sources(out)?;
         self.pipelines(out)?;
         self.sinks(out)?;
+        self.ledger(out)?;
+        self.letters(out)?;
         let budget = self.0.budget.iter().map(|(pool, bytes)| (vec![("pool", *pool)], *bytes));
         gauges(out, "aludel_budget", "Memory held by a pool of the budget", Some(Unit::Bytes), budget)?;
         let info = [(vec![("version", env!("CARGO_PKG_VERSION"))], 1)];
@@ -56,6 +58,37 @@ impl Page {
             stats.gap_bytes.iter().map(of)
         });
         counters(out, "aludel_source_gap", "Bytes that can never be read", Some(Unit::Bytes), gaps)
+    }
+
+    fn ledger(&self, out: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let states = self.0.ledger.iter().flat_map(|account| {
+            account.states.iter().map(|(state, bytes)| {
+                let (source, sink) = (account.source.as_str(), account.sink.as_str());
+                (vec![("source", source), ("sink", sink), ("state", *state)], *bytes)
+            })
+        });
+        let help = "Bytes of a source by what became of them at a sink: all states but `read` add up to it";
+        gauges(out, "aludel_ledger", help, Some(Unit::Bytes), states)?;
+        let imbalance = self.0.ledger.iter().map(|account| {
+            let (source, sink) = (account.source.as_str(), account.sink.as_str());
+            (vec![("source", source), ("sink", sink)], account.imbalance)
+        });
+        let help = "Bytes in no state, or in two: anything but 0 is a fault of aludel";
+        gauges(out, "aludel_ledger_imbalance", help, Some(Unit::Bytes), imbalance)
+    }
+
+    fn letters(&self, out: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let letters = self.0.letters;
+        let written = [(Vec::new(), letters.written)];
+        counters(out, "aludel_letters_written", "Dead letters written", None, written)?;
+        let dropped = [(Vec::new(), letters.dropped)];
+        counters(out, "aludel_letters_dropped", "Dead letters that went to make room", None, dropped)?;
+        let bytes = [(Vec::new(), letters.bytes)];
+        gauges(out, "aludel_letters_kept", "Size of the dead letters", Some(Unit::Bytes), bytes)?;
+        let waiting = [(Vec::new(), letters.waiting)];
+        gauges(out, "aludel_letters_waiting", "Dead letters that are not written yet", None, waiting)?;
+        let full = [(Vec::new(), u64::from(letters.is_full))];
+        gauges(out, "aludel_letters_full", "1 while the dead letters have reached their bound", None, full)
     }
 
     fn pipelines(&self, out: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
@@ -177,6 +210,13 @@ mod tests {
             all.sources[0].1.bytes = 1200;
             all.pipelines[0].1.dropped.insert("health check".into(), 3);
             all.sinks[0].1.rejected.insert("mapper_parsing_exception".into(), 1);
+            all.letters.written = 4;
+            all.ledger.push(super::super::AccountStats {
+                source: "pods".into(),
+                sink: "es".into(),
+                states: [("read", 9); 7],
+                imbalance: 0,
+            });
         }
         let page = openmetrics(stats.snapshot());
         for line in [
@@ -185,6 +225,9 @@ mod tests {
             "aludel_pipeline_dropped_events_total{pipeline=\"web\",reason=\"health check\"} 3",
             "aludel_sink_rejected_events_total{sink=\"es\",reason=\"mapper_parsing_exception\"} 1",
             "aludel_sink_troubled{sink=\"es\"} 0",
+            "aludel_ledger_bytes{source=\"pods\",sink=\"es\",state=\"read\"} 9",
+            "aludel_ledger_imbalance_bytes{source=\"pods\",sink=\"es\"} 0",
+            "aludel_letters_written_total 4",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }

@@ -71,6 +71,34 @@ impl SinkStats {
     }
 }
 
+/// The account of a source and a sink, in bytes by what became of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountStats {
+    /// The source.
+    pub source: String,
+    /// The sink.
+    pub sink: String,
+    /// What became of the bytes.
+    pub states: [(&'static str, u64); 7],
+    /// Bytes in no account, or in two.
+    pub imbalance: u64,
+}
+
+/// The dead letters of this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LetterStats {
+    /// Letters written.
+    pub written: u64,
+    /// Letters that went to make room.
+    pub dropped: u64,
+    /// Bytes in the folder.
+    pub bytes: u64,
+    /// Letters that are not written yet.
+    pub waiting: u64,
+    /// The folder has reached its bound, and what is refused waits.
+    pub is_full: bool,
+}
+
 /// All counters at one moment, in the order of the plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -82,6 +110,10 @@ pub struct Snapshot {
     pub sinks: Vec<(String, SinkStats)>,
     /// Bytes held by each pool of the budget.
     pub budget: Vec<(&'static str, u64)>,
+    /// The books.
+    pub ledger: Vec<AccountStats>,
+    /// Dead letters.
+    pub letters: LetterStats,
 }
 
 /// The counters of a running plan.
@@ -98,7 +130,7 @@ impl Stats {
             sources: named(sources),
             pipelines: named(pipelines),
             sinks: named(sinks),
-            budget: Vec::new(),
+            ..Snapshot::default()
         }))
     }
 

@@ -27,7 +27,7 @@ const PREFIX_LEN: usize = 20;
 const ID_BYTES: usize = 27;
 
 /// Names a stream among all streams of all hosts: the first 8 bytes of a SHA-256 over the facts it is made from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u64);
 
 impl StreamId {

@@ -17,10 +17,11 @@ use super::catch_up::{CatchUp, Caught};
 use super::lag::{Lags, Phase, bit};
 use super::originals::{Answering, Asking, Originals};
 use super::outlet::Outlet;
-use super::parts::{Deliveries, Parts, Waker};
+use super::parts::{Deliveries, Parts, Waker, gap};
 use super::reader::{Job, Read, Reader};
 use super::settler::{Ledger, Message, Settler};
 use super::wake::Wake;
+use super::watch::Watch;
 use super::worker::Worker;
 use crate::catalog::Runnable;
 use crate::event::Batch;
@@ -243,10 +244,11 @@ impl Engine {
         }
         drop(to_settler);
         let (shared, wakes, clock) = (self.shared.clone(), self.wakes.clone(), clock.clone());
+        let stats = self.stats.clone();
         let settler = parts.settler;
         let settler = std::thread::Builder::new()
             .name("settler".into())
-            .spawn(move || settle(settler, &for_settler, &shared, &wakes, &*clock))
+            .spawn(move || settle(settler, &for_settler, &shared, &wakes, &stats, &*clock))
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         self.settler = Some(settler);
         Ok(())
@@ -596,9 +598,8 @@ impl CatchingUp {
         while !self.shared().is_over() {
             let caught = read.step(clock.monotonic(), clock.now_unix_ns(), &mut notices);
             for notice in notices.drain(..) {
-                if let Notice::Gap { stream, start, end: Some(end), .. } = &notice {
-                    let (stream, range, sink) = (stream.clone(), *start..*end, Some(self.sink));
-                    let _ = self.working.settler.send(Message::Gap { stream, range, sink });
+                for message in gap(&notice, Some(self.sink)) {
+                    let _ = self.working.settler.send(message);
                 }
                 if let Notice::Gap { stream, .. } = &notice
                     && let Some(index) = self.source(&stream.source)
@@ -791,9 +792,11 @@ fn settle(
     messages: &Receiver<Message>,
     shared: &Shared,
     wakes: &[Arc<Wake>],
+    stats: &Stats,
     clock: &dyn Clock,
 ) -> Result<Ledger, String> {
     let _asking = Asking(&shared.originals, wakes);
+    let mut watch = Watch::default();
     let mut flushed = clock.monotonic();
     loop {
         let wait = (flushed + FLUSH_EVERY).saturating_sub(clock.monotonic());
@@ -811,7 +814,9 @@ fn settle(
         let now = clock.monotonic();
         if ended || now >= flushed + FLUSH_EVERY {
             flushed = now;
-            match settler.flush() {
+            let flushing = settler.flush();
+            watch.look(&mut settler, stats, now).into_iter().for_each(|warning| shared.warn(warning));
+            match flushing {
                 Ok(lows) => {
                     look_at_lags(&settler, shared, wakes);
                     let mut shared = shared.lows.lock().unwrap_or_else(PoisonError::into_inner);

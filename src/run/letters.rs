@@ -90,6 +90,7 @@ pub struct Letters {
     bytes: usize,
     full: bool,
     written: u64,
+    dropped: u64,
 }
 
 impl Letters {
@@ -106,6 +107,7 @@ impl Letters {
             bytes: 0,
             full: false,
             written: 0,
+            dropped: 0,
         }
     }
 
@@ -225,7 +227,19 @@ impl Letters {
 
     /// Letters that went to make room, since the last call.
     pub fn dropped(&mut self) -> u64 {
-        self.store.dropped()
+        let dropped = self.store.dropped();
+        self.dropped += dropped;
+        dropped
+    }
+
+    /// Letters that went to make room, in all.
+    pub fn dropped_in_all(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Number of letters that wait.
+    pub fn waiting(&self) -> u64 {
+        self.waiting.len() as u64
     }
 }
 

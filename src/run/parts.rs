@@ -120,16 +120,18 @@ fn open_sources(
 impl Reader {
     /// What the settler is told of what happened in a step, before the batch that it gave.
     pub fn told(&mut self, notices: &[Notice]) -> Vec<Message> {
-        let gap = |notice: &Notice| match notice {
-            Notice::Gap { stream, start, end: Some(end), .. } => {
-                Some(Message::Gap { stream: stream.clone(), range: *start..*end, sink: None })
-            }
-            _ => None,
-        };
-        let gaps = notices.iter().filter_map(gap);
+        let gaps = notices.iter().flat_map(|notice| gap(notice, None));
         let forgotten = self.source.forgotten().into_iter().map(|stream| Message::Forgotten { stream });
         gaps.chain(forgotten).collect()
     }
+}
+
+/// What the settler is told of a gap, for all sinks or one.
+pub(super) fn gap(notice: &Notice, sink: Option<usize>) -> Vec<Message> {
+    let Notice::Gap { stream, start, end, cause } = notice else { return Vec::new() };
+    let bytes = end.map(|end| Message::Gap { stream: stream.clone(), range: *start..end, sink });
+    let lost = Message::Lost { stream: stream.clone(), start: *start, end: *end, sink, cause };
+    bytes.into_iter().chain([lost]).collect()
 }
 
 impl Job {

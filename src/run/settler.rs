@@ -16,7 +16,7 @@ use crate::position::{Ranges, Stream, StreamId};
 use crate::seam::HashMap;
 use crate::sink::{Provenance, Rejection, Settled};
 use crate::source::Source;
-use crate::spool::{Account, CursorLog, Cursors, Fate, Tracker};
+use crate::spool::{Account, CursorLog, Cursors, Fate, Gap, LedgerLog, Note, Tracker, What};
 
 /// A stream as a batch brings it: where reading began, and what sinks, by their number, had settled before.
 #[derive(Clone, Debug)]
@@ -61,6 +61,20 @@ pub enum Message {
         range: Range<u64>,
         /// The one sink that lost them: the others had them before. `None`: all that have not settled them.
         sink: Option<usize>,
+    },
+    /// The gap's record, for the ledger on disk. [`Message::Gap`] is about the bytes; this is also told where only
+    /// the start of a gap is known.
+    Lost {
+        /// The stream.
+        stream: Arc<Stream>,
+        /// First byte.
+        start: u64,
+        /// One past the last byte, where it is known.
+        end: Option<u64>,
+        /// The one sink that lost them; `None`: all that have not settled them.
+        sink: Option<usize>,
+        /// Why.
+        cause: &'static str,
     },
     /// A stream was read to its end, is settled, and will never come back.
     Forgotten {
@@ -162,6 +176,11 @@ pub struct Settler {
     owed: Vec<u64>,
     /// Batches whose ranges settle at the next flush, once their letters are durable.
     settled: Vec<Done>,
+    books: LedgerLog,
+    /// Gaps that are not in the books yet.
+    lost: Vec<Gap>,
+    /// The wall clock as of the last message.
+    unix_ns: i64,
     warnings: Vec<String>,
     /// What was wrong with the letters, as it was said last.
     said: Option<String>,
@@ -185,6 +204,9 @@ impl Settler {
             open: HashMap::default(),
             owed: vec![0; plan.sinks.len()],
             settled: Vec::new(),
+            books: LedgerLog::new(settings.fs.clone(), &settings.data_dir, plan.ledger_hours),
+            lost: Vec::new(),
+            unix_ns: 0,
             warnings: Vec::new(),
             said: None,
             streams: HashMap::default(),
@@ -193,6 +215,7 @@ impl Settler {
 
     /// Takes note of a message.
     pub fn take(&mut self, message: Message, unix_ns: i64) {
+        self.unix_ns = unix_ns;
         match message {
             Message::Handed { provenance, opened } => {
                 for Opened { stream, from, settled } in opened {
@@ -203,6 +226,21 @@ impl Settler {
                 }
             }
             Message::Gap { stream, range, sink } => self.tracker.gap(&stream, range, sink),
+            Message::Lost { stream, start, end, sink, cause } => {
+                self.lost.push(Gap {
+                    stream: stream.id.0,
+                    generation: stream.generation,
+                    source: stream.source.clone(),
+                    path: stream.path.clone(),
+                    sink: sink
+                        .and_then(|sink| self.plan.sinks.get(sink))
+                        .map(|sink| sink.name.as_str().into()),
+                    start,
+                    end,
+                    cause: cause.into(),
+                    time: unix_ns,
+                });
+            }
             Message::Forgotten { stream } => {
                 self.log.forget(stream.id, stream.generation);
                 self.tracker.forget(stream.id, stream.generation);
@@ -282,6 +320,7 @@ impl Settler {
     pub fn flush(&mut self) -> std::io::Result<Vec<(usize, Arc<Stream>, u64)>> {
         self.write_letters();
         if self.settled.is_empty() && !self.tracker.is_dirty() {
+            self.write_books()?;
             return Ok(Vec::new());
         }
         let (held, free): (Vec<_>, Vec<_>) =
@@ -296,6 +335,8 @@ impl Settler {
                 self.tracker.settled(sink, stream, ranges, fate);
             }
         }
+        // Before the cursors: what is in the books and not in the cursors is settled again, and can be told.
+        self.write_books()?;
         for record in self.tracker.dirty() {
             self.log.put(&record);
         }
@@ -328,7 +369,30 @@ impl Settler {
         }
         let dropped = self.letters.dropped();
         if dropped > 0 {
+            self.note(What::LettersDropped, "", dropped);
             self.warnings.push(format!("{dropped} dead letters were removed to make room for newer ones"));
+        }
+    }
+
+    fn write_books(&mut self) -> std::io::Result<()> {
+        let moves = self.tracker.moves();
+        if let Err(error) = self.books.put(&moves, self.tracker.sinks(), self.unix_ns) {
+            self.tracker.give_back(moves);
+            return Err(error);
+        }
+        for gap in std::mem::take(&mut self.lost) {
+            self.books.gap(gap)?;
+        }
+        self.books.commit()?;
+        self.warnings.append(&mut self.books.warnings());
+        Ok(())
+    }
+
+    /// Notes a number in the books; durable with the next flush.
+    pub fn note(&mut self, what: What, of: &str, count: u64) {
+        let note = Note { time: self.unix_ns, what, of: of.into(), count };
+        if let Err(error) = self.books.note(note) {
+            self.warnings.push(format!("cannot write the ledger: {error}"));
         }
     }
 

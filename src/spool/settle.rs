@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::ledger_log::add_reason;
 use crate::position::{CursorRecord, Ranges, Stream, StreamId};
 use crate::seam::HashMap;
 
@@ -42,9 +43,14 @@ pub struct Account {
 impl Account {
     /// Whether every byte that was read is accounted for, once.
     pub fn balances(&self) -> bool {
+        self.imbalance() == 0
+    }
+
+    /// Bytes that are in no account, or in two.
+    pub fn imbalance(&self) -> u64 {
         let sum = |map: &BTreeMap<Arc<str>, u64>| map.values().sum::<u64>();
         let known = self.earlier + self.delivered + self.gap + self.in_flight;
-        self.head == known + sum(&self.dropped) + sum(&self.rejected)
+        self.head.abs_diff(known + sum(&self.dropped) + sum(&self.rejected))
     }
 }
 
@@ -54,6 +60,8 @@ struct Progress {
     sink: usize,
     low: u64,
     above: Ranges,
+    /// Bytes below the low mark and in the ranges above it.
+    done: u64,
 }
 
 impl Progress {
@@ -68,6 +76,7 @@ impl Progress {
         let new = self.above.total() - before;
         self.low = self.above.first_gap(self.low);
         self.above.drop_below(self.low);
+        self.done += new;
         new
     }
 }
@@ -79,6 +88,8 @@ struct Entry {
     first: u64,
     /// Handed on, above the lowest low mark.
     handed: Ranges,
+    /// One past the last byte that was handed on.
+    head: u64,
     sinks: Vec<Progress>,
 }
 
@@ -89,6 +100,43 @@ struct Source {
     accounts: Vec<(usize, Account)>,
 }
 
+/// What changed of one (stream, sink) since the last look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Move {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its generation.
+    pub generation: u16,
+    /// Number of the sink.
+    pub sink: usize,
+    /// Name of the source.
+    pub source: Box<str>,
+    /// Path or address of the stream.
+    pub path: Box<str>,
+    /// Bytes that were settled before, and now.
+    pub before: u64,
+    /// See there.
+    pub after: u64,
+    /// One past the last byte that was handed on.
+    pub head: u64,
+    /// Newly delivered.
+    pub delivered: u64,
+    /// Newly dropped, by reason.
+    pub dropped: BTreeMap<Arc<str>, u64>,
+    /// New dead letters, by reason.
+    pub rejected: BTreeMap<Arc<str>, u64>,
+    /// Newly lost.
+    pub gap: u64,
+}
+
+impl Move {
+    /// Bytes whose fate it tells.
+    fn told(&self) -> u64 {
+        let sum = |reasons: &BTreeMap<Arc<str>, u64>| reasons.values().sum::<u64>();
+        self.delivered + sum(&self.dropped) + sum(&self.rejected) + self.gap
+    }
+}
+
 /// All streams of the process.
 #[derive(Clone, Debug, Default)]
 pub struct Tracker {
@@ -96,6 +144,7 @@ pub struct Tracker {
     sources: Vec<Source>,
     streams: HashMap<(StreamId, u16), Entry>,
     dirty: BTreeSet<(StreamId, u16, usize)>,
+    moves: BTreeMap<(StreamId, u16, usize), Move>,
 }
 
 impl Tracker {
@@ -120,6 +169,7 @@ impl Tracker {
                 // A gap was noted before the first batch arrived.
                 progress.above.insert(first..progress.low);
                 progress.low = from;
+                progress.done = from + progress.above.total();
             }
             progress.settle(first..from);
             for range in settled.and_then(|sets| sets.get(progress.sink)).into_iter().flat_map(Ranges::iter) {
@@ -148,6 +198,11 @@ impl Tracker {
                 }
             }
             entry.handed.insert(range.clone());
+            entry.head = entry.head.max(range.end);
+        }
+        let source = &self.sources[entry.source].name;
+        for progress in &entry.sinks {
+            touch(&mut self.moves, stream, source, progress, entry.head);
         }
     }
 
@@ -159,9 +214,10 @@ impl Tracker {
             source,
             first: from,
             handed: Ranges::default(),
+            head: from,
             sinks: accounts
                 .iter()
-                .map(|(sink, _)| Progress { sink: *sink, low: from, above: Ranges::default() })
+                .map(|(sink, _)| Progress { sink: *sink, low: from, above: Ranges::default(), done: from })
                 .collect(),
         };
         Some(self.streams.entry((stream.id, stream.generation)).or_insert_with(new))
@@ -171,7 +227,7 @@ impl Tracker {
     pub fn settled(&mut self, sink: usize, stream: &Stream, ranges: &[Range<u64>], fate: Fate<'_>) {
         let key = (stream.id, stream.generation);
         let Some(entry) = self.streams.get_mut(&key) else { return };
-        let accounts = &mut self.sources[entry.source].accounts;
+        let Source { name, accounts } = &mut self.sources[entry.source];
         let both = accounts.iter_mut().zip(&mut entry.sinks).find(|((number, _), _)| *number == sink);
         let Some(((_, account), progress)) = both else { return };
         let mut new: u64 = ranges.iter().map(|range| progress.settle(range.clone())).sum();
@@ -179,15 +235,22 @@ impl Tracker {
             return;
         }
         account.in_flight -= new.min(account.in_flight);
-        for (reasons, map) in [(fate.dropped, &mut account.dropped), (fate.rejected, &mut account.rejected)] {
+        let moved = touch(&mut self.moves, stream, name, progress, entry.head);
+        for (reasons, map, moved) in [
+            (fate.dropped, &mut account.dropped, &mut moved.dropped),
+            (fate.rejected, &mut account.rejected, &mut moved.rejected),
+        ] {
             for (reason, bytes) in reasons {
                 // After a restart some of a run may have been settled before: a part is never more than the new.
                 let bytes = (*bytes).min(new);
                 new -= bytes;
-                *map.entry(Arc::clone(reason)).or_default() += bytes;
+                add_reason(map, reason, bytes);
+                add_reason(moved, reason, bytes);
             }
         }
         account.delivered += new;
+        moved.delivered += new;
+        moved.before = moved.after.saturating_sub(moved.told());
         self.dirty.insert((key.0, key.1, sink));
         trim(entry);
     }
@@ -198,7 +261,7 @@ impl Tracker {
         self.handed(stream, std::slice::from_ref(&range));
         let key = (stream.id, stream.generation);
         let Some(entry) = self.streams.get_mut(&key) else { return };
-        let accounts = &mut self.sources[entry.source].accounts;
+        let Source { name, accounts } = &mut self.sources[entry.source];
         for ((sink, account), progress) in accounts.iter_mut().zip(&mut entry.sinks) {
             if only.is_some_and(|only| only != *sink) {
                 continue;
@@ -206,6 +269,9 @@ impl Tracker {
             let new = progress.settle(range.clone());
             account.in_flight -= new.min(account.in_flight);
             account.gap += new;
+            let moved = touch(&mut self.moves, stream, name, progress, entry.head);
+            moved.gap += new;
+            moved.before = moved.after.saturating_sub(moved.told());
             self.dirty.insert((key.0, key.1, *sink));
         }
         trim(entry);
@@ -234,6 +300,34 @@ impl Tracker {
         dirty.into_iter().filter_map(record).collect()
     }
 
+    /// What changed since the last call, of each stream and sink.
+    pub fn moves(&mut self) -> Vec<Move> {
+        std::mem::take(&mut self.moves).into_values().collect()
+    }
+
+    /// Takes back changes that could not be written.
+    pub fn give_back(&mut self, moves: Vec<Move>) {
+        for mut earlier in moves {
+            let key = (earlier.stream, earlier.generation, earlier.sink);
+            if let Some(later) = self.moves.remove(&key) {
+                earlier.delivered += later.delivered;
+                earlier.gap += later.gap;
+                (earlier.after, earlier.head) = (later.after, later.head);
+                for (mine, more) in
+                    [(&mut earlier.dropped, later.dropped), (&mut earlier.rejected, later.rejected)]
+                {
+                    more.iter().for_each(|(reason, bytes)| add_reason(mine, reason, *bytes));
+                }
+            }
+            self.moves.insert(key, earlier);
+        }
+    }
+
+    /// Names of the sinks, by number.
+    pub fn sinks(&self) -> &[Box<str>] {
+        &self.sinks
+    }
+
     /// Whether any record changed since [`Tracker::dirty`].
     pub fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
@@ -253,6 +347,30 @@ impl Tracker {
                 .filter_map(|(sink, account)| Some((&*source.name, &**self.sinks.get(*sink)?, account)))
         })
     }
+}
+
+/// The change of a (stream, sink), which stands where the sink is now.
+fn touch<'m>(
+    moves: &'m mut BTreeMap<(StreamId, u16, usize), Move>,
+    stream: &Stream,
+    source: &str,
+    progress: &Progress,
+    head: u64,
+) -> &'m mut Move {
+    let (id, generation, sink) = (stream.id, stream.generation, progress.sink);
+    let fresh = || Move {
+        stream: id,
+        generation,
+        sink,
+        source: source.into(),
+        path: stream.path.clone(),
+        ..Move::default()
+    };
+    let moved = moves.entry((id, generation, sink)).or_insert_with(fresh);
+    moved.head = head;
+    moved.after = progress.done;
+    moved.before = moved.after.saturating_sub(moved.told());
+    moved
 }
 
 /// The parts of a range that are not in a set.
@@ -350,7 +468,7 @@ mod tests {
         fn every_byte_is_accounted_for(steps in prop::collection::vec((0u8..5, 0u64..12, 1u64..4, 0u64..20), 1..60)) {
             let (mut tracker, stream) = (tracker(), stream());
             tracker.opened(&stream, 0, None);
-            let mut head = 0;
+            let (mut head, mut told) = (0, [0; 2]);
             let reason: Arc<str> = "health check".into();
             for (what, at, runs, bytes) in steps {
                 let range = at * 10..(at + runs) * 10;
@@ -363,13 +481,21 @@ mod tests {
                         let sink = usize::from(what - 2);
                         let range = range.start.min(head)..range.end.min(head);
                         let lost = [(Arc::clone(&reason), bytes.min(range.end - range.start))];
-                        let fate = Fate { dropped: &lost, rejected: &[] };
+                        let refused = [(Arc::clone(&reason), (range.end - range.start) / 3)];
+                        let fate = Fate { dropped: &lost, rejected: &refused };
                         tracker.settled(sink, &stream, &[range], fate);
                     }
                     _ if head > 0 => {
                         tracker.gap(&stream, range.start.min(head)..head, None);
                     }
                     _ => {}
+                }
+                for moved in tracker.moves() {
+                    prop_assert_eq!(moved.after - moved.before, moved.told());
+                    let told = &mut told[moved.sink];
+                    prop_assert_eq!(*told, moved.before, "each change begins where the one before ended");
+                    *told = moved.after;
+                    prop_assert_eq!(moved.head, head);
                 }
                 for (_, sink, account) in tracker.ledger() {
                     prop_assert!(account.balances(), "{sink}: {account:?}");
