@@ -175,7 +175,12 @@ fn counters<'a>(
     let kind = ConstCounter::new(*first).metric_type();
     let mut family = out.encode_descriptor(name, help, unit.as_ref(), kind)?;
     for (labels, value) in samples {
-        ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+        let value = ConstCounter::new(value);
+        if labels.is_empty() {
+            // Braces with nothing in them are not what the format asks for.
+            return value.encode(family);
+        }
+        value.encode(family.encode_family(&labels)?)?;
     }
     Ok(())
 }
@@ -192,7 +197,12 @@ fn gauges<'a>(
     let kind = ConstGauge::new(*first as i64).metric_type();
     let mut family = out.encode_descriptor(name, help, unit.as_ref(), kind)?;
     for (labels, value) in samples {
-        ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(family.encode_family(&labels)?)?;
+        let value = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        if labels.is_empty() {
+            // Braces with nothing in them are not what the format asks for.
+            return value.encode(family);
+        }
+        value.encode(family.encode_family(&labels)?)?;
     }
     Ok(())
 }

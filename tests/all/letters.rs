@@ -226,3 +226,129 @@ fn letters_are_replayed_once_under_their_old_ids() {
     let (_, listed, _) = dlq(&["ls"]);
     assert_eq!(listed, "no dead letters\n");
 }
+
+/// What `audit` says of a run that dropped, rejected and was refused: all of it to the byte, and still so after
+/// another run added to it.
+#[test]
+fn an_audit_answers_from_the_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = refusing();
+    shop(folder.path(), &server);
+    let run = || {
+        let arguments = ["run", "shop.aludel", "--once", "--admin", "off", "--data-dir", "data"];
+        let run = aludel(folder.path(), &arguments);
+        assert!(run.status.success(), "{}", text(&run.stderr));
+    };
+    let audit = |more: &[&str]| {
+        let run = aludel(folder.path(), &[&["audit", "--data-dir", "data"], more].concat());
+        (run.status.code(), text(&run.stdout) + &text(&run.stderr))
+    };
+    let first = write_lines(&folder.path().join("in/a.log"), 70);
+    run();
+    let second = write_lines(&folder.path().join("in/b.log"), 700);
+    run();
+    let [good, noise, odd, refused] = [0, 1, 2, 3].map(|kind| first[kind] + second[kind]);
+    let (code, page) = audit(&[]);
+    let lines: Vec<_> = page.lines().collect();
+    assert_eq!(code, Some(3), "{page}");
+    assert_eq!(lines[0], "nothing lost; 220 dead letters wait (aludel dlq ls)");
+    let all: u64 = [good, noise, odd, refused].iter().sum();
+    let number = aludel::observe::number;
+    let books = format!(
+        "  → es: settled {} = delivered {} + dropped {} + dead-lettered {} + gap 0; in flight 0",
+        number(all),
+        number(good),
+        number(noise),
+        number(odd + refused)
+    );
+    assert!(
+        lines.contains(&"source pods: 2 streams, all read") && lines.contains(&books.as_str()),
+        "{books}\n{page}"
+    );
+    let reason = |word: &str, bytes: u64, reason: &str| {
+        format!("      {word:<13} {:>14} bytes  {reason}", number(bytes))
+    };
+    for line in [
+        reason("dropped", noise, "noise"),
+        reason("dead-lettered", odd, "odd"),
+        reason("dead-lettered", refused, "document_parsing_exception"),
+    ] {
+        assert!(lines.contains(&line.as_str()), "{line}\n{page}");
+    }
+    let (_, one) = audit(&["a.log"]);
+    assert!(one.starts_with("nothing lost; 20 dead letters wait"), "{one}");
+    assert!(
+        one.contains(&format!("settled {}", number(first.iter().sum()))) && !one.contains("b.log"),
+        "{one}"
+    );
+    let (_, json) = audit(&["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&json["nothing_lost"], &json["dead_letters_waiting"]), (&true.into(), &220.into()));
+    assert_eq!(json["ledger"]["sources"]["pods"]["sinks"]["es"]["delivered"], good);
+
+    // Somebody looks after the letters; then a file is cut before it was read on.
+    server.store().refuses = None;
+    fs::write(
+        folder.path().join("mended.aludel"),
+        fs::read_to_string(folder.path().join("shop.aludel"))
+            .expect("text")
+            .replace("  | reject \"odd\" when .message contains \"odd\"\n", ""),
+    )
+    .expect("written");
+    let replay =
+        aludel(folder.path(), &["dlq", "replay", "--pipeline", "mended.aludel", "--data-dir", "data"]);
+    assert!(replay.status.success(), "{}", text(&replay.stderr));
+    let (code, page) = audit(&[]);
+    assert_eq!((code, page.lines().next()), (Some(0), Some("nothing lost")), "{page}");
+}
+
+/// A folder without room holds everything up, loses nothing, and goes on as soon as somebody makes room.
+#[test]
+fn full_dead_letters_block_and_room_lets_go() {
+    use std::io::BufRead;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = refusing();
+    shop(folder.path(), &server);
+    let bytes = write_lines(&folder.path().join("in/a.log"), 7000);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aludel"));
+    command.current_dir(folder.path()).stdin(Stdio::null()).stderr(Stdio::piped());
+    command.args(["run", "shop.aludel", "--once", "--admin", "off", "--data-dir", "data", "--quiet"]);
+    let mut running = command.args(["--dead-letters-limit", "200KiB"]).spawn().expect("the program starts");
+    let mut said = String::new();
+    let mut lines = std::io::BufReader::new(running.stderr.take().expect("piped")).lines();
+    let mut kept = 0;
+    let count = |path: &Path| fs::read_to_string(path).expect("text").lines().count();
+    for line in lines.by_ref().map(|line| line.expect("text")) {
+        said.push_str(&line);
+        said.push('\n');
+        if line.contains("the dead letters have reached their bound") {
+            break;
+        }
+    }
+    // Each time there is hardly room, all segments but the one that may be open are taken away, until all is written.
+    for _ in 0..1000 {
+        if running.try_wait().expect("a process").is_some() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let Ok(listed) = fs::read_dir(folder.path().join("data/dead-letters")) else { continue };
+        let mut segments: Vec<_> = listed.map(|entry| entry.expect("an entry").path()).collect();
+        segments.sort();
+        let size: u64 = segments.iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum();
+        if size > 150 * 1024 {
+            segments.pop();
+            kept += segments.iter().map(|path| count(path)).sum::<usize>();
+            segments.iter().for_each(|path| fs::remove_file(path).expect("removed"));
+        }
+    }
+    for line in lines {
+        said.push_str(&line.expect("text"));
+        said.push('\n');
+    }
+    assert!(running.wait().expect("it ends").success(), "{said}");
+    kept += letters(folder.path()).len();
+    assert_eq!(kept, 2000, "{said}");
+    let books = format!("dead-lettered {} + in flight 0", bytes[2] + bytes[3]);
+    assert!(said.contains(&books), "{books}\n{said}");
+}
