@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use hyper::{Method, Uri};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsAuthorizer, S3ConditionalPut};
+use object_store::aws::{
+    AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsAuthorizer, AwsCredential, S3ConditionalPut,
+};
 use object_store::client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::signer::Signer;
 use object_store::{
     Certificate, ClientOptions, Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode, RetryConfig,
+    StaticCredentialProvider,
 };
 
 use super::http::{Runtime, chain};
@@ -115,8 +118,13 @@ impl Objects for S3 {
 
 impl Client {
     fn new(place: &Place) -> Result<Self, String> {
-        let local = place.endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
-        let mut options = ClientOptions::new().with_timeout(place.timeout).with_allow_http(local);
+        let mut builder = AmazonS3Builder::from_env();
+        if let Some(endpoint) = &place.endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).unwrap_or_default();
+        let plain = endpoint.starts_with("http://");
+        let mut options = ClientOptions::new().with_timeout(place.timeout).with_allow_http(plain);
         if let Some(path) = &place.ca_file {
             let pem = std::fs::read(path).map_err(|error| format!("cannot read `{path}`: {error}"))?;
             let certificates = Certificate::from_pem_bundle(&pem)
@@ -124,7 +132,7 @@ impl Client {
             options = certificates.into_iter().fold(options, ClientOptions::with_root_certificate);
         }
         let retries = RetryConfig { max_retries: 0, ..RetryConfig::default() };
-        let mut builder = AmazonS3Builder::from_env()
+        builder = builder
             .with_bucket_name(&place.bucket)
             .with_conditional_put(S3ConditionalPut::ETagMatch)
             .with_retry(retries)
@@ -132,13 +140,13 @@ impl Client {
         if let Some(region) = &place.region {
             builder = builder.with_region(region);
         }
-        if let Some(endpoint) = &place.endpoint {
-            builder = builder.with_endpoint(endpoint);
-        }
         if let Some((id, secret)) = &place.access_key {
-            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
-            // A token of the environment belongs to its key, not to this one.
-            builder = builder.with_token(place.session_token.as_deref().unwrap_or_default());
+            // Not by the builder's own options: a token of the environment belongs to its key, not to this one.
+            builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(AwsCredential {
+                key_id: id.clone(),
+                secret_key: secret.clone(),
+                token: place.session_token.clone(),
+            })));
         }
         let region = builder.get_config_value(&AmazonS3ConfigKey::Region);
         let store = builder.build().map_err(|error| error.to_string())?;

@@ -35,8 +35,15 @@ pipeline lines {{
 }
 
 /// Kills the program (SIGKILL) again and again while files are written: half of the times at any moment of its life,
-/// half of them soon after it began to write to one of these folders, since a commit is a small part of a life.
-fn kill_in_commits(folder: &Path, pipeline: &Path, watched: &[PathBuf], kills: usize, seed: u64) -> Killed {
+/// half of them `soon` after it began to write to one of these folders, since a commit is a small part of a life.
+fn kill_in_commits(
+    folder: &Path,
+    pipeline: &Path,
+    watched: &[PathBuf],
+    soon: Duration,
+    kills: usize,
+    seed: u64,
+) -> Killed {
     let writers = Writers::start(folder, seed);
     let mut dice = Dice::new(seed);
     let names =
@@ -54,7 +61,7 @@ fn kill_in_commits(folder: &Path, pipeline: &Path, watched: &[PathBuf], kills: u
                 }
                 std::thread::sleep(Duration::from_millis(1));
             }
-            std::thread::sleep(Duration::from_micros(dice.below(100_000)));
+            std::thread::sleep(Duration::from_micros(dice.below(soon.as_micros() as u64)));
         }
         child.kill().expect("it runs");
         child.wait().expect("it is dead");
@@ -100,7 +107,7 @@ fn an_archive_on_the_disk_has_each_line_once() {
     let pipeline = pipeline(folder.path(), "archive", "");
     let archive = folder.path().join("archive");
     let watched = ["_aludel/tmp", "_aludel/commits"].map(|name| archive.join(name));
-    let killed = kill_in_commits(folder.path(), &pipeline, &watched, kills(), 7);
+    let killed = kill_in_commits(folder.path(), &pipeline, &watched, Duration::from_millis(100), kills(), 7);
     match script("lines.py", &[&killed.lines.to_string(), &archive.to_string_lossy()]) {
         Ok(read) => report("on the disk", &killed, read.trim(), files(&archive)),
         Err(why) => skip(&why),
@@ -125,7 +132,9 @@ fn an_archive_in_s3_has_each_line_once() {
     );
     let pipeline = pipeline(folder.path(), "s3://logs/killed", &options);
     let watched = [folder.path().join("data/parquet/archive/staging")];
-    let killed = kill_in_commits(folder.path(), &pipeline, &watched, kills().div_ceil(2), 8);
+    // Some thirty requests make an epoch.
+    let soon = Duration::from_millis(500);
+    let killed = kill_in_commits(folder.path(), &pipeline, &watched, soon, kills().div_ceil(2), 8);
     match script("lines.py", &[&killed.lines.to_string(), "s3://logs/killed", &server.address()]) {
         Ok(read) => report("in S3", &killed, read.trim(), files(&server.bucket().join("killed"))),
         Err(why) => skip(&why),

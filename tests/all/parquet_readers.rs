@@ -6,8 +6,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aludel::event::OptionValue;
-use aludel::seam::{Fs, RealClock, RealFs};
+use aludel::limits::OBJECT_PART_BYTES;
+use aludel::seam::sim::SimStore;
+use aludel::seam::{Answer, Ask, Fs, Objects, RealClock, RealFs, Refusal};
 use aludel::sink::http::HttpNetwork;
+use aludel::sink::s3::{Place, S3};
 use aludel::sink::{Next, World};
 
 use super::parquet::{FIELDS, batch, fill, partitions, plan, texts};
@@ -116,6 +119,123 @@ impl Drop for S3Server {
     fn drop(&mut self) {
         let _ = Command::new(SCRIPT).arg("stop").arg(self.folder.path()).status();
     }
+}
+
+fn ask(objects: &mut dyn Objects, ask: Ask) -> Result<Answer, Refusal> {
+    objects.start(1, ask);
+    for _ in 0..600 {
+        if let Some((_, answer)) = objects.poll() {
+            return answer;
+        }
+        objects.wait(Duration::from_millis(100));
+    }
+    panic!("no answer");
+}
+
+/// What a store answers to a conversation that has all of its corners, tags and reasons left out.
+fn conversation(objects: &mut dyn Objects) -> Vec<String> {
+    let mut said = Vec::new();
+    let key = |name: &str| format!("talk/a=b%20c/{name}");
+    let mut say = |objects: &mut dyn Objects, what: Ask| {
+        let answer = ask(objects, what);
+        let short = match &answer {
+            Ok(Answer::Upload(_)) => "an upload".to_owned(),
+            Ok(Answer::Part(_)) => "a part".to_owned(),
+            Ok(Answer::Uploads(all)) => {
+                format!("uploads of {:?}", all.iter().map(|(key, _)| key).collect::<Vec<_>>())
+            }
+            Err(Refusal::Unfit(_)) => "unfit".to_owned(),
+            Err(Refusal::Denied(_)) => "denied".to_owned(),
+            other => format!("{other:?}"),
+        };
+        said.push(short);
+        answer
+    };
+    let begin = |name: &str| Ask::Begin { key: key(name) };
+    let part = |name: &str, upload: &str, number, size| {
+        let bytes = bytes::Bytes::from(vec![b'x'; size]);
+        Ask::Part { key: key(name), upload: upload.to_owned(), number, bytes }
+    };
+    let complete = |name: &str, upload: &str, parts: &[String]| Ask::Complete {
+        key: key(name),
+        upload: upload.to_owned(),
+        parts: parts.to_vec(),
+    };
+    let uploads = || Ask::Uploads { prefix: "talk/".to_owned() };
+    let Ok(Answer::Upload(id)) = say(objects, begin("one")) else { panic!("{said:?}") };
+    let mut tags = Vec::new();
+    for (number, size) in [(0, OBJECT_PART_BYTES), (1, 7)] {
+        let Ok(Answer::Part(tag)) = say(objects, part("one", &id, number, size)) else { panic!("{said:?}") };
+        tags.push(tag);
+    }
+    let _ = say(objects, Ask::Size { key: key("one") });
+    let _ = say(objects, uploads());
+    let _ = say(
+        objects,
+        complete("one", &id, &[tags[0].clone(), "\"00000000000000000000000000000000\"".to_owned()]),
+    );
+    let _ = say(objects, complete("one", &id, &tags));
+    // Some stores know what they did, some do not.
+    let again = ask(objects, complete("one", &id, &tags));
+    assert!(matches!(again, Ok(Answer::Done) | Err(Refusal::Missing)), "{again:?}");
+    let _ = say(objects, part("one", &id, 0, 3));
+    let _ = say(objects, Ask::Abort { key: key("one"), upload: id });
+    let _ = say(objects, uploads());
+    let _ = say(objects, Ask::Size { key: key("one") });
+    let Ok(Answer::Upload(id)) = say(objects, begin("two")) else { panic!("{said:?}") };
+    let _ = say(objects, Ask::Abort { key: key("two"), upload: id.clone() });
+    let _ = say(objects, Ask::Abort { key: key("two"), upload: id.clone() });
+    let _ = say(objects, complete("two", &id, &tags));
+    for create in [true, true, false, true] {
+        let bytes = bytes::Bytes::from_static(b"record");
+        let _ = say(objects, Ask::Put { key: key("three.json"), bytes, create });
+    }
+    let _ = say(objects, Ask::Get { key: key("three.json") });
+    let _ = say(objects, Ask::Get { key: key("four") });
+    let _ = say(objects, Ask::List { folder: "talk/a=b%20c".to_owned() });
+    let _ = say(objects, Ask::List { folder: "talk/none".to_owned() });
+    for name in ["one", "one", "three.json"] {
+        let _ = say(objects, Ask::Remove { key: key(name) });
+    }
+    let _ = say(objects, Ask::List { folder: "talk/a=b%20c".to_owned() });
+    said
+}
+
+/// The store in memory, on which the proofs rest, answers as a real one does.
+#[test]
+fn the_store_in_memory_is_like_a_real_one() {
+    let server = match S3Server::start() {
+        Ok(server) => server,
+        Err(why) => return skip(&why),
+    };
+    let place = |bucket: &str, secret: &str| Place {
+        bucket: bucket.to_owned(),
+        region: Some("us-east-1".to_owned()),
+        endpoint: Some(format!("http://{}", server.address())),
+        access_key: Some(("aludel".to_owned(), secret.to_owned())),
+        timeout: Duration::from_secs(60),
+        ..Place::default()
+    };
+    let connect = |place: Place| S3::connect(&place, Arc::new(|| {})).expect("a client");
+    let real = conversation(&mut connect(place("logs", "sesame-sesame")));
+    let memory = conversation(&mut *SimStore::new(1).connect(Arc::new(|| {})));
+    assert_eq!(real, memory);
+    for (bucket, secret, expected) in
+        [("logs", "guess", "SignatureDoesNotMatch"), ("other", "sesame-sesame", "NoSuchBucket")]
+    {
+        let mut objects = connect(place(bucket, secret));
+        for what in [
+            Ask::List { folder: "talk".to_owned() },
+            Ask::Uploads { prefix: "talk".to_owned() },
+            Ask::Get { key: "talk".to_owned() },
+        ] {
+            let answer = ask(&mut objects, what);
+            assert!(matches!(&answer, Err(Refusal::Denied(why)) if why.contains(expected)), "{answer:?}");
+        }
+    }
+    let nobody = Place { endpoint: Some("http://127.0.0.1:9".to_owned()), ..place("logs", "x") };
+    let answer = ask(&mut connect(nobody), Ask::Get { key: "talk".to_owned() });
+    assert!(matches!(&answer, Err(Refusal::Later { why, .. }) if why.contains("refused")), "{answer:?}");
 }
 
 /// Writes the archive that `read.txt` describes.

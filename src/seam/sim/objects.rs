@@ -1,6 +1,6 @@
 //! An object store in memory that answers late, refuses, loses answers, and does things after it was given up.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ struct Store {
     dice: Dice,
     objects: BTreeMap<String, Bytes>,
     uploads: BTreeMap<String, Upload>,
+    /// Uploads that became objects.
+    completed: BTreeSet<String>,
     numbers: u64,
     asks: u64,
     /// So many asks are done; all later ones are lost, as if the machine of who asks were dead.
@@ -46,6 +48,7 @@ impl SimStore {
             dice: Dice::new(seed),
             objects: BTreeMap::new(),
             uploads: BTreeMap::new(),
+            completed: BTreeSet::new(),
             numbers: 0,
             asks: 0,
             asks_left: None,
@@ -171,10 +174,15 @@ impl Store {
                 upload.ok_or(Refusal::Missing)?.parts.insert(number, (bytes, tag.clone()));
                 Ok(Answer::Part(tag))
             }
+            // Some stores know what they did, some do not, and S3 for a while.
+            Ask::Complete { upload, .. } if self.completed.contains(&upload) => {
+                if self.dice.one_in(2) { Ok(Answer::Done) } else { Err(Refusal::Missing) }
+            }
             Ask::Complete { key, upload, parts } => {
                 let found = self.uploads.get(&upload).filter(|upload| upload.key == key);
                 let object = assemble(&found.ok_or(Refusal::Missing)?.parts, &parts)?;
                 self.uploads.remove(&upload);
+                self.completed.insert(upload);
                 self.objects.insert(key, object);
                 Ok(Answer::Done)
             }

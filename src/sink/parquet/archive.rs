@@ -2,7 +2,7 @@
 //!
 //! An epoch is all rows from one commit to the next, over all partitions. It fills ([`Epoch`]), then its files are
 //! published together, on the disk ([`folder`](super::folder)) or in an object store ([`bucket`](super::bucket)),
-//! and then its batches are settled. While it is published no more rows are taken.
+//! and then its batches are settled. Meanwhile the next one fills, and waits when it is full before its time.
 
 use std::collections::VecDeque;
 use std::io;
@@ -42,8 +42,12 @@ pub(super) trait Home: Send {
 pub(super) struct Archive {
     home: Box<dyn Home>,
     waiting: VecDeque<Body>,
+    /// The one that fills.
     epoch: Epoch,
-    committing: bool,
+    /// It takes no more rows.
+    full: bool,
+    /// The one before it, whose files are all closed.
+    published: Option<Epoch>,
     released: usize,
     trouble: Option<String>,
     retry_at: Duration,
@@ -57,7 +61,8 @@ impl Archive {
             epoch: Epoch::new(fs, settings, home.durably(), home.first_epoch()),
             home,
             waiting: VecDeque::new(),
-            committing: false,
+            full: false,
+            published: None,
             released: 0,
             trouble: None,
             retry_at: Duration::ZERO,
@@ -69,24 +74,49 @@ impl Archive {
     fn work(&mut self, now: Duration, settled: &mut Vec<Settled>) -> Result<Next, Fault> {
         loop {
             self.epoch.drain()?;
-            if self.committing
-                && let Some(next) = self.commit(now, settled)?
-            {
-                return Ok(next);
-            }
-            if self.take(now, settled)? {
+            let next = self.publish(now, settled)?;
+            if self.full && self.published.is_none() {
+                self.epoch.shut_all()?;
+                let following = self.epoch.following();
+                self.published = Some(std::mem::replace(&mut self.epoch, following));
+                self.full = false;
                 continue;
             }
-            let next = self.home.fill(&self.epoch, now)?;
+            if !self.full && self.take(now, settled)? {
+                continue;
+            }
+            let next = sooner(next, self.home.fill(&self.epoch, now)?);
             if self.epoch.batches.is_empty() {
-                return Ok(if self.closed { Next::Done } else { next });
+                return Ok(if self.closed && self.published.is_none() { Next::Done } else { next });
             }
             let due = self.epoch.due();
-            if !self.closed && now < due {
+            self.full |= self.closed || now >= due;
+            if !self.full {
                 return Ok(sooner(next, Next::At(due)));
             }
-            self.committing = true;
+            if self.published.is_some() {
+                return Ok(next);
+            }
         }
+    }
+
+    /// Goes on with the epoch that is published, if there is one.
+    fn publish(&mut self, now: Duration, settled: &mut Vec<Settled>) -> Result<Next, Fault> {
+        let Some(epoch) = &self.published else { return Ok(Next::Idle) };
+        if let Some(next) = self.home.publish(epoch, now)? {
+            return Ok(next);
+        }
+        // Bodies gave their memory back when they were taken.
+        let batches = self.published.take().into_iter().flat_map(|epoch| epoch.batches);
+        settled.extend(batches.map(|(provenance, rows)| Settled {
+            provenance,
+            delivered: rows,
+            repeated: 0,
+            rejected: Vec::new(),
+            bytes: 0,
+        }));
+        self.home.settled()?;
+        Ok(Next::Idle)
     }
 
     /// Takes the next body, if there is one, and sees whether the epoch is full.
@@ -103,7 +133,7 @@ impl Archive {
         }
         self.released += body.bytes;
         self.epoch.took(body.provenance, body.rows, now);
-        self.committing = self.epoch.is_ripe(now);
+        self.full = self.epoch.is_full(now);
         Ok(true)
     }
 
@@ -115,25 +145,6 @@ impl Archive {
             self.epoch.columns_taken += 1;
         }
         Ok(())
-    }
-
-    fn commit(&mut self, now: Duration, settled: &mut Vec<Settled>) -> Result<Option<Next>, Fault> {
-        self.epoch.shut_all()?;
-        if let Some(next) = self.home.publish(&self.epoch, now)? {
-            return Ok(Some(next));
-        }
-        // Bodies gave their memory back when they were taken.
-        settled.extend(self.epoch.batches.drain(..).map(|(provenance, rows)| Settled {
-            provenance,
-            delivered: rows,
-            repeated: 0,
-            rejected: Vec::new(),
-            bytes: 0,
-        }));
-        self.epoch = self.epoch.following();
-        self.committing = false;
-        self.home.settled()?;
-        Ok(None)
     }
 }
 

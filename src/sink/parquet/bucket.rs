@@ -49,17 +49,20 @@ use crate::limits::{PARQUET_COMMITS_MAX, PARQUET_RETRY};
 use crate::seam::{Answer, Ask, Fs};
 use crate::sink::Next;
 
-/// What an ask is for. Files go by their number in the epoch.
+/// A file: the number of its epoch, and its own in that.
+type FileNumber = (u64, u64);
+
+/// What an ask is for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum For {
-    Send(u64, Step),
+    Send(FileNumber, Step),
     Record,
     /// The record of this name that was there already.
     OtherRecord,
     /// Whether that one is marked.
     OtherMark,
-    Complete(u64),
-    Size(u64),
+    Complete(FileNumber),
+    Size(FileNumber),
     Mark,
     Errand,
     MergeGet,
@@ -69,7 +72,7 @@ pub(super) enum For {
 /// How far the epoch is that is published.
 #[derive(Debug)]
 enum Stage {
-    /// Files are on their way; also while it fills.
+    /// Files are on their way; also while it fills, and no other is published.
     Sending,
     /// The record is.
     Recording(Bytes),
@@ -149,7 +152,8 @@ pub(super) struct Bucket {
     /// Epochs whose record is not merged yet, all but the current, ascending.
     epochs: Vec<u64>,
     base: Option<u64>,
-    uploads: BTreeMap<u64, Upload>,
+    /// Of the epoch that is published, and of the next.
+    uploads: BTreeMap<FileNumber, Upload>,
     /// Of the epoch that is published.
     epoch: u64,
     stage: Stage,
@@ -218,6 +222,7 @@ impl Bucket {
                 self.asks.ask(For::Send(*number, step), ask);
             }
             if completing
+                && number.0 == self.epoch
                 && !upload.completing
                 && self.asks.has_room()
                 && let Some(entry) = upload.entry()
@@ -292,13 +297,13 @@ impl Bucket {
         Ok(())
     }
 
-    fn completed(&mut self, number: u64) {
+    fn completed(&mut self, number: FileNumber) {
         if let Some(upload) = self.uploads.get_mut(&number) {
             upload.completed = true;
         }
     }
 
-    fn send_again(&mut self, number: u64, step: Option<Step>) {
+    fn send_again(&mut self, number: FileNumber, step: Option<Step>) {
         let Some(upload) = self.uploads.get_mut(&number) else { return };
         if let Some(old) = upload.restart(step) {
             self.errands.push_back(Ask::Abort { key: upload.key.clone(), upload: old });
@@ -399,10 +404,9 @@ impl Bucket {
 
     /// Takes note of what the epoch has written.
     fn look_at(&mut self, epoch: &Epoch) {
-        self.epoch = epoch.number;
         for (names, written, whole) in epoch.written() {
             let key = || format!("{}{}", self.keys.prefix, names.published);
-            let upload = self.uploads.entry(names.number);
+            let upload = self.uploads.entry((epoch.number, names.number));
             upload.or_insert_with(|| Upload::new(key(), names.aside.clone())).grown(written, whole);
         }
     }
@@ -410,7 +414,7 @@ impl Bucket {
     /// The record, once all parts of all files are there.
     fn record(&self, epoch: &Epoch) -> Option<Record> {
         let entry = |file: &super::part::ClosedFile| {
-            let upload = self.uploads.get(&file.names.number)?.entry()?;
+            let upload = self.uploads.get(&(epoch.number, file.names.number))?.entry()?;
             Some(FileEntry {
                 aside: String::new(),
                 published: file.names.published.clone(),
@@ -421,6 +425,11 @@ impl Bucket {
         };
         let files = epoch.shut.iter().map(entry).collect::<Option<_>>()?;
         Some(Record::new(epoch.number, files, epoch.provenances()))
+    }
+
+    /// Uploads of the epoch that is published.
+    fn published(&self) -> impl Iterator<Item = &Upload> {
+        self.uploads.range(..(self.epoch + 1, 0)).map(|(_, upload)| upload)
     }
 
     fn remove_rubbish(&mut self) -> io::Result<()> {
@@ -460,6 +469,7 @@ impl Home for Bucket {
     }
 
     fn publish(&mut self, epoch: &Epoch, now: Duration) -> Result<Option<Next>, Fault> {
+        self.epoch = epoch.number;
         self.look_at(epoch);
         loop {
             self.pump(now)?;
@@ -468,14 +478,15 @@ impl Home for Bucket {
                     Some(record) => self.put_record(record.encode()?.into()),
                     None => break,
                 },
-                Stage::Completing if self.uploads.values().all(|upload| upload.completed) => {
+                Stage::Completing if self.published().all(|upload| upload.completed) => {
                     let key = self.keys.mark(self.epoch);
                     self.asks.ask(For::Mark, Ask::Put { key, bytes: Bytes::new(), create: false });
                     self.stage = Stage::Marking;
                 }
                 Stage::Published => {
-                    self.rubbish.extend(self.uploads.values().map(|upload| upload.aside().to_owned()));
-                    self.uploads.clear();
+                    let rubbish: Vec<_> = self.published().map(|upload| upload.aside().to_owned()).collect();
+                    self.rubbish.extend(rubbish);
+                    self.uploads = self.uploads.split_off(&(self.epoch + 1, 0));
                     self.epochs.push(self.epoch);
                     self.stage = Stage::Sending;
                     self.begin_merge();

@@ -96,8 +96,8 @@ impl Epoch {
         self.since + self.settings.roll_age
     }
 
-    /// Whether it is to be committed now.
-    pub(super) fn is_ripe(&self, now: Duration) -> bool {
+    /// Whether it is to take no more rows.
+    pub(super) fn is_full(&self, now: Duration) -> bool {
         self.full
             || self.batches.len() >= PARQUET_EPOCH_BATCHES_MAX
             || self.shut.len() + self.open.len() >= PARQUET_EPOCH_FILES_MAX

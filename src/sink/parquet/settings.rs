@@ -84,7 +84,7 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         ty: OptionType::Size,
         default: Some(""),
         doc: "for `s3://`: most bytes of files that wait in the data folder; at this many they are closed and \
-              published (1GiB if left out)",
+              published, while the next may fill (1GiB if left out)",
     },
     OptionSpec {
         name: "region",
