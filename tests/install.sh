@@ -13,6 +13,7 @@ need unzip unzip
 need curl curl
 need openssl openssl
 need python3 python3
+need go golang-go # 1.21 or newer; it fetches the release that it needs by itself
 need valgrind valgrind
 
 [ ${#packages[@]} -eq 0 ] && exit 0

@@ -176,7 +176,11 @@ impl Store {
             }
             // Some stores know what they did, some do not, and S3 for a while.
             Ask::Complete { upload, .. } if self.completed.contains(&upload) => {
-                if self.dice.one_in(2) { Ok(Answer::Done) } else { Err(Refusal::Missing) }
+                if self.dice.one_in(2) {
+                    Ok(Answer::Done)
+                } else {
+                    Err(Refusal::Missing)
+                }
             }
             Ask::Complete { key, upload, parts } => {
                 let found = self.uploads.get(&upload).filter(|upload| upload.key == key);
