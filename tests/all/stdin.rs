@@ -119,7 +119,8 @@ fn what_a_run_leaves_is_handed_on_by_the_next() {
     source.step(Duration::ZERO, &mut first);
     assert!(first.messages.is_empty(), "nothing is handed on before it is durable");
     source.step(SPOOL_LINGER, &mut first);
-    assert_eq!(texts(&first), ["one", "two"]);
+    // The last line may be continued by the next one.
+    assert_eq!(texts(&first), ["one"]);
     drop(source);
 
     let (mut writer, mut source) = open(folder.path(), Some(4));

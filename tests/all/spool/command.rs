@@ -58,7 +58,7 @@ fn a_spool_is_listed() {
         spool(data.path(), &["ls", "inbox"]),
         (
             0,
-            "inbox\n  264 B in 1 segments, 3 messages\n  positions 0 to 27\n  received 2026-01-01T12:00:00.000Z to \
+            "inbox\n  219 B in 1 segments, 3 messages\n  positions 0 to 27\n  received 2026-01-01T12:00:00.000Z to \
              2026-01-01T12:00:02.000Z\n  sink es: has all before 9, 9 B to go\n"
                 .to_owned()
         )
@@ -119,8 +119,8 @@ fn damage_is_found_and_set_aside() {
         (code, said.as_str()),
         (
             1,
-            "inbox: bytes 133 to 185 of segment 0 are damaged: positions 9 to 18 are lost\ninbox: segment 0 ends \
-             inside a record at byte 237\npiped: all 2 records are whole\n"
+            "inbox: bytes 115 to 167 of segment 0 are damaged: positions 9 to 18 are lost\ninbox: segment 0 ends \
+             inside a record at byte 219\npiped: all 2 records are whole\n"
         )
     );
     let (code, said) = spool(data.path(), &["repair"]);
@@ -128,13 +128,13 @@ fn damage_is_found_and_set_aside() {
         (code, said.as_str()),
         (
             0,
-            "inbox: set aside 52 bytes at 133 of segment 0 as DATA/spool/inbox/quarantine/00000000000000000000-133.bad: \
+            "inbox: set aside 52 bytes at 115 of segment 0 as DATA/spool/inbox/quarantine/00000000000000000000-115.bad: \
              9 bytes of data are lost, positions 9 to 18\ninbox: cut 3 bytes off the torn end of segment 0\npiped: \
              nothing to repair\n"
         )
     );
-    let aside = spool_folder(data.path(), "inbox").join("quarantine").join(format!("{:020}-133.bad", 0));
-    assert_eq!(fs::read(aside).expect("kept"), &bytes[133..185]);
+    let aside = spool_folder(data.path(), "inbox").join("quarantine").join(format!("{:020}-115.bad", 0));
+    assert_eq!(fs::read(aside).expect("kept"), &bytes[115..167]);
     let (code, said) = spool(data.path(), &["verify", "inbox"]);
     assert_eq!((code, said.as_str()), (0, "inbox: positions 9 to 18 are not there\n"));
     let (_, said) = spool(data.path(), &["replay", "inbox", "--format", "raw"]);
