@@ -15,6 +15,7 @@ mod log;
 mod lookup;
 mod reader;
 mod record;
+mod recover;
 mod segment;
 mod settle;
 

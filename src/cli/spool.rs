@@ -101,14 +101,12 @@ impl Which {
         for (source, folder) in self.folders()? {
             let checkup = look(&folder)?;
             let what = if checkup.is_stream { "pieces of a stream" } else { "messages" };
+            let segments = match checkup.segments {
+                1 => "1 segment".to_owned(),
+                many => format!("{many} segments"),
+            };
             writeln!(out, "{source}")?;
-            writeln!(
-                out,
-                "  {} in {} segments, {} {what}",
-                size(checkup.bytes),
-                checkup.segments,
-                number(checkup.records)
-            )?;
+            writeln!(out, "  {} in {}, {} {what}", size(checkup.bytes), segments, number(checkup.records))?;
             writeln!(out, "  positions {} to {}", checkup.first, checkup.end)?;
             if checkup.records > 0 {
                 writeln!(out, "  received {} to {}", time(checkup.oldest_ns), time(checkup.newest_ns))?;

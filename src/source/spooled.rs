@@ -13,6 +13,7 @@
 mod again;
 mod feed;
 mod held;
+mod intake;
 mod lines;
 mod options;
 mod output;
@@ -28,10 +29,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::{Backlog, Notice, Progress, Source, World};
 use crate::event::Batch;
 use crate::frame::FrameConfig;
-use crate::limits::{SPOOL_LINGER, SPOOL_RECORD_BYTES_MAX};
+use crate::limits::SPOOL_LINGER;
 use crate::position::{Resume, Stream, StreamId};
 use crate::spool::{Damage, Limit, Lookup, Spool, spool_folder};
 use feed::Feed;
+pub use intake::{Inlet, Intake, Peer, Receipt};
 pub use options::{OPTIONS, limit, with_spool};
 use output::Output;
 pub use stored::Stored;
@@ -40,105 +42,6 @@ pub use stored::Stored;
 const RETRY: Duration = Duration::from_secs(1);
 /// How long what was read from peers may take to be spooled when the process ends.
 const LAST_WAIT: Duration = Duration::from_secs(2);
-
-/// Takes in what peers send. It never blocks, and never answers a peer before [`Intake::durable`] was called.
-pub trait Intake: Send {
-    /// Takes in what is there, until nothing more is, or the inlet is full; then peers must be made to wait (unread
-    /// sockets, HTTP 429). `unix_ns` is the wall clock. [`Progress::End`] means that nothing will ever come again.
-    fn step(&mut self, now: Duration, unix_ns: i64, inlet: &mut Inlet<'_>) -> Progress;
-    /// Everything up to and with this receipt is on the disk: answer those who sent it. Answers need not wait for the
-    /// next step.
-    fn durable(&mut self, receipt: Receipt);
-    /// From now on, end when all that is there has been taken in (`--once`).
-    fn finish(&mut self) {}
-    /// The process ends: take nothing more from peers. True where something may be left that was read from them: then the
-    /// intake is stepped until it says [`Progress::End`], or for a moment at most.
-    fn close(&mut self) -> bool {
-        false
-    }
-    /// A descriptor that becomes readable when the intake should be stepped. `None` while the inlet is full and being
-    /// stepped again would not help: the source goes on by itself when there is room.
-    fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-    /// What a person should know, said since the last call.
-    fn warnings(&mut self) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-/// Number of a push. What was pushed earlier has a lower one, and is durable no later.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Receipt(pub u64);
-
-/// Who sent something: an address or a path, as events carry it (`log.file.path`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer(Arc<str>);
-
-impl Peer {
-    /// A peer of this name.
-    pub fn new(name: &str) -> Self {
-        Self(name.into())
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Where an intake puts what peers send.
-pub struct Inlet<'a> {
-    spool: &'a mut Spool,
-    lines: bool,
-    closed: bool,
-    unix_ns: i64,
-    pushed: &'a mut u64,
-    hurry: &'a mut bool,
-}
-
-impl Inlet<'_> {
-    /// Bytes that may be pushed now. A push of more is taken all the same: ask before a request is begun, not in its
-    /// middle.
-    pub fn room(&self) -> usize {
-        if self.closed { 0 } else { self.spool.room() }
-    }
-
-    /// Whether nothing should be pushed now: the group is full (then it is made durable next, and the intake stepped
-    /// again at once), the spool is full, or the disk is.
-    pub fn is_full(&self) -> bool {
-        self.room() == 0
-    }
-
-    /// Whether it is the spool or the disk that is full, so that it may stay so for long.
-    pub fn is_stuck(&self) -> bool {
-        self.closed || self.spool.is_full()
-    }
-
-    /// Puts in one whole message; or, in a source whose spool is a stream of bytes ([`Framing::Lines`]), the bytes that
-    /// follow those of the last push. Nothing is stored of an empty one.
-    pub fn push(&mut self, peer: &Peer, bytes: &[u8]) -> Receipt {
-        if self.lines {
-            self.spool.push_bytes(peer.name(), self.unix_ns, bytes);
-        } else if bytes.len() <= SPOOL_RECORD_BYTES_MAX {
-            if !bytes.is_empty() {
-                self.spool.push_message(0, peer.name(), self.unix_ns, bytes);
-            }
-        } else {
-            for (part, bytes) in (1u16..).zip(bytes.chunks(SPOOL_RECORD_BYTES_MAX)) {
-                self.spool.push_message(part, peer.name(), self.unix_ns, bytes);
-            }
-        }
-        *self.pushed += 1;
-        Receipt(*self.pushed)
-    }
-
-    /// Somebody waits for what was pushed to be durable: do not collect more than what is there. Without this, up to
-    /// [`SPOOL_LINGER`] passes before the next fsync.
-    pub fn hurry(&mut self) {
-        *self.hurry = true;
-    }
-}
 
 /// What a spool holds.
 #[derive(Clone, Debug)]

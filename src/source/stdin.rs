@@ -121,23 +121,23 @@ impl Stdin {
 }
 
 impl Intake for Stdin {
+    /// One block, so that it is written before the next one is read: between the two a kill would lose it.
     fn step(&mut self, now: Duration, _: i64, inlet: &mut Inlet<'_>) -> Progress {
-        loop {
-            self.full = inlet.is_full();
-            if self.full {
-                return Progress::More;
+        self.full = inlet.is_full();
+        if self.full {
+            return Progress::More;
+        }
+        match self.read(inlet.room()) {
+            Read::Bytes(read) => {
+                inlet.push(&self.peer, self.buffer.get(..read).unwrap_or_default());
+                Progress::More
             }
-            match self.read(inlet.room()) {
-                Read::Bytes(read) => {
-                    inlet.push(&self.peer, self.buffer.get(..read).unwrap_or_default());
-                }
-                Read::Nothing => {
-                    // An idle source holds no buffer.
-                    self.buffer = Vec::new();
-                    return Progress::Wait(now + IDLE);
-                }
-                Read::End => return Progress::End,
+            Read::Nothing => {
+                // An idle source holds no buffer.
+                self.buffer = Vec::new();
+                Progress::Wait(now + IDLE)
             }
+            Read::End => Progress::End,
         }
     }
 

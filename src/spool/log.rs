@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check;
-use super::reader::{Damage, Reader, Step};
-use super::record::{Draft, Found, Kind, State, encode, record_at};
+use super::reader::{Damage, Reader};
+use super::record::{Draft, Kind, State, encode};
+use super::recover::recover;
 use super::segment::{self, Chunk, SegmentInfo};
 use crate::event::Origin;
 use crate::limits::{SPOOL_GROUP_BYTES, SPOOL_SEGMENT_BYTES, SPOOL_SEGMENTS_MIN};
@@ -105,20 +106,7 @@ impl Spool {
         fs.make_private_folder(folder)?;
         let mut segments = segment::list(&*fs, folder)?;
         let mut warnings = Vec::new();
-        let mut state = State { stream: fresh, framing: None, dropped_below: 0, clean: 0 };
-        if segments.is_empty() {
-            write_state(&*fs, folder, &state)?;
-        } else if let Some(known) = read_state(&*fs, folder)? {
-            state = known;
-        }
-        let mut last = Last { state, end: 0, cut: true };
-        while let Some(info) = segments.last().copied() {
-            if let Some(found) = recover(&fs, folder, info, state, &mut segments, &mut warnings)? {
-                last = found;
-                break;
-            }
-            last.end = info.first;
-        }
+        let last = recover(&fs, folder, fresh, &mut segments, &mut warnings)?;
         let spool = Self {
             fs,
             folder: folder.into(),
@@ -399,94 +387,5 @@ impl Spool {
     /// Reads records that were written, from a position on.
     pub fn reader(&self, from: u64) -> Reader {
         Reader::new(self.fs.clone(), self.folder.clone(), from)
-    }
-}
-
-/// How a spool ends.
-struct Last {
-    state: State,
-    end: u64,
-    cut: bool,
-}
-
-/// Reads the last segment to its end, cuts a torn tail off, and makes what is left durable: a process that was killed
-/// may not have come to that. `None` where there is nothing in it; then it is removed.
-fn recover(
-    fs: &Arc<dyn Fs>,
-    folder: &Path,
-    info: SegmentInfo,
-    mut state: State,
-    segments: &mut Vec<SegmentInfo>,
-    warnings: &mut Vec<String>,
-) -> io::Result<Option<Last>> {
-    let path = segment::path(folder, info.first);
-    let mut reader = Reader::new(fs.clone(), folder.into(), info.first);
-    let (mut end, mut cut, mut holds) = (info.first, true, false);
-    let sound = loop {
-        match reader.step(u64::MAX)? {
-            Step::Chunk(mut chunk) => {
-                while let Some(record) = chunk.peek() {
-                    match record.kind {
-                        Kind::Header | Kind::State => {
-                            state = State::decode(record.payload).unwrap_or(state);
-                        }
-                        Kind::Bytes | Kind::Message => cut = false,
-                        Kind::Cut => cut |= record.part == 0,
-                    }
-                    (end, holds) = (record.end(), true);
-                    chunk.advance();
-                }
-            }
-            Step::Damage(_) | Step::Gone(_) => {}
-            Step::End => break reader.offset(),
-        }
-    };
-    let file = fs.open_append(&path)?;
-    if !holds {
-        warnings.push(format!("{}: removed, nothing in it is whole", path.display()));
-        fs.remove(&path)?;
-        fs.sync_folder(folder)?;
-        segments.pop();
-        return Ok(None);
-    }
-    if info.size > sound {
-        warnings.push(format!("{}: cut {} bytes of a torn last record", path.display(), info.size - sound));
-        file.truncate(sound)?;
-        if let Some(last) = segments.last_mut() {
-            last.size = sound;
-        }
-    }
-    file.sync()?;
-    fs.sync_folder(folder)?;
-    Ok(Some(Last { state, end, cut }))
-}
-
-/// The file that says which stream the spool is, should the first record of its only segment be damaged.
-const STATE: &str = "stream";
-
-fn write_state(fs: &dyn Fs, folder: &Path, state: &State) -> io::Result<()> {
-    let aside = folder.join("stream.new");
-    let file = fs.open_private(&aside)?;
-    file.truncate(0)?;
-    let (mut bytes, payload) = (Vec::new(), state.encode());
-    let draft =
-        Draft { kind: Kind::State, part: 0, position: 0, received_ns: 0, peer: "", payload: &payload };
-    encode(&draft, &mut bytes);
-    file.append(&bytes)?;
-    file.sync()?;
-    fs.rename(&aside, &folder.join(STATE))?;
-    fs.sync_folder(folder)
-}
-
-fn read_state(fs: &dyn Fs, folder: &Path) -> io::Result<Option<State>> {
-    let file = match fs.open(&folder.join(STATE)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    let mut bytes = [0; 256];
-    let read = file.read_at(0, &mut bytes)?;
-    match record_at(bytes.get(..read).unwrap_or_default()) {
-        Found::Whole(record) => Ok(State::decode(record.payload)),
-        _ => Ok(None),
     }
 }

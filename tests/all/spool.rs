@@ -4,6 +4,8 @@
 mod command;
 #[path = "spool/disk.rs"]
 mod disk;
+#[path = "spool/killed.rs"]
+mod killed;
 #[path = "spool/rig.rs"]
 mod rig;
 
@@ -178,6 +180,30 @@ fn damage_costs_only_what_it_hits() {
             (rig.sink.gaps.total(), rig.sink.has.keys().map(|(start, end, _)| end - start).sum::<u64>());
         let end = rig.sink.has.keys().map(|(_, end, _)| *end).max().expect("some");
         assert_eq!(lost + kept, end, "seed {seed}: a gap is exact");
+    }
+}
+
+/// A read that fails is tried again; what fails for good is a gap, and does not stop what is behind it.
+#[test]
+fn reads_that_fail_are_tried_again() {
+    for (errors, lost) in [(4, false), (2000, true)] {
+        let mut rig = Rig::new(11, false, large());
+        let mut source = rig.open().expect("space");
+        while rig.sent.lock().unwrap().acked.len() < 40 {
+            source.absorb(aludel::seam::Clock::monotonic(&*rig.clock));
+            rig.clock.advance(Duration::from_millis(7));
+        }
+        drop(source);
+        let mut source = rig.open().expect("the end is read");
+        rig.disk.fs.fail_reads(errors);
+        rig.finish(&mut source);
+        let numbers = rig.sink.numbers();
+        let missing =
+            rig.sent.lock().unwrap().acked.iter().filter(|number| !numbers.contains_key(number)).count();
+        assert_eq!((missing > 0, rig.sink.gaps.is_empty()), (lost, !lost), "{missing}: {:?}", rig.warnings);
+        let kept: u64 = rig.sink.has.keys().map(|(start, end, _)| end - start).sum();
+        let end = rig.sink.has.keys().map(|(_, end, _)| *end).max().expect("some");
+        assert_eq!(rig.sink.gaps.total() + kept, end, "every byte is at the sink or in a gap");
     }
 }
 

@@ -58,7 +58,7 @@ fn a_spool_is_listed() {
         spool(data.path(), &["ls", "inbox"]),
         (
             0,
-            "inbox\n  219 B in 1 segments, 3 messages\n  positions 0 to 27\n  received 2026-01-01T12:00:00.000Z to \
+            "inbox\n  219 B in 1 segment, 3 messages\n  positions 0 to 27\n  received 2026-01-01T12:00:00.000Z to \
              2026-01-01T12:00:02.000Z\n  sink es: has all before 9, 9 B to go\n"
                 .to_owned()
         )
