@@ -21,6 +21,7 @@ pub static SOURCES: &[SourceKind] = &[
     crate::source::files::KIND,
     crate::source::stdin::KIND,
     crate::source::journald::KIND,
+    crate::source::kafka::KIND,
     crate::source::syslog::KIND,
     crate::source::http::KIND,
     crate::source::bulk::KIND,

@@ -297,3 +297,12 @@ pub const LEDGER_HOURS_MAX: u64 = 31 * 24;
 pub const LEDGER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// How often the ledger notes how much the sources have not read.
 pub const LEDGER_UNREAD_EVERY: Duration = Duration::from_secs(10);
+/// Bytes of one partition that a Kafka source's client asks for, and holds before they are wanted.
+pub const KAFKA_PARTITION_BYTES: usize = 1024 * 1024;
+/// Bytes of one answer of a broker to a Kafka source.
+pub const KAFKA_FETCH_BYTES: usize = 8 * 1024 * 1024;
+/// How long a partition that the group wants back is held for rows on their way to settle; what has not settled by then
+/// is read again by its next owner, under the same ids.
+pub const KAFKA_DRAIN_WAIT: Duration = Duration::from_secs(5);
+/// How often a Kafka source commits what has settled.
+pub const KAFKA_COMMIT_EVERY: Duration = Duration::from_secs(1);

@@ -2,9 +2,11 @@
 
 pub mod bulk;
 pub mod container;
+pub mod envelope;
 pub mod files;
 pub mod http;
 pub mod journald;
+pub mod kafka;
 pub mod listener;
 pub mod recorded;
 pub mod replayed;
@@ -96,6 +98,11 @@ pub trait Source: Send {
     /// `None` where they are gone.
     fn original(&mut self, _stream: &Stream, _range: Range<u64>) -> Option<Vec<u8>> {
         None
+    }
+    /// Called again and again, as rows settle, once nothing more is read: true where the source may be let go. One
+    /// whose peer must hear of what has settled waits for it.
+    fn leave(&mut self, _now: Duration) -> bool {
+        true
     }
     /// Known streams and bytes not yet read, for the summary.
     fn backlog(&self) -> Backlog;

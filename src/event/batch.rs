@@ -76,6 +76,8 @@ pub enum Origin {
     Cri,
     /// Docker's json-file driver.
     Docker,
+    /// Messages of Kafka: [`Message::time`] is the whole envelope of the record, which begins with its time.
+    Kafka,
 }
 
 /// A stretch of messages of one stream.

@@ -158,7 +158,7 @@ impl Framer {
     fn physical(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
         match self.mode {
             _ if self.long => self.end_long(start, line, separator, env),
-            Mode::Known(Origin::Lines) => self.plain(start, line, separator, env),
+            Mode::Known(Origin::Lines | Origin::Kafka) => self.plain(start, line, separator, env),
             Mode::Known(Origin::Cri) => {
                 if !self.cri(start, line, separator, env) {
                     self.odd(start, line, separator, env);

@@ -30,6 +30,16 @@ pub const POD_UID: &str = "kubernetes.pod.uid";
 pub const NAMESPACE: &str = "kubernetes.namespace";
 /// The container's name in its pod, from the log's path.
 pub const CONTAINER: &str = "kubernetes.container.name";
+/// The topic of a message of Kafka.
+pub const TOPIC: &str = "kafka.topic";
+/// The number of its partition.
+pub const PARTITION: &str = "kafka.partition";
+/// Its offset in the partition.
+pub const KAFKA_OFFSET: &str = "kafka.offset";
+/// Its key.
+pub const KEY: &str = "kafka.key";
+/// Its headers, an object.
+pub const HEADERS: &str = "kafka.headers";
 
 /// A field that events start with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,4 +68,9 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin { path: POD_UID, ty: Type::Text, maybe: true, always: false },
     Builtin { path: NAMESPACE, ty: Type::Text, maybe: true, always: false },
     Builtin { path: CONTAINER, ty: Type::Text, maybe: true, always: false },
+    Builtin { path: TOPIC, ty: Type::Text, maybe: true, always: false },
+    Builtin { path: PARTITION, ty: Type::Int, maybe: true, always: false },
+    Builtin { path: KAFKA_OFFSET, ty: Type::Int, maybe: true, always: false },
+    Builtin { path: KEY, ty: Type::Text, maybe: true, always: false },
+    Builtin { path: HEADERS, ty: Type::Any, maybe: true, always: false },
 ];

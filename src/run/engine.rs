@@ -195,11 +195,10 @@ impl Engine {
                 settler: to_settler.clone(),
             };
             self.thread(format!("source-{index}"), move || {
-                let (mut reader, shared, wake) = (reader, reading.shared.clone(), reading.wake.clone());
+                let (mut reader, shared) = (reader, reading.shared.clone());
                 let _answering = Answering(&shared.originals, index);
                 reading.run(&mut reader);
-                drop(reading);
-                shared.originals.serve_on(index, &mut *reader.source, &wake);
+                reading.leave(&mut *reader.source);
             })?;
         }
         drop(to_workers);
@@ -393,6 +392,27 @@ impl Reading {
                 Read::End if owes && !stopping => ended = true,
                 Read::End => return,
             }
+        }
+    }
+
+    /// Lets a source hear of what settles of the rows that it has handed on, and answers for it what is asked of it, until
+    /// the books are closed. Workers must not wait for it meanwhile.
+    fn leave(self, source: &mut dyn Source) {
+        let (index, shared) = (self.index, self.shared.clone());
+        let (clock, wake) = (self.clock.clone(), self.wake.clone());
+        drop(self);
+        loop {
+            // Before the last marks are taken.
+            let closed = shared.originals.is_over();
+            for (stream, low) in shared.take_lows(index) {
+                source.settled(&stream, low);
+            }
+            shared.originals.serve(index, source);
+            source.leave(clock.monotonic());
+            if closed {
+                return;
+            }
+            wake.wait(REST, None);
         }
     }
 

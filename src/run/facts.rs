@@ -11,6 +11,7 @@ use crate::event::{
 use crate::format::{Calendar, time};
 use crate::lang::builtin;
 use crate::source::container::Container;
+use crate::source::envelope;
 
 /// The facts of a batch's runs.
 pub(super) struct Facts {
@@ -38,10 +39,12 @@ impl Facts {
                 let path = &*run.stream.path;
                 let container = Container::from_path(path);
                 let (address, index) = peer(path);
+                let topic = partition_of(run.origin, path).map(|(topic, _)| topic);
                 let of = [
                     (builtin::PATH, Some(path)),
                     (builtin::SOURCE_ADDRESS, address),
                     (builtin::TARGET_INDEX, index),
+                    (builtin::TOPIC, topic),
                     (builtin::POD, container.pod),
                     (builtin::POD_UID, container.pod_uid),
                     (builtin::NAMESPACE, container.namespace),
@@ -68,6 +71,11 @@ impl Facts {
             offset: slot(builtin::OFFSET),
             lane: slot(builtin::IOSTREAM),
             time: slot(builtin::TIMESTAMP),
+            partition: slot(builtin::PARTITION),
+            kafka_offset: slot(builtin::KAFKA_OFFSET),
+            key: slot(builtin::KEY),
+            // All of it, or one by its name.
+            headers: layout.slot(builtin::HEADERS).filter(|slot| wanted.any(*slot, layout.end(*slot))),
         }
     }
 }
@@ -92,6 +100,10 @@ pub(super) struct Bound {
     offset: Option<Slot>,
     lane: Option<Slot>,
     time: Option<Slot>,
+    partition: Option<Slot>,
+    kafka_offset: Option<Slot>,
+    key: Option<Slot>,
+    headers: Option<Slot>,
 }
 
 impl Bound {
@@ -110,7 +122,9 @@ impl Bound {
         if run.origin == Origin::Lines {
             return;
         }
-        if let Some(slot) = self.lane {
+        if run.origin == Origin::Kafka {
+            self.fill_kafka(row, run, message);
+        } else if let Some(slot) = self.lane {
             row.set(slot, Value::Text(self.names[usize::from(message.lane).min(1)]));
         }
         if let Some(slot) = self.time
@@ -119,6 +133,39 @@ impl Bound {
             row.set(slot, Value::Timestamp(ns));
         }
     }
+}
+
+impl Bound {
+    /// What surrounds a message of Kafka.
+    fn fill_kafka(&self, row: &mut Row, run: &Run, message: &Message) {
+        if let Some(slot) = self.kafka_offset {
+            row.set(slot, Value::Int(message.start as i64));
+        }
+        if let (Some(slot), Some((_, partition))) =
+            (self.partition, partition_of(run.origin, &run.stream.path))
+        {
+            row.set(slot, Value::Int(partition));
+        }
+        if self.key.is_none() && self.headers.is_none() {
+            return;
+        }
+        let found = envelope::read(row.texts.bytes(message.time));
+        let part = |range: std::ops::Range<usize>| {
+            message.time.part(range.start, range.end - range.start).with(TextFacts::UNKNOWN)
+        };
+        if let (Some(slot), Some(range)) = (self.key, found.key) {
+            row.set(slot, Value::Text(part(range)));
+        }
+        if let (Some(slot), Some(range)) = (self.headers, found.headers) {
+            row.write(slot, Value::Object(part(range)));
+        }
+    }
+}
+
+/// Topic and number of a partition, from the path that its source gives it.
+fn partition_of(origin: Origin, path: &str) -> Option<(&str, i64)> {
+    let (topic, partition) = path.strip_prefix("kafka:")?.rsplit_once('/')?;
+    (origin == Origin::Kafka).then_some((topic, partition.parse().ok()?))
 }
 
 /// The time that the envelope of a message says (CRI and docker), in nanoseconds since the epoch.

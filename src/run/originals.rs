@@ -13,9 +13,6 @@ use super::settler::Settler;
 use super::wake::Wake;
 use crate::source::Source;
 
-/// How long a reader that has read all waits at most before it looks again.
-const REST: Duration = Duration::from_millis(500);
-
 /// Questions and answers.
 #[derive(Default)]
 pub(super) struct Originals {
@@ -96,12 +93,9 @@ impl Originals {
         self.answered.notify_all();
     }
 
-    /// A reader's side, when it has read all that it will: answers until nobody asks.
-    pub(super) fn serve_on(&self, index: usize, source: &mut dyn Source, wake: &Wake) {
-        while !self.over.load(Ordering::Acquire) {
-            self.serve(index, source);
-            wake.wait(REST, None);
-        }
+    /// Whether the settler asks no more.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     /// A reader's thread ends: whatever it is asked, it does not know.

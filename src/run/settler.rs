@@ -3,6 +3,7 @@
 //! Bookkeeping is per run of rows: a batch is settled for a sink when every body that the sink got of it has
 //! settled. What the pipeline dropped needs no sink and settles with the rest of its batch.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -184,7 +185,8 @@ pub struct Settler {
     warnings: Vec<String>,
     /// What was wrong with the letters, as it was said last.
     said: Option<String>,
-    streams: HashMap<usize, Vec<Arc<Stream>>>,
+    /// Streams whose low mark may have moved, with the number of their source.
+    streams: BTreeMap<(StreamId, u16), (usize, Arc<Stream>)>,
 }
 
 impl Settler {
@@ -209,7 +211,7 @@ impl Settler {
             unix_ns: 0,
             warnings: Vec::new(),
             said: None,
-            streams: HashMap::default(),
+            streams: BTreeMap::new(),
         }
     }
 
@@ -302,11 +304,8 @@ impl Settler {
                 self.settled.push((sink, provenance.clone(), lost(&unsent, sink)));
             }
         }
-        let known = self.streams.entry(source).or_default();
         for (stream, _) in &provenance.ranges {
-            if !known.iter().any(|known| Arc::ptr_eq(known, stream)) {
-                known.push(stream.clone());
-            }
+            self.streams.insert((stream.id, stream.generation), (source, stream.clone()));
         }
         for (all, owed) in self.owed.iter_mut().zip(&expected) {
             *all += u64::from(*owed);
@@ -333,6 +332,10 @@ impl Settler {
                     rejected: &lost.rejected,
                 });
                 self.tracker.settled(sink, stream, ranges, fate);
+                // However long ago it was read: its source may wait for just this.
+                if let Some(source) = self.plan.sources.iter().position(|of| *of.name == *stream.source) {
+                    self.streams.insert((stream.id, stream.generation), (source, stream.clone()));
+                }
             }
         }
         // Before the cursors: what is in the books and not in the cursors is settled again, and can be told.
@@ -342,11 +345,9 @@ impl Settler {
         }
         self.log.commit()?;
         let mut lows = Vec::new();
-        for (source, streams) in self.streams.drain() {
-            for stream in streams {
-                if let Some(low) = self.tracker.low(&stream) {
-                    lows.push((source, stream, low));
-                }
+        for (source, stream) in std::mem::take(&mut self.streams).into_values() {
+            if let Some(low) = self.tracker.low(&stream) {
+                lows.push((source, stream, low));
             }
         }
         Ok(lows)

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use consumer::GroupConsumer;
+pub use consumer::{ConsumerConfig, GroupConsumer};
 pub use link::{LINK_OPTIONS, Link};
 pub use producer::Client;
 
@@ -148,6 +148,8 @@ pub struct Fetched {
     pub offset: u64,
     /// The time that the record carries, in milliseconds since the epoch.
     pub time_ms: Option<i64>,
+    /// Whether there is a key.
+    pub has_key: bool,
     /// Whether there is a value, even an empty one; a tombstone has none.
     pub has_value: bool,
 }
@@ -165,7 +167,7 @@ pub enum Happened {
         /// Whether they have another owner already.
         lost: bool,
     },
-    /// A message; its value is in the buffer that was given.
+    /// A message; key, value and headers are in the buffers that were given.
     Message(Fetched),
     /// All messages of a partition of this number have been given out, for now; of which topic is not known.
     End(i32),

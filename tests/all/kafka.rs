@@ -10,6 +10,8 @@ mod rows;
 mod simulated;
 #[path = "kafka/sink.rs"]
 mod sink;
+#[path = "kafka/source.rs"]
+mod source;
 
 /// What cannot be had here is said; where everything must be had, it fails.
 fn skip(why: &str) {

@@ -294,6 +294,8 @@ impl Worker {
             .set("compression.type", &self.config.compression)
             // As Java's producers choose it, so that one key is in one partition whoever writes it.
             .set("partitioner", "murmur2_random")
+            // A topic that is not there is said soon.
+            .set("topic.metadata.propagation.max.ms", "5000")
             .set("message.max.bytes", self.config.message_bytes_max.max(1000).to_string())
             .set("queue.buffering.max.kbytes", (KAFKA_QUEUE_BYTES / 1024).to_string());
         match &self.config.transactions {

@@ -116,6 +116,7 @@ impl Unit {
                 *known = fate;
             }
         };
+        let found = !outcome.suspects.is_empty() || !outcome.refused.is_empty();
         for at in outcome.again {
             let was = sent.get(at as usize).and_then(|row| self.rows.get(*row as usize));
             set(at, was.map_or(Fate::Open, |(_, fate)| fate.clone()));
@@ -129,6 +130,11 @@ impl Unit {
         }
         if !self.is_open() {
             return true;
+        }
+        if found {
+            // What is left is another parcel.
+            self.pause = RETRY_PAUSE_MIN;
+            return false;
         }
         self.wait = now + self.pause;
         self.pause = (self.pause * 2).min(RETRY_PAUSE_MAX);

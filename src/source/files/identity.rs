@@ -433,7 +433,8 @@ fn encode(kind: u8, record: &Record) -> Vec<u8> {
         None => 0,
         Some(Origin::Cri) => 1 << 1,
         Some(Origin::Docker) => 1 << 2,
-        Some(Origin::Lines) => 1 << 3,
+        // No file holds what only Kafka has.
+        Some(Origin::Lines | Origin::Kafka) => 1 << 3,
     };
     let packed = match record.packed {
         None => 0,

@@ -10,7 +10,8 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/kafka.sh");
@@ -71,7 +72,8 @@ impl Broker {
     }
 
     pub(crate) fn run(&self) -> Result<(), String> {
-        script(&["start", &self.folder(), &self.port.to_string(), "message.max.bytes=200000"])
+        let more = ["message.max.bytes=200000", "auto.create.topics.enable=false"];
+        script(&[&["start", &self.folder(), &self.port.to_string()], &more[..]].concat())
     }
 
     pub(crate) fn kill(&self) {
@@ -95,6 +97,65 @@ impl Broker {
         let options = AdminOptions::new().operation_timeout(Some(CALL));
         let made = runtime.block_on(admin.create_topics([&topic], &options)).expect("asked");
         assert!(made.iter().all(Result::is_ok), "{made:?}");
+    }
+
+    /// What a group has committed: offset and the text beside it.
+    pub(crate) fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<(i64, String)> {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        let list = consumer.committed_offsets(list, CALL).expect("asked");
+        let of = list.find_partition(topic, partition).expect("asked for");
+        match of.offset() {
+            Offset::Offset(offset) => Some((offset, of.metadata().to_owned())),
+            _ => None,
+        }
+    }
+
+    /// Sets what a group has committed, as a person does by hand.
+    pub(crate) fn set_committed(&self, group: &str, topic: &str, partition: i32, offset: i64) {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("a partition");
+        consumer.commit(&list, rdkafka::consumer::CommitMode::Sync).expect("committed");
+    }
+
+    /// A producer of transactions.
+    pub(crate) fn writer(&self, name: &str) -> BaseProducer {
+        let mut config = self.client();
+        config.set("transactional.id", name).set("linger.ms", "0");
+        let producer: BaseProducer = config.create().expect("a producer");
+        producer.init_transactions(CALL).expect("transactions");
+        producer
+    }
+
+    /// Writes records: partition, key, value (none is a tombstone). `each` of them are a transaction, and each fourth comes
+    /// after one that is aborted, with other records in it.
+    pub(crate) fn write(
+        producer: &BaseProducer,
+        topic: &str,
+        records: &[(i32, Option<&str>, Option<&str>)],
+        each: usize,
+    ) {
+        let send = |(partition, key, value): &(i32, Option<&str>, Option<&str>)| {
+            let headers = OwnedHeaders::new().insert(Header { key: "origin", value: Some("test") });
+            let mut record: BaseRecord<'_, str, str> =
+                BaseRecord::to(topic).partition(*partition).headers(headers);
+            record.key = *key;
+            record.payload = *value;
+            producer.send(record).map_err(|(error, _)| error).expect("sent");
+        };
+        for (at, some) in records.chunks(each).enumerate() {
+            if at % 4 == 3 {
+                producer.begin_transaction().expect("begun");
+                some.iter().for_each(|(partition, key, _)| send(&(*partition, *key, Some("aborted"))));
+                producer.flush(CALL).expect("flushed");
+                producer.abort_transaction(CALL).expect("aborted");
+            }
+            producer.begin_transaction().expect("begun");
+            some.iter().for_each(send);
+            producer.commit_transaction(CALL).expect("committed");
+        }
     }
 
     /// All records of a topic, by partition and offset.
