@@ -1,5 +1,8 @@
-//! What is kept on disk so that nothing is lost: the data folder, the cursor log, what each sink has settled, and
-//! the dead letters.
+//! What is kept on disk so that nothing is lost: the data folder, the cursor log, what each sink has settled, the dead
+//! letters, and what came in that cannot be read again.
+//!
+//! The last is the spool proper: [`record`] is its format, [`log`] writes it, [`recover`] finds its end when it is opened,
+//! [`reader`] reads it around damage, [`check`](mod@check) looks through it and repairs it.
 //!
 //! Sees no network and no pipeline; all files go through [`crate::seam::Fs`], except the lock, which is the
 //! kernel's.

@@ -78,6 +78,8 @@ pub struct Spool {
     state: State,
     /// All segments with a name, oldest first; the active one is the last.
     segments: VecDeque<SegmentInfo>,
+    /// Bytes in them.
+    named_bytes: u64,
     active: Option<Active>,
     group: Group,
     /// One past the last position that was given out.
@@ -112,6 +114,7 @@ impl Spool {
             folder: folder.into(),
             limit,
             state: last.state,
+            named_bytes: segments.iter().map(|segment| segment.size).sum(),
             segments: segments.into(),
             active: None,
             group: Group::default(),
@@ -162,11 +165,10 @@ impl Spool {
 
     /// Bytes on disk, and those on their way there.
     pub fn used(&self) -> u64 {
-        let named: u64 = self.segments.iter().map(|segment| segment.size).sum();
         // What is written of the group counts in its segment, if that has a name.
         let counted =
             if self.active.as_ref().is_some_and(|active| active.named) { self.group.written } else { 0 };
-        named + (self.group.bytes.len() - counted) as u64
+        self.named_bytes + (self.group.bytes.len() - counted) as u64
     }
 
     /// Positions before this were used: what was stored there is lost, and nothing else may be stored there.
@@ -311,6 +313,7 @@ impl Spool {
             // One that was given up before anything in it was durable had the same name.
             self.segments.retain(|segment| segment.first != info.first);
             self.segments.push_back(info);
+            self.named_bytes = self.segments.iter().map(|segment| segment.size).sum();
         }
         Ok(())
     }
@@ -319,6 +322,7 @@ impl Spool {
         if let Some(active) = self.active.as_ref().filter(|active| active.named)
             && let Some(info) = self.segments.back_mut()
         {
+            self.named_bytes += active.size - info.size;
             info.size = active.size;
         }
     }
@@ -353,6 +357,7 @@ impl Spool {
         let mut dropped = false;
         while self.used() > self.limit.bytes && self.segments.len() > 1 {
             let Some(oldest) = self.segments.pop_front() else { break };
+            self.named_bytes -= oldest.size;
             self.doomed.push(oldest);
             dropped = true;
         }
@@ -368,13 +373,16 @@ impl Spool {
             let Some(oldest) = self.segments.front() else { break };
             match self.fs.remove(&segment::path(&self.folder, oldest.first)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => self.segments.pop_front(),
-            };
+                _ => {
+                    self.named_bytes -= oldest.size;
+                    self.segments.pop_front();
+                }
+            }
         }
         // One message may be as large as the limit.
         if self.is_full() && low >= self.end && self.group.bytes.is_empty() && self.segments.len() == 1 {
             self.fs.remove(&segment::path(&self.folder, self.segments[0].first))?;
-            (self.segments, self.active) = (VecDeque::new(), None);
+            (self.segments, self.named_bytes, self.active) = (VecDeque::new(), 0, None);
         }
         Ok(())
     }

@@ -331,13 +331,12 @@ impl Feed {
                     facts: Facts::UNKNOWN,
                 };
                 let time = output.time(record.received_ns);
-                let first = output.len();
                 output.message(Message { text, time, start, end, lane: 0, part: record.part });
                 let stream = self.streams.of(record.peer);
                 let settled = self.settled.as_ref().filter(|(_, end)| start < *end);
                 let settled = settled.map(|(sets, _)| sets);
                 let whose = Whose { stream: &stream, origin: Origin::Lines, from: self.from, settled };
-                output.push(&whose, first, [start..end]);
+                output.push_one(&whose, start..end);
             }
             self.next = self.next.max(record.end());
             chunk.advance();

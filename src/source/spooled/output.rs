@@ -95,6 +95,23 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Adds one message that was put in last, to the last run where it goes on from there.
+    pub(super) fn push_one(&mut self, whose: &Whose<'_>, range: Range<u64>) {
+        let end = self.len();
+        if let Some(run) = self.batch.runs.last_mut()
+            && Arc::ptr_eq(&run.stream, whose.stream)
+            && run.settled.is_some() == whose.settled.is_some()
+            && let Some(last) = run.ranges.last_mut()
+            && last.end == range.start
+        {
+            last.end = range.end;
+            run.messages.end = end;
+            self.batch.bytes += (range.end - range.start) as usize;
+            return;
+        }
+        self.push(whose, end.saturating_sub(1), [range]);
+    }
+
     /// Adds the messages from number `first` on, and the ranges they account for, to the last run or a new one.
     pub(super) fn push(
         &mut self,

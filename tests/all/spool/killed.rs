@@ -60,7 +60,7 @@ fn what_was_read_from_a_pipe_outlives_kills() {
     drop((writer, input));
     assert!(child.wait().expect("it ends").success());
     let store = server.store();
-    let number = |text: &String| text.split_once('<')?.1.split_once('>')?.0.parse::<u64>().ok();
+    let number = |text: &String| text.split_once("INFO <")?.1.split_once('>')?.0.parse::<u64>().ok();
     let mut numbers: Vec<_> = store.once().into_iter().filter_map(number).collect();
     numbers.sort_unstable();
     assert!(
