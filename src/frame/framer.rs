@@ -47,7 +47,7 @@ enum Mode {
 ///
 /// A physical line of [`READ_BLOCK_BYTES`] or more is taken in steps of that size, so a caller never needs to
 /// offer more than that (and a line) at once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Framer {
     config: Arc<FrameConfig>,
     mode: Mode,

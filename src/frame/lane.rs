@@ -29,7 +29,7 @@ struct Line {
 }
 
 /// One lane.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lane {
     number: u8,
     state: State,

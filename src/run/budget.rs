@@ -1,6 +1,6 @@
 //! One budget for what waits in queues, given out in bytes by pools; a full pool is the back-pressure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,39 @@ struct State {
     releases: u64,
     /// Batches whose items are on their way in.
     begun: BTreeSet<u64>,
+    /// Bytes held for batches of a sink that keeps order, which gives them back in order.
+    ordered: BTreeMap<u64, usize>,
+}
+
+impl State {
+    /// Whether an item may pass the limit: no older batch is on its way, and all that is held is of newer ones, which
+    /// the sink keeps until it has this one. While it holds anything older it can give back that.
+    fn may_overdraw(&self, batch: u64) -> bool {
+        self.begun.first().is_none_or(|oldest| *oldest >= batch)
+            && self.ordered.first_key_value().is_some_and(|(held, _)| *held > batch)
+            && self.ordered.values().sum::<usize>() == self.held
+    }
+
+    fn take(&mut self, batch: Option<u64>, bytes: usize) {
+        self.held += bytes;
+        if let Some(batch) = batch {
+            *self.ordered.entry(batch).or_default() += bytes;
+        }
+    }
+
+    fn give_back(&mut self, mut bytes: usize) {
+        self.held = self.held.saturating_sub(bytes);
+        self.releases += 1;
+        while let Some(mut first) = self.ordered.first_entry() {
+            let part = bytes.min(*first.get());
+            bytes -= part;
+            *first.get_mut() -= part;
+            if *first.get() > 0 {
+                break;
+            }
+            first.remove();
+        }
+    }
 }
 
 impl Pool {
@@ -38,47 +71,55 @@ impl Pool {
 
     /// The same, but gives up when for `patience` nothing at all was given back.
     pub fn acquire_within(&self, bytes: usize, patience: Duration) -> bool {
-        self.wait_within(bytes, patience, |_| false)
+        self.wait_within(None, bytes, patience)
     }
 
-    /// Says that items of a batch will come, which may overdraw the pool while no older batch has begun: a sink that
-    /// keeps order holds what is newer until it has them, so making them wait would stop everything.
+    /// Says that items of a batch will come, which may overdraw the pool where all that is held is of newer batches: a
+    /// sink that keeps order holds what is newer until it has them, so making them wait would stop everything.
     pub fn begin(&self, batch: u64) {
         self.lock().begun.insert(batch);
     }
 
     /// The same as [`Pool::acquire_within`] for an item of a batch that has begun.
     pub fn acquire_for(&self, batch: u64, bytes: usize, patience: Duration) -> bool {
-        self.wait_within(bytes, patience, |state| state.begun.first().is_none_or(|oldest| *oldest >= batch))
+        self.wait_within(Some(batch), bytes, patience)
     }
 
     fn fits(&self, state: &State, bytes: usize) -> bool {
         state.held == 0 || state.held + bytes <= self.limit
     }
 
-    fn wait_within(&self, bytes: usize, patience: Duration, may_overdraw: impl Fn(&State) -> bool) -> bool {
+    fn enters(&self, state: &State, batch: Option<u64>, bytes: usize) -> bool {
+        self.fits(state, bytes) || batch.is_some_and(|batch| state.may_overdraw(batch))
+    }
+
+    fn wait_within(&self, batch: Option<u64>, bytes: usize, patience: Duration) -> bool {
         let mut state = self.lock();
-        while !self.fits(&state, bytes) && !may_overdraw(&state) {
+        while !self.enters(&state, batch, bytes) {
             let seen = state.releases;
             let waited = self.freed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
-            if waited.1.timed_out() && state.releases == seen && !self.fits(&state, bytes) {
+            if waited.1.timed_out() && state.releases == seen && !self.enters(&state, batch, bytes) {
                 return false;
             }
         }
-        state.held += bytes;
+        state.take(batch, bytes);
         true
     }
 
     /// The same without waiting: false where the item must wait.
     pub fn try_acquire_for(&self, batch: u64, bytes: usize) -> bool {
         let mut state = self.lock();
-        let oldest = state.begun.first().is_none_or(|oldest| *oldest >= batch);
-        let fits = oldest || state.held == 0 || state.held + bytes <= self.limit;
-        if fits {
-            state.held += bytes;
+        let enters = self.enters(&state, Some(batch), bytes);
+        if enters {
+            state.take(Some(batch), bytes);
         }
-        fits
+        enters
+    }
+
+    /// Whether an item could enter now; `batch` for one of a batch that has begun.
+    pub fn has_room(&self, batch: Option<u64>, bytes: usize) -> bool {
+        self.enters(&self.lock(), batch, bytes)
     }
 
     /// All items of a batch are in.
@@ -101,8 +142,7 @@ impl Pool {
     pub fn release(&self, bytes: usize) {
         if bytes > 0 {
             let mut state = self.lock();
-            state.held = state.held.saturating_sub(bytes);
-            state.releases += 1;
+            state.give_back(bytes);
             self.freed.notify_all();
         }
     }
@@ -165,11 +205,25 @@ mod tests {
         assert!(pool.acquire_for(6, 10, patience));
         assert!(pool.acquire_for(5, 7, patience));
         assert_eq!(pool.held(), 17);
+    }
+
+    /// A slow sink that keeps order is waited for like any other: what it holds of older batches it can give back.
+    #[test]
+    fn no_batch_enters_a_pool_that_older_ones_fill() {
+        let pool = Pool::new(10);
+        let patience = Duration::from_secs(60);
+        for batch in [5, 6] {
+            pool.begin(batch);
+            assert!(pool.acquire_for(batch, 5, patience));
+            pool.end(batch);
+        }
+        pool.begin(7);
+        assert!(!pool.try_acquire_for(7, 1));
         std::thread::scope(|scope| {
-            let newer = scope.spawn(|| pool.acquire_for(6, 3, patience));
-            pool.end(5);
+            let newer = scope.spawn(|| pool.acquire_for(7, 3, patience));
+            pool.release(5);
             assert!(newer.join().expect("no panic"));
         });
-        assert_eq!(pool.held(), 20);
+        assert_eq!(pool.held(), 8);
     }
 }

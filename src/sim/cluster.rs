@@ -175,6 +175,7 @@ impl Cluster {
             id: Some(id.clone()),
             place: index.clone(),
             marks: document.marks.clone(),
+            torn: false,
         })
         .collect()
     }

@@ -241,8 +241,19 @@ impl Process {
                     self.settler.take(message, clock.now_unix_ns());
                     self.lags.done(done);
                 }
+                self.ask_for_originals();
             }
-            Actor::Flush => self.flush(clock),
+            Actor::Flush => {
+                self.ask_for_originals();
+                self.flush(clock);
+            }
+        }
+    }
+
+    /// Dead letters ask for their original bytes; the readers answer when it is their turn.
+    fn ask_for_originals(&mut self) {
+        for ask in self.settler.letters().asks() {
+            self.readers[ask.source].originals.push_back((ask.number, ask.stream, ask.range));
         }
     }
 
@@ -358,8 +369,9 @@ impl Process {
             return false;
         }
         let failures = self.flush_failures;
+        self.ask_for_originals();
         self.flush(clock);
-        self.flush_failures == failures
+        self.flush_failures == failures && !self.settler.letters().is_waiting()
     }
 
     /// What is left in the pools: nothing, once all is settled.

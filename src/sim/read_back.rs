@@ -23,6 +23,8 @@ pub(super) struct Row {
     pub(super) place: String,
     /// Marks of the lines in it, in order.
     pub(super) marks: Vec<u32>,
+    /// A line without its line feed.
+    pub(super) torn: bool,
 }
 
 /// The stream, its generation and the lane that an event id names.
@@ -52,7 +54,12 @@ fn lines(fs: &SimFs, path: &Path) -> Vec<Row> {
     // A file that nothing was written to need not be there.
     let content = fs.content(path).unwrap_or_default();
     let whole = content.split_inclusive(|byte| *byte == b'\n');
-    let row = |line: &[u8]| Row { id: None, place: path.display().to_string(), marks: token::all(line) };
+    let row = |line: &[u8]| Row {
+        id: None,
+        place: path.display().to_string(),
+        marks: token::all(line),
+        torn: !line.ends_with(b"\n"),
+    };
     whole.filter(|line| !line.is_empty()).map(row).collect()
 }
 
@@ -89,7 +96,7 @@ fn batch_rows(batch: &RecordBatch, place: &str, rows: &mut Vec<Row>) {
             });
         }
         let id = ids.filter(|ids| ids.is_valid(at)).map(|ids| ids.value(at).to_owned());
-        rows.push(Row { id, place: place.to_owned(), marks });
+        rows.push(Row { id, place: place.to_owned(), marks, torn: false });
     }
 }
 

@@ -343,12 +343,14 @@ impl<'a> Scenario<'a> {
         self.keep(&process);
     }
 
+    /// Notes how many rows each ordered sink has; a torn last one may be cut away or ended by the next life.
     fn mark_lives(&mut self) {
         for (lives, destination) in self.lives.iter_mut().zip(&self.subject.destinations) {
             if destination.is_ordered()
                 && let Ok(Some(rows)) = read_back::rows(destination, &self.fs, &self.cluster)
             {
-                lives.push(rows.len());
+                let torn = usize::from(rows.last().is_some_and(|row| row.torn));
+                lives.extend([rows.len() - torn, rows.len()]);
             }
         }
     }

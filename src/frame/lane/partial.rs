@@ -5,7 +5,7 @@ use crate::frame::config::FrameConfig;
 use crate::frame::emit::{Env, Piece};
 
 /// The unfinished line of a lane.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Partial {
     /// What has come of it.
     pub pieces: Vec<Piece>,

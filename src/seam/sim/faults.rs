@@ -96,7 +96,7 @@ impl Life {
             }
         }
         if self.is_over() {
-            return Err(io::Error::new(ErrorKind::Interrupted, "the simulated process is dead"));
+            return Err(io::Error::new(ErrorKind::NotConnected, "the simulated process is dead"));
         }
         Ok(())
     }

@@ -244,7 +244,7 @@ impl File for SimFile {
         let now_ns = self.fs.clock.now_unix_ns();
         let disk = &mut *self.fs.disk();
         let failed = match self.fs.go(disk, kind::WRITE, |rates| rates.write, &self.path) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+            Err(error) if error.kind() == ErrorKind::NotConnected => return Err(error),
             Err(error) => Some(error),
             Ok(()) if self.fs.is_full(disk) => {
                 disk.tally.add(kind::FULL, &self.path);
@@ -266,7 +266,7 @@ impl File for SimFile {
         if let Some(node) = disk.nodes.get_mut(&self.node) {
             match &result {
                 Ok(()) => node.sync(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::NotConnected => {}
                 Err(_) => node.sync_fails(),
             }
         }

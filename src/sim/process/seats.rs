@@ -1,6 +1,7 @@
 //! Readers, workers and outlets with their queues, as the threads of [`crate::run::Engine`] step them.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use super::Process;
 use crate::event::Batch;
 use crate::limits::SINK_PATIENCE;
+use crate::position::Stream;
 use crate::run::budget::Pool;
 use crate::run::{Job, Message, Outlet, Read, Reader, Worker};
 use crate::seam::Clock;
@@ -24,6 +26,8 @@ pub(super) struct ReaderSeat {
     pub(super) batch: Option<Batch>,
     /// Catch-up reads that ask for it to be read again, by their place.
     pub(super) asks: VecDeque<usize>,
+    /// What dead letters ask of the source: a number, and which bytes.
+    pub(super) originals: VecDeque<(u64, Arc<Stream>, Range<u64>)>,
     /// Read to its end; it stays while some sink has not caught up.
     at_end: bool,
     pub(super) ended: bool,
@@ -31,7 +35,15 @@ pub(super) struct ReaderSeat {
 
 impl ReaderSeat {
     pub(super) fn new(reader: Reader, due: Duration) -> Self {
-        Self { reader, due, batch: None, asks: VecDeque::new(), at_end: false, ended: false }
+        Self {
+            reader,
+            due,
+            batch: None,
+            asks: VecDeque::new(),
+            originals: VecDeque::new(),
+            at_end: false,
+            ended: false,
+        }
     }
 }
 
@@ -70,6 +82,9 @@ impl OutletSeat {
 impl Process {
     pub(super) fn reader_is_ready(&self, at: usize, now: Duration) -> bool {
         let seat = &self.readers[at];
+        if !seat.originals.is_empty() {
+            return true;
+        }
         if seat.ended || !self.has_room() {
             return false;
         }
@@ -86,10 +101,15 @@ impl Process {
 
     pub(super) fn read(&mut self, at: usize, clock: &dyn Clock) {
         let (now, unix_ns) = (clock.monotonic(), clock.now_unix_ns());
+        if let Some((number, stream, range)) = self.readers[at].originals.pop_front() {
+            let bytes = self.readers[at].reader.source.original(&stream, range);
+            return self.settler.letters().answer(number, bytes);
+        }
         if let Some(batch) = self.readers[at].batch.take() {
             return self.hand(at, batch);
         }
         let (rests, owes) = (self.lags.rests(at), self.lags.owes(at));
+        let pressed = self.settler.letters().is_pressed();
         let seat = &mut self.readers[at];
         if rests
             && !self.stopping
@@ -103,7 +123,7 @@ impl Process {
             self.again[asked].give(at, opened);
             return;
         }
-        if !self.stopping && (rests || (seat.at_end && owes)) {
+        if !self.stopping && (rests || pressed || (seat.at_end && owes)) {
             seat.due = now + REST;
             return;
         }
@@ -159,23 +179,12 @@ impl Process {
                 let late = seat.waits_since.is_some_and(|since| since + SINK_PATIENCE <= now);
                 // One that has just begun to wait notes since when.
                 let new = seat.waits_since.is_none();
-                let held = outlet.pool.held();
-                let fits = held == 0 || held + body.bytes <= self.bounds.bodies;
-                (fits && outlet.bodies.len() < self.bounds.items) || late || new || self.is_oldest(at, *sink)
+                let ordered = self.plan.sinks[*sink].plan.ordered().then_some(seat.batch);
+                let room =
+                    outlet.bodies.len() < self.bounds.items && outlet.pool.has_room(ordered, body.bytes);
+                room || late || new
             }
         }
-    }
-
-    /// Whether no other worker has an older batch for a sink that keeps order.
-    fn is_oldest(&self, at: usize, sink: usize) -> bool {
-        let batch = self.workers[at].batch;
-        self.plan.sinks[sink].plan.ordered()
-            && self.outlets[sink].bodies.len() < self.bounds.items
-            && self.workers.iter().enumerate().all(|(other, seat)| {
-                other == at
-                    || seat.batch >= batch
-                    || seat.pending.iter().flatten().all(|(waits_for, _)| *waits_for != sink)
-            })
     }
 
     pub(super) fn work(&mut self, at: usize, now: Duration) {

@@ -152,6 +152,7 @@ impl Files {
             tail.sound = tail.scanned;
         }
         tail.real = self.real(path);
+        tail.head_kept = tail.head.len;
         self.log.put(tail.record(), true);
         let key = self.table.add(tail);
         // A compressed file is decoded when it is its turn.
@@ -251,7 +252,7 @@ impl Files {
         path: &Path,
         from: u64,
     ) -> Tail {
-        let stream = self.stream(record.stream, record.generation, path);
+        let stream = self.stream(record.stream, record.generation, Path::new(&*record.known_as));
         let (clean, told) = record.frame_from(from);
         let framer = match told {
             Some(origin) => Framer::with_origin(self.config.frame.clone(), origin),
@@ -279,7 +280,7 @@ impl Files {
         }
         if !self.table.by_id.contains_key(&record.id)
             && let packing = record.packed.map(|packed| packed.packing)
-            && let Some((opened, path)) = self.find_by_id(record, packing)
+            && let Some((opened, path)) = self.find_by_id(record, packing)?
             && self.drain(opened, &path, record, cuts)?
         {
             return Ok(());
@@ -305,6 +306,7 @@ impl Files {
         tail.grew = self.now;
         tail.goal = self.finishing.is_some().then(|| tail.all_there(stat.size));
         self.log.forget_copy(stat.id);
+        tail.head_kept = tail.head.len;
         self.log.put(tail.record(), true);
         let key = self.table.add(tail);
         if opened.packed.is_none() || self.may_unpack(key) {
@@ -316,7 +318,7 @@ impl Files {
 
     /// A stream whose bytes went while nobody looked: what was not settled of them is a gap.
     fn lost_before(&mut self, record: &Record) {
-        let stream = self.stream(record.stream, record.generation, &record.path);
+        let stream = self.stream(record.stream, record.generation, Path::new(&*record.known_as));
         let resumed = self.resume.position(record.stream, record.generation);
         let from = resumed.unwrap_or(record.from).max(record.from);
         let mut end = record.size.max(record.position);

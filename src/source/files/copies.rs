@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::identity::{HEAD_BYTES, Packed, Print, Record, StreamKey, TAIL_BYTES};
+use super::leave::passing;
 use super::packed::{End, Kind, Packing, Unpacked, reaches, same_before};
 use super::state::Files;
 use super::table::Key;
@@ -109,7 +110,7 @@ impl Files {
             match self.world.fs.list(folder) {
                 Ok(found) => names.extend(found.into_iter().take(SEEK_NAMES_MAX)),
                 Err(error) if number == 0 => return Err(error),
-                Err(_) => {}
+                Err(error) => passing(Err(error)).map(|none: Option<()>| none.unwrap_or_default())?,
             }
         }
         Ok(names)
@@ -125,7 +126,7 @@ impl Files {
             if kind != FileKind::File || !of.names().any(|name| is_related(&path, name)) {
                 continue;
             }
-            let Ok(Some(opened)) = self.open_new(&path) else { continue };
+            let Some(opened) = passing(self.open_new(&path))?.flatten() else { continue };
             let stat = opened.file.stat()?;
             if stat.id == of.id || !of.is_in(&*opened.file, of.position)? {
                 continue;

@@ -16,7 +16,7 @@
 //! | 1 | bit 0: it is no longer found by its path; bits 1 to 3: its lines are known to be CRI's, Docker's, plain; bits 4 and 5: it is compressed, by gzip, by zstd; bit 6: and all of it was read |
 //! | 8 | where framing begins anew |
 //! | 8 | size on the disk, of a compressed file |
-//! | rest | path; where that is a link, a zero byte and the path it leads to |
+//! | rest | path; after a zero byte where it leads if it is a link; after another the path that events carry if it is another |
 //!
 //! Version 1 had no lanes (a cut ended all of them), no bit 3, and no place to frame from.
 
@@ -115,6 +115,9 @@ pub(super) struct Record {
     pub(super) path: PathBuf,
     /// Where that leads to, if it is a link: there the file is sought.
     pub(super) real: Option<PathBuf>,
+    /// The path that its events carry: the one by which it was found first, so that a row which is sent again after
+    /// a rename and a restart goes where it went before.
+    pub(super) known_as: Box<str>,
 }
 
 /// What is known of a compressed file.
@@ -448,9 +451,14 @@ fn encode(kind: u8, record: &Record) -> Vec<u8> {
     body.extend_from_slice(&record.clean.unwrap_or(record.from).to_le_bytes());
     body.extend_from_slice(&record.packed.map_or(0, |packed| packed.disk).to_le_bytes());
     body.extend_from_slice(record.path.as_os_str().as_bytes());
-    if let Some(real) = &record.real {
+    let known_as = (*record.known_as != *record.path.to_string_lossy()).then_some(&record.known_as);
+    if record.real.is_some() || known_as.is_some() {
         body.push(0);
-        body.extend_from_slice(real.as_os_str().as_bytes());
+        body.extend_from_slice(record.real.iter().next().map_or(&[], |real| real.as_os_str().as_bytes()));
+    }
+    if let Some(known_as) = known_as {
+        body.push(0);
+        body.extend_from_slice(known_as.as_bytes());
     }
     body
 }
@@ -506,7 +514,11 @@ fn decode_record(version: u8, key: StreamKey, mut reader: Reader<'_>) -> Option<
         2 => Some(Packing::Zstd),
         _ => None,
     };
-    let mut paths = reader.0.split(|byte| *byte == 0).map(|path| PathBuf::from(OsStr::from_bytes(path)));
+    let mut names = reader.0.splitn(3, |byte| *byte == 0);
+    let path_of = |name: &[u8]| PathBuf::from(OsStr::from_bytes(name));
+    let path = names.next().map(path_of).unwrap_or_default();
+    let real = names.next().filter(|real| !real.is_empty()).map(path_of);
+    let known_as = names.next();
     Some(Record {
         stream: key.0,
         generation: key.1,
@@ -525,8 +537,9 @@ fn decode_record(version: u8, key: StreamKey, mut reader: Reader<'_>) -> Option<
             _ => None,
         },
         packed: packing.map(|packing| Packed { packing, whole: flags >> 6 & 1 == 1, disk }),
-        path: paths.next().unwrap_or_default(),
-        real: paths.next(),
+        known_as: known_as.map_or_else(|| path.to_string_lossy(), String::from_utf8_lossy).into(),
+        path,
+        real,
     })
 }
 
@@ -577,8 +590,9 @@ mod tests {
             clean: Some(4),
             told: Some(Origin::Docker),
             packed: Some(Packed { packing: Packing::Zstd, whole: true, disk: 77 }),
-            path: "/var/log/a.log".into(),
+            path: "/var/log/a.log.1".into(),
             real: Some("/pods/0.log".into()),
+            known_as: "/var/log/a.log".into(),
         };
         let mut log = open();
         assert!(!log.swept());

@@ -1,5 +1,6 @@
 //! Files that go: renamed, removed, cut off. Drained while their bytes are there; what is lost is reported.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +13,18 @@ use super::tail::{Life, Tail};
 use crate::frame::Framer;
 use crate::position::Stream;
 use crate::seam::{FileKind, FileStat};
+
+/// What can be told of a file: `None` where it is gone or may not be looked at. What failed otherwise may work a moment
+/// later, and is not the end of what it holds.
+pub(super) fn passing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
 
 impl Files {
     /// One name less shows a tail's file.
@@ -36,15 +49,23 @@ impl Files {
         self.table.queue(key);
     }
 
-    /// Seeks a file in the folder where it was: renamed, it nearly always stays there.
-    pub(super) fn find_by_id(&self, of: &Record, packing: Option<Packing>) -> Option<(Opened, PathBuf)> {
-        let id = of.id;
-        let found = self.beside(of).ok()?.into_iter().find(|(path, kind)| {
-            *kind == FileKind::File && self.world.fs.stat(path).is_ok_and(|stat| stat.id == id)
-        });
-        let (path, _) = found?;
-        let opened = self.open_as(&path, packing).ok()?;
-        (opened.file.stat().ok()?.id == id).then_some((opened, path))
+    /// Seeks a file in the folder where it was: renamed, it nearly always stays there. An error means that it
+    /// cannot be said now.
+    pub(super) fn find_by_id(
+        &self,
+        of: &Record,
+        packing: Option<Packing>,
+    ) -> io::Result<Option<(Opened, PathBuf)>> {
+        for (path, kind) in passing(self.beside(of))?.unwrap_or_default() {
+            if kind != FileKind::File
+                || passing(self.world.fs.stat(&path))?.is_none_or(|stat| stat.id != of.id)
+            {
+                continue;
+            }
+            let Some(opened) = passing(self.open_as(&path, packing))? else { continue };
+            return Ok((opened.file.stat()?.id == of.id).then_some((opened, path)));
+        }
+        Ok(None)
     }
 
     /// The file behind a tail no longer holds what was read: it was cut off, and perhaps written again.

@@ -20,7 +20,7 @@ impl Files {
             Some(file) => file,
             None => match self.open_as(&path, packing) {
                 Ok(opened) if opened.file.stat().is_ok_and(|stat| stat.id == id) => opened.file,
-                _ => self.find_by_id(&record, packing)?.0.file,
+                _ => self.find_by_id(&record, packing).ok()??.0.file,
             },
         };
         let tail = self.table.get(key)?;

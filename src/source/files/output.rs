@@ -87,6 +87,12 @@ impl<'a> Output<'a> {
         (&mut self.batch.messages, &mut self.joined)
     }
 
+    /// Takes back the messages from number `first` on, and the text joined for them, which began at `joined`.
+    pub(super) fn undo(&mut self, first: u32, joined: usize) {
+        self.batch.messages.truncate(first as usize);
+        self.joined.truncate(joined);
+    }
+
     /// Number of messages so far.
     pub(super) fn len(&self) -> u32 {
         self.batch.messages.len() as u32

@@ -69,6 +69,8 @@ pub(super) struct Tail {
     /// What each sink had settled before this process began, and where that ends.
     pub(super) settled_before: Option<(Arc<[Ranges]>, u64)>,
     pub(super) head: Print,
+    /// Bytes of the head in the newest record that was durable before anything left.
+    pub(super) head_kept: u16,
     pub(super) tail: Print,
     /// What is before `scanned`, where that is inside an unfinished line.
     pub(super) unfinished: Print,
@@ -132,6 +134,7 @@ impl Tail {
             low: from,
             settled_before: None,
             head: Print::default(),
+            head_kept: 0,
             tail: Print::default(),
             unfinished: Print::default(),
             cuts: VecDeque::new(),
@@ -193,6 +196,7 @@ impl Tail {
             }),
             path: self.path.clone(),
             real: self.real.clone(),
+            known_as: self.stream.path.clone(),
         }
     }
 
@@ -235,6 +239,14 @@ impl Tail {
     /// Whether something was taken that has not been handed on: an unfinished line, an open message.
     pub(super) fn holds_open(&self) -> bool {
         self.scanned > self.position || self.framer.deadline().is_some()
+    }
+
+    /// Whether so much has come since the head was recorded that what was recorded would not tell the file from
+    /// another one: the first line's first bytes are often a time that many files begin with.
+    pub(super) fn wants_head(&self) -> bool {
+        let seen = self.size.min(HEAD_BYTES);
+        let changes = self.packing.is_none() || self.head.len == 0;
+        !self.is_orphan && changes && seen >= (2 * u64::from(self.head_kept)).max(1)
     }
 
     /// Learns the first bytes, as long as there are fewer than would tell it from others for good.

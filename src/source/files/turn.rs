@@ -4,13 +4,14 @@ use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::copies::Opened;
 use super::identity::{Cut, HEAD_BYTES};
 use super::output::{Buffers, Output, next_block};
 use super::packed::End;
 use super::state::Files;
 use super::table::Key;
 use super::tail::{Life, Tail};
-use crate::frame::{Block, Framed, Lanes};
+use crate::frame::{Block, Fetch, Framed, Framer, Lanes};
 use crate::limits::READ_BLOCK_BYTES;
 use crate::seam::{File, FileStat};
 
@@ -44,11 +45,12 @@ impl Files {
         }
         (tail.size, tail.modified_ns) = (stat.size, stat.modified_ns);
         tail.sound = if tail.packing.is_some() { tail.scanned } else { stat.size };
-        if tail.head.len == 0 && stat.size > 0 && !tail.is_orphan {
+        if tail.wants_head() {
             // What tells the file from a later one at its place is durable before anything read from it leaves.
             if let Err(error) = tail.learn_head() {
                 return self.trouble(key, &error);
             }
+            tail.head_kept = tail.head.len;
             let record = tail.record();
             self.log.put(record, true);
             return self.table.queue(key);
@@ -177,22 +179,25 @@ impl Files {
             return false;
         }
         self.table.make_room(self.open_max);
-        let same = |file: &dyn File| file.stat().is_ok_and(|stat: FileStat| stat.id == id);
-        let opened = match self.open_as(&path, packing) {
-            Ok(opened) if same(&*opened.file) => Some((opened, path)),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+        let same = |opened: Opened| Ok((opened.file.stat()?.id == id, opened));
+        let opened = match self.open_as(&path, packing).and_then(same) {
+            Ok((true, opened)) => Ok(Some((opened, path))),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => match self.table.get(key).map(|tail| tail.record()) {
+                Some(record) => self.find_by_id(&record, packing),
+                None => return false,
+            },
+        };
+        let (opened, path) = match opened {
+            Ok(Some(opened)) => opened,
+            Ok(None) => {
+                self.gone(key);
+                return false;
+            }
+            Err(error) => {
                 self.trouble(key, &error);
                 return false;
             }
-            _ => self
-                .table
-                .get(key)
-                .map(|tail| tail.record())
-                .and_then(|record| self.find_by_id(&record, packing)),
-        };
-        let Some((opened, path)) = opened else {
-            self.gone(key);
-            return false;
         };
         if let Some(tail) = self.table.get(key) {
             tail.path = path;
@@ -243,9 +248,10 @@ impl Tail {
         output: &mut Output<'_>,
     ) -> io::Result<()> {
         if self.cuts.front().is_some_and(|cut| cut.at <= self.position) {
-            if let Some(cut) = self.cuts.pop_front().filter(|cut| cut.at == self.position) {
-                self.cut_here(&cut, buffers, output);
+            if let Some(cut) = self.cuts.front().copied().filter(|cut| cut.at == self.position) {
+                self.cut_here(cut, buffers, output)?;
             }
+            self.cuts.pop_front();
             return Ok(());
         }
         let cut = self.cuts.front().filter(|cut| cut.at <= self.limit()).copied();
@@ -268,15 +274,14 @@ impl Tail {
         let first = output.len();
         let mut ranges = Vec::new();
         let buffer = output.buffer();
-        let (messages, joined) = output.messages();
-        let mut framed = Framed { messages, joined, ranges: &mut ranges };
-        let Tail { file, framer, .. } = self;
-        let mut fetch = |range, out: &mut Vec<u8>| fetch(file.as_deref(), range, out);
-        let block = Block { position: start, bytes: &bytes, buffer, last, now, fetch: &mut fetch };
-        let taken = framer.frame(block, &mut framed);
-        if last {
-            framer.finish(&mut fetch, &mut framed);
-        }
+        let mut taken = 0;
+        self.framing(output, &mut ranges, |framer, fetch, framed| {
+            let block = Block { position: start, bytes: &bytes, buffer, last, now, fetch: &mut *fetch };
+            taken = framer.frame(block, framed);
+            if last {
+                framer.finish(fetch, framed);
+            }
+        })?;
         self.scanned = start + bytes.len() as u64;
         self.position = start + taken as u64;
         self.block = next_block(self.block, output.len() - first);
@@ -308,15 +313,47 @@ impl Tail {
     }
 
     /// Lets go what is open where time made a cut.
-    fn cut_here(&mut self, cut: &Cut, buffers: &mut Buffers, output: &mut Output<'_>) {
+    fn cut_here(&mut self, cut: Cut, buffers: &mut Buffers, output: &mut Output<'_>) -> io::Result<()> {
         let first = output.len();
         let mut ranges = Vec::new();
-        let (messages, joined) = output.messages();
-        let mut framed = Framed { messages, joined, ranges: &mut ranges };
-        let Tail { file, framer, .. } = self;
-        let mut fetch = |range, out: &mut Vec<u8>| fetch(file.as_deref(), range, out);
-        framer.end(cut.lanes, &mut fetch, &mut framed);
+        self.framing(output, &mut ranges, |framer, fetch, framed| framer.end(cut.lanes, fetch, framed))?;
         self.give(first, ranges, Vec::new(), buffers, output);
+        Ok(())
+    }
+
+    /// Lets the framer work. Where an open message cannot be read again just now, all is as it was before: it is
+    /// not lost until the file no longer has it.
+    fn framing(
+        &mut self,
+        output: &mut Output<'_>,
+        ranges: &mut Vec<Range<u64>>,
+        work: impl FnOnce(&mut Framer, Fetch<'_>, &mut Framed<'_>),
+    ) -> io::Result<()> {
+        let first = output.len();
+        let (messages, joined) = output.messages();
+        let joined_before = joined.len();
+        let Tail { file, framer, .. } = self;
+        let before = framer.held_start().map(|_| framer.clone());
+        let mut failed = None;
+        let mut fetch = |range, out: &mut Vec<u8>| {
+            fetch(file.as_deref(), range, out).map_err(|error| {
+                let kind = error.kind();
+                if kind != io::ErrorKind::UnexpectedEof {
+                    failed = Some(error);
+                }
+                kind.into()
+            })
+        };
+        work(framer, &mut fetch, &mut Framed { messages, joined, ranges: &mut *ranges });
+        match (failed, before) {
+            (Some(error), Some(before)) => {
+                *framer = before;
+                ranges.clear();
+                output.undo(first, joined_before);
+                Err(error)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Looks at the open file: what it shows, and whether it still holds what was read.
