@@ -15,6 +15,8 @@ need openssl openssl
 need python3 python3
 need go golang-go # 1.21 or newer; it fetches the release that it needs by itself
 need valgrind valgrind
+# Debian's Python comes without what makes virtual environments.
+python3 -c "import ensurepip" >/dev/null 2>&1 || packages+=(python3-venv)
 
 [ ${#packages[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

@@ -80,7 +80,7 @@ fn start(folder: &Path, pipeline: &Path, more: &[&str], stderr: Stdio) -> Child 
 }
 
 fn report(what: &str, killed: &Killed, read: &str, files: usize) {
-    println!(
+    eprintln!(
         "{what}: {} kills, {} lines written; read back: {} in {files} files",
         killed.kills, killed.lines, read
     );

@@ -55,7 +55,7 @@ fn install() -> Result<PathBuf, String> {
 /// Says loudly that something was not tried, which must not happen in CI.
 pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "in CI this must run: {why}");
-    println!("SKIPPED: {why}");
+    eprintln!("SKIPPED: {why}");
 }
 
 /// What a script of the fixtures prints.
