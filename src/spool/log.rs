@@ -57,6 +57,8 @@ struct Active {
     first: u64,
     /// Bytes in it that are known to be there.
     size: u64,
+    /// Bytes in it that are durable.
+    durable: u64,
     /// It has its name: its first group is durable.
     named: bool,
 }
@@ -304,6 +306,7 @@ impl Spool {
     fn sync_active(&mut self) -> io::Result<()> {
         let Some(active) = &mut self.active else { return Ok(()) };
         active.file.sync()?;
+        active.durable = active.size;
         if !active.named {
             let path = segment::path(&self.folder, active.first);
             self.fs.rename(&segment::new_path(&self.folder), &path)?;
@@ -322,14 +325,23 @@ impl Spool {
         if let Some(active) = self.active.as_ref().filter(|active| active.named)
             && let Some(info) = self.segments.back_mut()
         {
-            self.named_bytes += active.size - info.size;
+            self.named_bytes = self.named_bytes + active.size - info.size;
             info.size = active.size;
         }
     }
 
     /// The active segment is not trusted any more, but for what was durable in it.
     fn abandon(&mut self) {
-        self.active = None;
+        if let Some(mut active) = self.active.take().filter(|active| active.named) {
+            // Else a later process would find the pages in the cache, and believe them. If it cannot be done, the next
+            // segment's name says where this one ends.
+            if active.file.truncate(active.durable).is_ok() {
+                active.size = active.durable;
+                self.active = Some(active);
+                self.note_size();
+                self.active = None;
+            }
+        }
         self.group.written = 0;
     }
 
@@ -346,7 +358,7 @@ impl Spool {
             Draft { kind: Kind::Header, part: 0, position: first, received_ns, peer: "", payload: &payload };
         encode(&draft, &mut header);
         file.append(&header)?;
-        Ok(Active { file, first, size: header.len() as u64, named: false })
+        Ok(Active { file, first, size: header.len() as u64, durable: 0, named: false })
     }
 
     /// Gives up the oldest segments where the limit is passed and that is the policy.

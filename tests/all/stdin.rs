@@ -46,6 +46,16 @@ fn open(folder: &Path, low: Option<u64>) -> (File, Spooled<Stdin>) {
     (File::from(std::os::fd::OwnedFd::from(writer)), source)
 }
 
+/// Steps until nothing more is to be done now.
+fn step(source: &mut Spooled<Stdin>, now: Duration, batch: &mut Batch) -> Progress {
+    loop {
+        match source.step(now, batch) {
+            Progress::More => {}
+            progress => return progress,
+        }
+    }
+}
+
 fn texts(batch: &Batch) -> Vec<String> {
     let text = |span: Span| {
         let segment = &batch.segments[usize::from(span.buffer - Span::SEGMENTS)];
@@ -63,18 +73,18 @@ fn pieces_of_a_pipe_are_joined() {
     let mut now = Duration::from_secs(5);
     for piece in ["one\n2024-05-01 ERROR fai", "led\njava.io.IOException: x\n", "\tat a.b.C.d(E.java:1)\n"] {
         writer.write_all(piece.as_bytes()).expect("the pipe takes it");
-        assert_eq!(source.step(now, &mut batch), Progress::Wait(now + SPOOL_LINGER));
+        assert_eq!(step(&mut source, now, &mut batch), Progress::Wait(now + SPOOL_LINGER));
         now += SPOOL_LINGER;
-        assert_eq!(source.step(now, &mut batch), Progress::Wait(now + MESSAGE_WAIT));
+        assert_eq!(step(&mut source, now, &mut batch), Progress::Wait(now + MESSAGE_WAIT));
     }
     assert_eq!(texts(&batch), ["one"]);
     now += MESSAGE_WAIT;
-    assert!(matches!(source.step(now, &mut batch), Progress::Wait(_)));
+    assert!(matches!(step(&mut source, now, &mut batch), Progress::Wait(_)));
     let trace = "2024-05-01 ERROR failed\njava.io.IOException: x\n\tat a.b.C.d(E.java:1)";
     assert_eq!(texts(&batch), ["one", trace]);
     writer.write_all(b"no line feed").expect("the pipe takes it");
     drop(writer);
-    assert_eq!(source.step(now, &mut batch), Progress::End);
+    assert_eq!(step(&mut source, now, &mut batch), Progress::End);
     assert_eq!(texts(&batch), ["one", trace, "no line feed"]);
     let ranges = batch.runs.iter().flat_map(|run| run.ranges.clone()).map(|range| range.end - range.start);
     assert_eq!(ranges.sum::<u64>(), batch.bytes as u64);
@@ -116,9 +126,9 @@ fn what_a_run_leaves_is_handed_on_by_the_next() {
     let (mut writer, mut source) = open(folder.path(), None);
     writer.write_all(b"one\ntwo\nthr").expect("the pipe takes it");
     let mut first = Batch::default();
-    source.step(Duration::ZERO, &mut first);
+    step(&mut source, Duration::ZERO, &mut first);
     assert!(first.messages.is_empty(), "nothing is handed on before it is durable");
-    source.step(SPOOL_LINGER, &mut first);
+    step(&mut source, SPOOL_LINGER, &mut first);
     // The last line may be continued by the next one.
     assert_eq!(texts(&first), ["one"]);
     drop(source);
@@ -127,7 +137,7 @@ fn what_a_run_leaves_is_handed_on_by_the_next() {
     writer.write_all(b"ee\nfour\n").expect("the pipe takes it");
     drop(writer);
     let mut batch = Batch::default();
-    assert_eq!(source.step(Duration::ZERO, &mut batch), Progress::End);
+    assert_eq!(step(&mut source, Duration::ZERO, &mut batch), Progress::End);
     assert_eq!(texts(&batch), ["two", "thr", "ee", "four"]);
     let starts: Vec<_> = batch.messages.iter().map(|message| message.start).collect();
     assert_eq!(starts, [4, 8, 11, 14]);
@@ -140,7 +150,7 @@ fn what_a_run_leaves_is_handed_on_by_the_next() {
     let (writer, mut source) = open(folder.path(), Some(19));
     drop(writer);
     let mut batch = Batch::default();
-    assert_eq!(source.step(Duration::ZERO, &mut batch), Progress::End);
+    assert_eq!(step(&mut source, Duration::ZERO, &mut batch), Progress::End);
     assert!(batch.messages.is_empty(), "{:?}", texts(&batch));
 }
 

@@ -11,7 +11,9 @@ use std::time::Duration;
 use crate::elasticsearch::bulk_server::{Fault, Server};
 use crate::program::wait_for;
 
-const LINES: u64 = 3000;
+/// Of each life: three of them are more than the pipeline holds in memory, so that the last ones are taken in while it
+/// takes nothing.
+const LINES: u64 = 20_000;
 
 fn start(pipeline: &Path, data: &Path, input: &File) -> Child {
     Command::new(env!("CARGO_BIN_EXE_aludel"))
@@ -30,6 +32,11 @@ fn write(writer: &mut File, lines: std::ops::Range<u64>) {
         let filler = "y".repeat((line * 31 % 400) as usize);
         writeln!(writer, "2024-05-01 INFO <{line}> {filler}").expect("the pipe takes it");
     }
+}
+
+/// The number of a line in a document.
+fn number(text: &String) -> Option<u64> {
+    text.split_once("INFO <")?.1.split_once('>')?.0.parse().ok()
 }
 
 #[test]
@@ -60,7 +67,6 @@ fn what_was_read_from_a_pipe_outlives_kills() {
     drop((writer, input));
     assert!(child.wait().expect("it ends").success());
     let store = server.store();
-    let number = |text: &String| text.split_once("INFO <")?.1.split_once('>')?.0.parse::<u64>().ok();
     let mut numbers: Vec<_> = store.once().into_iter().filter_map(number).collect();
     numbers.sort_unstable();
     assert!(
@@ -69,4 +75,34 @@ fn what_was_read_from_a_pipe_outlives_kills() {
         numbers.len(),
         store.once().first()
     );
+}
+
+/// A sink that is away reads again from the spool what the others got from memory.
+#[test]
+fn a_sink_that_is_away_reads_from_the_spool() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (pipeline, data) = (folder.path().join("both.aludel"), folder.path().join("data"));
+    let out = folder.path().join("out.ndjson");
+    let server = Server::start(&vec![Fault::Status(503, 0); 100_000]);
+    let text = format!(
+        "source piped = stdin\nsink es = elasticsearch \"{}\" {{ data_stream = \"logs-piped-default\" }}\nsink out = file \"out.ndjson\"\npipeline both {{\n  from piped\n  | to es, out\n}}\n",
+        server.url()
+    );
+    std::fs::write(&pipeline, text).expect("written");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (input, mut writer) = (File::from(OwnedFd::from(reader)), File::from(OwnedFd::from(writer)));
+    let mut child = start(&pipeline, &data, &input);
+    drop(input);
+    write(&mut writer, 0..2 * LINES);
+    drop(writer);
+    let lines = || std::fs::read_to_string(&out).unwrap_or_default().matches('\n').count() as u64;
+    wait_for("the other sink", || lines() == 2 * LINES);
+    assert!(server.store().documents.is_empty());
+    server.store().script.clear();
+    assert!(child.wait().expect("it ends").success());
+    let store = server.store();
+    let mut arrived: Vec<_> = store.once().into_iter().filter_map(number).collect();
+    arrived.sort_unstable();
+    assert!(arrived.iter().copied().eq(0..2 * LINES), "{} lines arrived", arrived.len());
+    assert_eq!(lines(), 2 * LINES);
 }
