@@ -1,6 +1,8 @@
 //! Killed at random moments: the sinks that can tell have each line once all the same.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::elasticsearch::real;
 use crate::support_killed::{Writers, assert_each_once, kill_again_and_again, kills};
@@ -20,6 +22,8 @@ sink es = elasticsearch "{}" {{
   data_stream = "logs-killed-default"
   username = "elastic"
   password = "{}"
+  # So long is a request waited for that a kill cut off, where the data stream has rolled over.
+  timeout = 5s
 }}
 pipeline lines {{
   from lines
@@ -33,8 +37,37 @@ pipeline lines {{
         real::PASSWORD,
     );
     fs::write(&pipeline, text).expect("written");
-    let killed = kill_again_and_again(folder.path(), &pipeline, kills(), 4);
+    let over = AtomicBool::new(false);
+    let (killed, rolled) = std::thread::scope(|scope| {
+        let over = Over(&over);
+        let rolling = scope.spawn({
+            let (over, server) = (over.0, &server);
+            move || {
+                let mut rolled = 0;
+                while !over.load(Ordering::Acquire) {
+                    std::thread::sleep(Duration::from_millis(700));
+                    rolled += usize::from(server.roll_over("logs-killed-default"));
+                }
+                rolled
+            }
+        });
+        let killed = kill_again_and_again(folder.path(), &pipeline, kills(), 4);
+        drop(over);
+        (killed, rolling.join().expect("rolls over"))
+    });
     let arrived = server.numbers("logs-killed-default");
     assert_each_once(arrived, &killed);
-    println!("{} kills, {} lines: each in Elasticsearch once", killed.kills, killed.lines);
+    println!(
+        "{} kills, {rolled} rollovers, {} lines: each in Elasticsearch once",
+        killed.kills, killed.lines
+    );
+}
+
+/// Sets a flag when it goes away, by a panic too.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }

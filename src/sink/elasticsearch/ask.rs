@@ -219,13 +219,21 @@ impl Shipper {
         let before = self.records.note_write_index(stream, newest.as_deref().unwrap_or_default(), unix_s);
         // That the first one was made is no rollover.
         let superseded = before.is_some_and(|before| !before.is_empty() || indices.len() > 1);
+        // Noted by a life of the process so short ago that a request of the one before it may still be at work.
+        let passed =
+            self.records.rolled_unix_s(stream).map(|at| Duration::from_secs(unix_s.saturating_sub(at)));
+        let just_before = indices.len() > 1 && passed.is_some_and(|passed| passed <= self.options.timeout);
         let target = self.targets.entry(Arc::clone(stream)).or_default();
         target.asked = false;
-        let rolled =
-            if superseded { now } else { target.backing.as_ref().map_or(Duration::ZERO, |of| of.rolled) };
+        let rolled = match &target.backing {
+            _ if superseded => now,
+            Some(known) => known.rolled,
+            None if just_before => now,
+            None => Duration::ZERO,
+        };
         target.backing = Some(Backing { at: sent, indices, rolled });
         if !target.asked_mapping || superseded {
-            self.ask_mapping(stream);
+            self.ask_mapping(stream, false);
         }
         // Before the first row goes there. Where it fails nothing is sent until it succeeds.
         self.record(now);

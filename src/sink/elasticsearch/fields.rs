@@ -50,7 +50,7 @@ fn kind(path: &str, types: &[Type]) -> Result<Option<Value>, String> {
     let is = |all: &[Type]| types.iter().all(|ty| all.contains(ty));
     let text = || {
         Some(match path {
-            "message" => json!({"type": "match_only_text"}),
+            "message" => json!({"type": "text"}),
             // Kept to be read, not to be searched (ECS, "event.original").
             "event.original" => json!({"type": "keyword", "index": false, "doc_values": false}),
             _ => json!({"type": "keyword", "ignore_above": 1024}),
@@ -116,7 +116,7 @@ mod tests {
         let (properties, odd) = fields.properties();
         let expected = json!({
             "@timestamp": {"type": "date"},
-            "message": {"type": "match_only_text"},
+            "message": {"type": "text"},
             "http": {"properties": {
                 "response": {"properties": {"bytes": {"type": "long"}}},
                 "time": {"type": "double"},

@@ -23,7 +23,8 @@ impl Mapping {
         let answer: Value = serde_json::from_slice(body).ok()?;
         let mappings = match answer.get("template") {
             Some(template) => template.get("mappings")?,
-            None => answer.as_object()?.values().next()?.get("mappings")?,
+            // The newest where there are several: they come in the order of their numbers.
+            None => answer.as_object()?.values().next_back()?.get("mappings")?,
         };
         let mut types = BTreeMap::new();
         collect(mappings, "", &mut types);

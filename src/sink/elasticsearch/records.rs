@@ -166,6 +166,11 @@ impl Records {
         before
     }
 
+    /// When it was noted, in seconds since the epoch, that a data stream has another write index than before.
+    pub(super) fn rolled_unix_s(&self, stream: &str) -> Option<u64> {
+        self.indices.get(stream).filter(|all| all.len() > 1)?.last().map(|seen| seen.unix_s)
+    }
+
     /// Of the backing indices of a data stream, oldest first, those that may hold rows in doubt: from the oldest
     /// noted write index on. All, as far as a bound allows, where nothing was noted or that one is gone.
     pub(super) fn suspects<'a>(&self, stream: &str, backing: &'a [Arc<str>]) -> &'a [Arc<str>] {

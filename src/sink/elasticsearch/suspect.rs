@@ -46,11 +46,11 @@ pub(super) fn mapping_request(stream: &str, write_index: Option<&str>) -> (&'sta
 }
 
 impl Shipper {
-    /// Asks for the mapping of a data stream.
-    pub(super) fn ask_mapping(&mut self, stream: &Arc<str>) {
+    /// Asks for the mapping of a data stream; `exists` where it is known to be there, by whatever backing index.
+    pub(super) fn ask_mapping(&mut self, stream: &Arc<str>, exists: bool) {
         let Some(target) = self.targets.get_mut(stream) else { return };
         target.asked_mapping = true;
-        let write_index = target.write_index();
+        let write_index = target.write_index().or_else(|| exists.then(|| Arc::clone(stream)));
         self.asks.push_back(Errand::Mapping(Arc::clone(stream), write_index));
     }
 
@@ -150,7 +150,7 @@ impl Shipper {
         suspect(&mut target.suspects, &path, ty);
         if target.refused.is_none_or(|at| now >= at + MAPPING_PAUSE) {
             target.refused = Some(now);
-            self.ask_mapping(&stream);
+            self.ask_mapping(&stream, true);
         }
         self.suspecting = true;
         self.count_aside(&stream, &path);
