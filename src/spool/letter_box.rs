@@ -147,12 +147,15 @@ impl LetterBox {
 
     fn begin(&self, time: &str) -> io::Result<Segment> {
         self.fs.make_folder(&self.folder)?;
-        let stem = time.replace(':', "-");
-        let mut path = self.folder.join(format!("{stem}.ndjson"));
+        // Of fixed width, so that the order of names is that of times.
+        let whole = time.trim_end_matches('Z').replace(':', "-");
+        let (whole, fraction) = whole.split_once('.').unwrap_or((&whole, ""));
+        let name = |more: u32| format!("{whole}.{fraction:0<9}Z.{more:04}.ndjson");
+        let mut path = self.folder.join(name(0));
         let mut more = 0;
         while self.fs.stat(&path).is_ok() {
             more += 1;
-            path = self.folder.join(format!("{stem}-{more}.ndjson"));
+            path = self.folder.join(name(more));
         }
         let file = self.fs.open_private(&path)?;
         self.fs.sync_folder(&self.folder)?;
