@@ -190,7 +190,8 @@ impl Audit {
 
 impl Reading {
     fn file(&mut self, fs: &dyn Fs, path: &Path) -> io::Result<Vec<String>> {
-        // Of the lines of one hour and life the last counts; lives in the order in which they began.
+        // Of the lines of one hour and life the last counts. Their order is that of what they tell of, not of clocks,
+        // which may jump.
         let mut lines: BTreeMap<(Key, Box<str>, i64), Line> = BTreeMap::new();
         let damage = read(fs, path, &mut |entry| match entry {
             Entry::Stream { stream, generation, source, path } => {
@@ -213,6 +214,8 @@ impl Reading {
                 *most = count.max(*most);
             }
         })?;
+        let mut lines: Vec<_> = lines.into_iter().collect();
+        lines.sort_by_key(|(_, line)| (line.before, line.after));
         for ((key, sink, _), line) in lines {
             self.chains.entry(key).or_default().entry(sink).or_default().add(&line);
         }
@@ -231,7 +234,7 @@ impl Gap {
 impl Chain {
     fn add(&mut self, line: &Line) {
         if let Some(after) = self.after {
-            self.sums.again += after.saturating_sub(line.before);
+            self.sums.again += after.min(line.after).saturating_sub(line.before);
             self.sums.unknown += line.before.saturating_sub(after);
         }
         // The line itself must tell of all its bytes.

@@ -232,6 +232,8 @@ struct Hour {
     lines: HashMap<(StreamId, u16, Box<str>), (Line, u64)>,
     /// Streams that the file names.
     streams: HashSet<(StreamId, u16)>,
+    /// The newest life of another process in it.
+    other_lives: Option<i64>,
     /// Frames that stay as they are: of earlier lives, streams, gaps, notes.
     fixed: Vec<Vec<u8>>,
     unread: HashMap<Box<str>, u64>,
@@ -252,8 +254,11 @@ impl LedgerLog {
         if moves.is_empty() {
             return Ok(());
         }
-        let life = *self.life.get_or_insert(unix_ns);
+        let known = self.life;
         let hour = self.hour(unix_ns)?;
+        // The clock may have been set back: no two lives have the same name.
+        let fresh = || hour.other_lives.map_or(unix_ns, |newest| unix_ns.max(newest + 1));
+        let life = known.unwrap_or_else(fresh);
         for of in moves {
             let Some(sink) = sinks.get(of.sink) else { continue };
             hour.name(of);
@@ -269,6 +274,7 @@ impl LedgerLog {
             hour.live_bytes += frame.len() as u64 - std::mem::replace(bytes, frame.len() as u64);
             hour.pending.extend_from_slice(&frame);
         }
+        self.life = Some(life);
         Ok(())
     }
 
@@ -337,10 +343,11 @@ impl LedgerLog {
         };
         let (log, warnings) = RecordLog::open(self.fs.clone(), &path, &mut each)?;
         self.warnings.extend(warnings);
+        let other_lives = lines.keys().map(|(.., life)| *life).max();
         fixed.extend(lines.into_values());
         let live_bytes = fixed.iter().map(|frame| frame.len() as u64).sum();
         let (lines, unread) = (HashMap::new(), HashMap::new());
-        Ok(Hour { number, log, lines, streams, fixed, unread, live_bytes, pending: Vec::new() })
+        Ok(Hour { number, log, lines, streams, other_lives, fixed, unread, live_bytes, pending: Vec::new() })
     }
 
     /// Removes what is too old, or too much.
