@@ -112,6 +112,8 @@ pub const ROW_ARENA_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const OPEN_FILES_MAX: usize = 1024;
 /// Files that went and are remembered by one `files` source, in case a compressed copy of them comes.
 pub const FILES_DEPARTED_MAX: usize = 1024;
+/// Files that one `files` source watches closely; of those that are idle beyond it only an index is in memory.
+pub const FILES_ACTIVE_MAX: usize = 4096;
 /// Files known to one `files` source.
 pub const FILES_MAX: usize = 1_000_000;
 

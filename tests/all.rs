@@ -30,6 +30,8 @@ mod files_orphans;
 mod files_packed;
 #[path = "all/files_rig.rs"]
 mod files_rig;
+#[path = "all/files_scale.rs"]
+mod files_scale;
 #[path = "all/fixtures.rs"]
 mod fixtures;
 #[path = "all/frame.rs"]

@@ -77,6 +77,15 @@ impl RecordLog {
         path: &Path,
         each: &mut dyn FnMut(&[u8]),
     ) -> io::Result<(Self, Vec<String>)> {
+        Self::open_at(fs, path, &mut |_, frame| each(frame))
+    }
+
+    /// The same, with the place of each frame, from which [`RecordLog::frame`] reads it again.
+    pub fn open_at(
+        fs: Arc<dyn Fs>,
+        path: &Path,
+        each: &mut dyn FnMut(u64, &[u8]),
+    ) -> io::Result<(Self, Vec<String>)> {
         let file = fs.open_append(path)?;
         let (end, mut warnings) = load(&*file, path, each)?;
         let size = file.stat()?.size;
@@ -98,7 +107,17 @@ impl RecordLog {
     /// `each`, oldest first, and what could not be read is described.
     pub fn read(fs: &dyn Fs, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<Vec<String>> {
         let file = fs.open(path)?;
-        load(&*file, path, each).map(|(_, warnings)| warnings)
+        load(&*file, path, &mut |_, frame| each(frame)).map(|(_, warnings)| warnings)
+    }
+
+    /// Reads a frame again: its place and length are those of when it was appended or loaded.
+    pub fn frame(&self, at: u64, len: u32) -> io::Result<Vec<u8>> {
+        read_frame(&*self.file, &self.path, at, len)
+    }
+
+    /// Frames as they are now, also while the log is being rewritten.
+    pub fn frames(&self) -> io::Result<Frames> {
+        Ok(Frames { file: self.fs.open(&self.path)?, path: self.path.clone() })
     }
 
     /// Appends whole frames. After an error the file is as it was, or will be written anew.
@@ -139,6 +158,11 @@ impl RecordLog {
 
     /// Replaces the content: written aside, fsynced, renamed over the log, folder fsynced.
     pub fn rewrite(&mut self, frames: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
+        self.rewrite_from(&mut frames.map(Ok))
+    }
+
+    /// The same with frames that are read from this log; one that cannot be leaves it as it is.
+    pub fn rewrite_from(&mut self, frames: &mut dyn Iterator<Item = io::Result<Vec<u8>>>) -> io::Result<()> {
         let mut name = self.path.clone().into_os_string();
         name.push(".new");
         let aside = PathBuf::from(name);
@@ -147,7 +171,7 @@ impl RecordLog {
         let mut size = 0;
         let mut pending = Vec::new();
         for frame in frames {
-            pending.extend_from_slice(&frame);
+            pending.extend_from_slice(&frame?);
             if pending.len() >= LOAD_BYTES {
                 file.append(&pending)?;
                 size += pending.len() as u64;
@@ -166,8 +190,36 @@ impl RecordLog {
     }
 }
 
+/// The frames of a log as it was at some time.
+pub struct Frames {
+    file: Box<dyn File>,
+    path: PathBuf,
+}
+
+impl Frames {
+    /// Reads a frame again.
+    pub fn frame(&self, at: u64, len: u32) -> io::Result<Vec<u8>> {
+        read_frame(&*self.file, &self.path, at, len)
+    }
+}
+
+fn read_frame(file: &dyn File, path: &Path, at: u64, len: u32) -> io::Result<Vec<u8>> {
+    let mut frame = vec![0; len as usize];
+    let mut filled = 0;
+    while filled < frame.len() {
+        match file.read_at(at + filled as u64, &mut frame[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    match frame_at(&frame) {
+        Frame::Whole(whole) if whole == frame.len() => Ok(frame),
+        _ => Err(io::Error::other(format!("{}: the record at {at} is damaged", path.display()))),
+    }
+}
+
 /// Reads all frames; returns where the last whole one ends.
-fn load(file: &dyn File, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<(u64, Vec<String>)> {
+fn load(file: &dyn File, path: &Path, each: &mut dyn FnMut(u64, &[u8])) -> io::Result<(u64, Vec<String>)> {
     let mut warnings = Vec::new();
     let mut bytes: Vec<u8> = Vec::new();
     // `start` is the position of `bytes[0]`; `at` is where the next frame is looked for.
@@ -184,7 +236,7 @@ fn load(file: &dyn File, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result
                         here - end
                     ));
                 }
-                each(&bytes[at..at + length]);
+                each(here, &bytes[at..at + length]);
                 at += length;
                 end = start + at as u64;
             }

@@ -3,71 +3,95 @@
 //! In: records that changed. Out, at the next start: where to read from, and what each sink need not be offered
 //! again. Writes are in proportion to what changed, never to what is known.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::position::{CursorRecord, Ranges, Resume, StreamId, decode_record, encode_record};
-use crate::seam::{Fs, HashMap, RecordLog};
+use crate::seam::{Fs, RecordLog};
 
 /// Name of the file in the data folder.
 const FILE: &str = "cursors.log";
 
-/// What one sink has settled of one stream.
-#[derive(Clone, Debug, Default)]
+/// Stream, generation, and the sink's number in [`Table::sinks`].
+type Key = (StreamId, u16, u16);
+
+/// How far one sink is with one stream.
+#[derive(Clone, Copy, Debug)]
 struct Cursor {
     low: u64,
-    settled: Ranges,
-    record_bytes: u64,
+    record_bytes: u32,
 }
 
-/// Cursors by stream and generation, then by the sink's number in [`Table::sinks`].
+/// All cursors. In a tree, since there are as many as files are known, and most are done: an entry is small, and a tree
+/// wastes little.
 #[derive(Debug, Default)]
 struct Table {
     sinks: Vec<Box<str>>,
-    streams: HashMap<(StreamId, u16), Vec<(usize, Cursor)>>,
+    cursors: BTreeMap<Key, Cursor>,
+    /// What is settled above the low mark, where something is.
+    above: BTreeMap<Key, Ranges>,
     live_bytes: u64,
 }
 
 impl Table {
-    fn sink(&mut self, name: &str) -> usize {
+    fn sink(&mut self, name: &str) -> u16 {
         match self.sinks.iter().position(|known| **known == *name) {
-            Some(at) => at,
+            Some(at) => at as u16,
             None => {
                 self.sinks.push(name.into());
-                self.sinks.len() - 1
+                (self.sinks.len() - 1) as u16
             }
         }
     }
 
     fn put(&mut self, record: &CursorRecord, record_bytes: u64) {
-        let sink = self.sink(&record.sink);
-        let cursors = self.streams.entry((record.stream, record.generation)).or_default();
-        let cursor = Cursor { low: record.low, settled: record.settled.clone(), record_bytes };
+        let key = (record.stream, record.generation, self.sink(&record.sink));
+        let cursor = Cursor { low: record.low, record_bytes: record_bytes as u32 };
         self.live_bytes += record_bytes;
-        match cursors.iter_mut().find(|(known, _)| *known == sink) {
-            Some((_, known)) => {
-                self.live_bytes -= known.record_bytes;
-                *known = cursor;
-            }
-            None => cursors.push((sink, cursor)),
+        if let Some(old) = self.cursors.insert(key, cursor) {
+            self.live_bytes -= u64::from(old.record_bytes);
+        }
+        if record.settled.is_empty() {
+            self.above.remove(&key);
+        } else {
+            self.above.insert(key, record.settled.clone());
         }
     }
 
-    fn record(&self, stream: StreamId, generation: u16, sink: usize, cursor: &Cursor) -> CursorRecord {
+    fn of_stream(&self, stream: StreamId, generation: u16) -> impl Iterator<Item = (&Key, &Cursor)> {
+        self.cursors.range((stream, generation, 0)..=(stream, generation, u16::MAX))
+    }
+
+    fn forget(&mut self, stream: StreamId, generation: u16) {
+        let keys: Vec<_> = self.of_stream(stream, generation).map(|(key, _)| *key).collect();
+        for key in keys {
+            self.above.remove(&key);
+            self.live_bytes -= self.cursors.remove(&key).map_or(0, |cursor| u64::from(cursor.record_bytes));
+        }
+    }
+
+    fn record(&self, key: Key, cursor: Cursor) -> CursorRecord {
+        let (stream, generation, sink) = key;
         CursorRecord {
             stream,
             generation,
-            sink: self.sinks[sink].clone(),
+            sink: self.sinks[usize::from(sink)].clone(),
             low: cursor.low,
-            settled: cursor.settled.clone(),
+            settled: self.above.get(&key).cloned().unwrap_or_default(),
         }
     }
 
-    fn get(&self, stream: StreamId, generation: u16, sink: &str) -> Option<&Cursor> {
+    fn get(&self, stream: StreamId, generation: u16, sink: &str) -> Option<CursorRecord> {
         let sink = self.sinks.iter().position(|known| **known == *sink)?;
-        let cursors = self.streams.get(&(stream, generation))?;
-        cursors.iter().find(|(known, _)| *known == sink).map(|(_, cursor)| cursor)
+        let key = (stream, generation, sink as u16);
+        self.cursors.get(&key).map(|cursor| self.record(key, *cursor))
+    }
+
+    fn low(&self, stream: StreamId, generation: u16, sink: &str) -> Option<u64> {
+        let sink = self.sinks.iter().position(|known| **known == *sink)?;
+        self.cursors.get(&(stream, generation, sink as u16)).map(|cursor| cursor.low)
     }
 }
 
@@ -136,22 +160,12 @@ impl CursorLog {
 
     /// The newest record of a stream and sink.
     pub fn get(&self, stream: StreamId, generation: u16, sink: &str) -> Option<CursorRecord> {
-        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let cursor = table.get(stream, generation, sink)?;
-        Some(CursorRecord {
-            stream,
-            generation,
-            sink: sink.into(),
-            low: cursor.low,
-            settled: cursor.settled.clone(),
-        })
+        self.table.read().unwrap_or_else(PoisonError::into_inner).get(stream, generation, sink)
     }
 
     /// Forgets a stream that will never be read again. Its records leave the file at the next compaction.
     pub fn forget(&mut self, stream: StreamId, generation: u16) {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let gone = table.streams.remove(&(stream, generation)).unwrap_or_default();
-        table.live_bytes -= gone.iter().map(|(_, cursor)| cursor.record_bytes).sum::<u64>();
+        self.table.write().unwrap_or_else(PoisonError::into_inner).forget(stream, generation);
     }
 
     /// Makes all that was put durable, in one write and one fsync. Compacts when the file has grown too large
@@ -169,15 +183,10 @@ impl CursorLog {
     /// Writes the file anew with only the newest record of each cursor.
     pub fn compact(&mut self) -> io::Result<()> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let mut frames = table.streams.iter().flat_map(|(&(stream, generation), cursors)| {
-            cursors.iter().map({
-                let table = &table;
-                move |(sink, cursor)| {
-                    let mut frame = Vec::new();
-                    encode_record(&table.record(stream, generation, *sink, cursor), &mut frame);
-                    frame
-                }
-            })
+        let mut frames = table.cursors.iter().map(|(key, cursor)| {
+            let mut frame = Vec::new();
+            encode_record(&table.record(*key, *cursor), &mut frame);
+            frame
         });
         self.log.rewrite(&mut frames)
     }
@@ -205,13 +214,11 @@ pub struct Cursors {
 impl Resume for Cursors {
     fn position(&self, stream: StreamId, generation: u16) -> Option<u64> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        if !table.streams.contains_key(&(stream, generation)) {
-            return None;
-        }
+        table.of_stream(stream, generation).next()?;
         // A sink without a record has settled nothing yet. Where no sink is required, all are asked.
         let any_required = self.sinks.iter().any(|(_, required)| *required);
         let asked = self.sinks.iter().filter(|(_, required)| *required || !any_required);
-        asked.map(|(name, _)| table.get(stream, generation, name).map_or(0, |cursor| cursor.low)).min()
+        asked.map(|(name, _)| table.low(stream, generation, name).unwrap_or(0)).min()
     }
 
     fn settled(&self, stream: StreamId, generation: u16) -> Option<Arc<[Ranges]>> {
@@ -220,7 +227,7 @@ impl Resume for Cursors {
         let of_sink = |(name, _): &(Box<str>, bool)| {
             let mut set = Ranges::default();
             if let Some(cursor) = table.get(stream, generation, name) {
-                set = cursor.settled.clone();
+                set = cursor.settled;
                 set.insert(from..cursor.low.max(from));
                 set.drop_below(from);
             }

@@ -22,6 +22,11 @@ impl Files {
         if let Some((record, cuts)) = self.missing.remove(&stat.id) {
             return self.found_again(path, &record, &cuts);
         }
+        match self.log.unpark(stat.id) {
+            Ok(Some((record, cuts))) => return self.found_again(path, &record, &cuts),
+            Ok(None) => {}
+            Err(error) => return self.warn(format!("{}: {error}", path.display())),
+        }
         if Packing::of_name(path).is_some() {
             self.packed_found.push(path.into());
         } else if self.first_sweep {

@@ -11,6 +11,7 @@ use super::output::{Buffers, Output};
 use super::table::Table;
 use super::watch::{Asked, Watches};
 use crate::event::Batch;
+use crate::limits::FILES_ACTIVE_MAX;
 use crate::position::{Resume, Stream};
 use crate::seam::{FileId, HashMap, HashSet};
 use crate::source::{Backlog, Notice, Progress, Source, World};
@@ -78,23 +79,11 @@ impl Files {
     pub(super) fn open(config: Arc<Config>, world: World, resume: Arc<dyn Resume>) -> Result<Self, String> {
         let failed = |error| format!("{}: {error}", world.data_dir.display());
         world.fs.make_folder(&world.data_dir).map_err(failed)?;
-        let (log, warnings) =
-            IdentityLog::open(world.fs.clone(), &world.data_dir, &config.name).map_err(failed)?;
-        let mut newest: HashMap<FileId, StreamKey> = HashMap::default();
-        for (record, _) in log.records() {
-            let key = (record.stream, record.generation);
-            let known = newest.entry(record.id).or_insert(key);
-            *known = (*known).max(key);
-        }
-        let (mut missing, mut replaced) = (HashMap::default(), Vec::new());
-        for (record, cuts) in log.records() {
-            let known = (record.clone(), cuts.to_vec());
-            if newest.get(&record.id) == Some(&(record.stream, record.generation)) {
-                missing.insert(record.id, known);
-            } else {
-                replaced.push(known);
-            }
-        }
+        let (fs, name) = (world.fs.clone(), &config.name);
+        let (log, found) =
+            IdentityLog::open(fs, &world.data_dir, name, &*resume, FILES_ACTIVE_MAX).map_err(failed)?;
+        let missing = found.newest.into_iter().map(|(record, cuts)| (record.id, (record, cuts))).collect();
+        let (replaced, warnings) = (found.replaced, found.warnings);
         let orphans = world.data_dir.join("spool").join(&config.name).join("orphans");
         let orphans_found = super::orphan::found(&*world.fs, &orphans);
         let watches = Watches::new(&*world.fs);
@@ -165,6 +154,12 @@ impl Files {
         if let Some(trouble) = self.watches.trouble() {
             self.warn(trouble);
         }
+    }
+
+    /// A tail is no more.
+    pub(super) fn forget_touched(&mut self, key: super::table::Key) {
+        self.dirty.remove(&key);
+        self.moved.retain(|moved| *moved != key);
     }
 
     /// Writes down how far reading has come before what was read leaves: the bytes before a position tell, after this
@@ -281,7 +276,11 @@ impl Source for Files {
     }
 
     fn backlog(&self) -> Backlog {
-        Backlog { streams: self.table.len(), open: self.table.open, unread_bytes: self.table.unread }
+        Backlog {
+            streams: self.table.len() + self.log.parked_len(),
+            open: self.table.open,
+            unread_bytes: self.table.unread,
+        }
     }
 
     fn wake_fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {

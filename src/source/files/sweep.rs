@@ -1,16 +1,18 @@
 //! Finding files: the sweep is the truth, hints only say where to look first.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::glob::{Excludes, Visit};
+use super::config::Config;
+use super::glob::Visit;
 use super::state::Files;
 use super::table::Key;
 use super::tail::Life;
 use super::watch::Asked;
-use crate::limits::FILES_MAX;
-use crate::seam::{FileKind, FileStat};
+use crate::limits::{FILES_ACTIVE_MAX, FILES_MAX};
+use crate::seam::{FileKind, FileStat, HashSet};
 use crate::source::Notice;
 
 /// How often all is swept where hints tell of changes.
@@ -22,40 +24,43 @@ const SWEEP_REST: u32 = 100;
 /// A change that no hint has told of for this long means that hints are not to be trusted, in nanoseconds.
 const HINT_LATE_NS: i64 = 3_000_000_000;
 
-/// What a walk found.
-struct Found<'a> {
-    excludes: &'a Excludes,
-    data_dir: &'a Path,
-    folders: Vec<PathBuf>,
-    files: Vec<(PathBuf, bool)>,
-    failed: Vec<String>,
+/// Files that one sweep may find gone of those that were idle; the others are for the next. Each is sought in its folder.
+const GONE_MAX: usize = 256;
+
+/// A walk that looks at what it finds.
+struct Walk<'a> {
+    source: &'a mut Files,
+    config: Arc<Config>,
     absent: bool,
 }
 
-impl<'a> Found<'a> {
-    fn new(excludes: &'a Excludes, data_dir: &'a Path) -> Self {
-        Self { excludes, data_dir, folders: Vec::new(), files: Vec::new(), failed: Vec::new(), absent: false }
+impl<'a> Walk<'a> {
+    fn new(source: &'a mut Files) -> Self {
+        Self { config: source.config.clone(), source, absent: false }
     }
 }
 
-impl Visit for Found<'_> {
+impl Visit for Walk<'_> {
     fn excludes(&self, path: &Path) -> bool {
         // What is written about a line must not be a line.
-        self.excludes.matches(path) || path.starts_with(self.data_dir)
+        self.config.excludes.matches(path) || path.starts_with(&self.source.data_dir)
     }
 
     fn folder(&mut self, path: &Path) {
-        self.folders.push(path.into());
+        self.source.watches.add(path);
     }
 
     fn file(&mut self, path: &Path, linked: bool) {
-        self.files.push((path.into(), linked));
+        if linked && self.source.world.fs.is_link(path) {
+            self.source.watches.add(path);
+        }
+        self.source.look_at(path);
     }
 
     fn failed(&mut self, path: &Path, error: &io::Error) {
         self.absent = true;
         if error.kind() != io::ErrorKind::NotFound {
-            self.failed.push(format!("{}: {error}", path.display()));
+            self.source.warn(format!("{}: {error}", path.display()));
         }
     }
 }
@@ -67,13 +72,15 @@ impl Files {
         self.sweep += 1;
         self.sweeping = true;
         self.watches.begin_sweep();
-        let (config, data_dir) = (self.config.clone(), self.data_dir.clone());
-        let mut found = Found::new(&config.excludes, &data_dir);
+        let (config, fs) = (self.config.clone(), self.world.fs.clone());
+        let mut walk = Walk::new(self);
         for pattern in &config.patterns {
-            pattern.walk(&*self.world.fs, None, &mut found);
+            pattern.walk(&*fs, None, &mut walk);
         }
-        let absent = found.absent;
-        self.take_found(found);
+        let absent = walk.absent;
+        if !absent {
+            self.seek_parked();
+        }
         let stale = self.table.by_path.iter().filter(|(_, (_, sweep))| *sweep != self.sweep);
         for path in stale.map(|(path, _)| path.clone()).collect::<Vec<_>>() {
             self.look_at(&path);
@@ -100,6 +107,7 @@ impl Files {
         if first && !self.log.swept() {
             self.log.set_swept();
         }
+        self.park();
         if self.finishing == Some(false) {
             self.finishing = Some(true);
             self.set_goals();
@@ -118,19 +126,45 @@ impl Files {
         self.world.clock.monotonic().saturating_sub(begun)
     }
 
-    fn take_found(&mut self, found: Found<'_>) {
-        for folder in found.folders {
-            self.watches.add(&folder);
-        }
-        for warning in found.failed {
-            self.warn(warning);
-        }
-        for (path, linked) in found.files {
-            if linked && self.world.fs.is_link(&path) {
-                self.watches.add(&path);
+    /// Idle files that were not found where they were: they are sought.
+    fn seek_parked(&mut self) {
+        for id in self.log.parked().unseen(self.sweep, GONE_MAX) {
+            match self.log.unpark(id) {
+                Ok(Some(known)) => {
+                    self.missing.insert(id, known);
+                }
+                Ok(None) => {}
+                Err(error) => self.warn(format!("{}: {error}", self.data_dir.display())),
             }
-            self.look_at(&path);
         }
+    }
+
+    /// Where more files are known than are watched closely, idle ones are left to the index.
+    fn park(&mut self) {
+        if self.table.len() <= FILES_ACTIVE_MAX {
+            return;
+        }
+        let (now, sweep) = (self.now, self.sweep);
+        let mut keys = self.table.keys();
+        keys.retain(|key| self.table.get(*key).is_some_and(|tail| tail.is_idle(now)));
+        for key in &keys {
+            if let Some(tail) = self.table.get(*key) {
+                self.log.put(tail.record(), false);
+            }
+        }
+        self.log.write();
+        let mut parked = HashSet::default();
+        for key in keys {
+            let Some(tail) = self.table.get(key) else { continue };
+            let (id, size, modified_ns) = (tail.id, tail.size, tail.modified_ns);
+            let stat = FileStat { id, size, modified_ns, links: 1, kind: FileKind::File };
+            if self.log.park(tail.key(), &stat, sweep) {
+                self.table.remove(key);
+                self.forget_touched(key);
+                parked.insert(key);
+            }
+        }
+        self.table.by_path.retain(|_, (key, _)| !parked.contains(key));
     }
 
     /// Does what hints ask for.
@@ -153,20 +187,19 @@ impl Files {
 
     /// A path that was told of and is not known: a file that is meant, or a folder that may hold some.
     fn look_at_unknown(&mut self, path: &Path) {
-        let (config, data_dir) = (self.config.clone(), self.data_dir.clone());
-        let mut found = Found::new(&config.excludes, &data_dir);
+        let (config, fs) = (self.config.clone(), self.world.fs.clone());
+        let mut walk = Walk::new(self);
         for pattern in &config.patterns {
             let (file, folder) = pattern.fits(path);
-            if !(file || folder) || path.ancestors().any(|path| found.excludes(path)) {
+            if !(file || folder) || path.ancestors().any(|path| walk.excludes(path)) {
                 continue;
             }
-            match self.world.fs.stat(path).map(|stat| stat.kind) {
-                Ok(FileKind::File) if file => found.file(path, true),
-                Ok(FileKind::Folder) if folder => pattern.walk(&*self.world.fs, Some(path), &mut found),
+            match fs.stat(path).map(|stat| stat.kind) {
+                Ok(FileKind::File) if file => walk.file(path, true),
+                Ok(FileKind::Folder) if folder => pattern.walk(&*fs, Some(path), &mut walk),
                 _ => {}
             }
         }
-        self.take_found(found);
     }
 
     /// Looks at what a path shows.
@@ -189,7 +222,8 @@ impl Files {
                 if self.table.by_path.contains_key(path) {
                     self.name_gone(path);
                 }
-                if !self.log.is_copy(stat.id, self.sweep) {
+                let idle = self.log.parked().is_unchanged(&stat, self.sweep) == Some(true);
+                if !idle && !self.log.is_copy(stat.id, self.sweep) {
                     self.found_new(path, &stat);
                 }
             }
@@ -251,7 +285,7 @@ impl Files {
 
     /// Whether one more file may be known.
     pub(super) fn has_room(&mut self) -> bool {
-        let room = self.table.len() < FILES_MAX;
+        let room = self.table.len() + self.log.parked_len() < FILES_MAX;
         if !room {
             self.warn(format!("more than {FILES_MAX} files; the others are not read"));
         }

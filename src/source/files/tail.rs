@@ -29,6 +29,9 @@ pub(super) enum Life {
     Lost,
 }
 
+/// How long a file is watched closely after it last grew, where there are many.
+const PARK_AFTER: Duration = Duration::from_secs(60);
+
 /// A file that is read. Holds no bytes of it.
 pub(super) struct Tail {
     pub(super) stream: Arc<Stream>,
@@ -183,6 +186,7 @@ impl Tail {
             from: self.first,
             position: self.position,
             size: self.sound.max(self.scanned),
+            modified_ns: self.modified_ns,
             head: self.head,
             tail: self.tail,
             leaving: self.leaving.is_some(),
@@ -234,6 +238,23 @@ impl Tail {
     /// Whether bytes are there that were not looked at.
     pub(super) fn has_more(&self) -> bool {
         self.life == Life::Reading && self.scanned < self.limit()
+    }
+
+    /// Whether all of it was read and settled, and nobody has written to it for long.
+    pub(super) fn is_idle(&self, now: Duration) -> bool {
+        self.life == Life::Reading
+            && self.packing.is_none()
+            && self.names > 0
+            && self.leaving.is_none()
+            && !self.queued
+            && !self.warned
+            && self.position == self.size
+            && self.scanned == self.size
+            && self.sound == self.size
+            && self.low >= self.position
+            && self.cuts.is_empty()
+            && !self.holds_open()
+            && self.grew + PARK_AFTER <= now
     }
 
     /// Whether something was taken that has not been handed on: an unfinished line, an open message.
