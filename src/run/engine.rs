@@ -438,6 +438,9 @@ impl Reading {
 
     /// Lets the source take in what must not wait for the pipeline; how long it may then be left alone.
     fn absorb(&self, source: &mut dyn Source) -> Option<Duration> {
+        if self.shared.stop.load(Ordering::Acquire) {
+            return None;
+        }
         for (stream, low) in self.shared.take_lows(self.index) {
             source.settled(&stream, low);
         }
