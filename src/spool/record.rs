@@ -257,7 +257,7 @@ mod tests {
         let bytes = draft();
         assert_eq!(
             data_encoding::HEXLOWER.encode(&bytes),
-            "3a000000aa74b8ff010302004d000000000000000000de33e5dd97170d003139322e302e322e313a3531343c33343e31202d202d202d202d202d202d2068656c6c6f"
+            "3a000000ae15be0a010302004d0000000000000000002a36fe9c97170d003139322e302e322e313a3531343c33343e31202d202d202d202d202d202d2068656c6c6f"
         );
         let Found::Whole(record) = record_at(&bytes) else { panic!("whole") };
         assert_eq!((record.kind, record.part, record.position, record.end()), (Kind::Message, 2, 77, 100));
