@@ -1,9 +1,24 @@
 //! Elasticsearch: documents into data streams, each of them once.
 //!
 //! In: rows, on the workers ([`encode`]). Out: `POST /_bulk` to one of several nodes ([`ship`]), and what became
-//! of every row ([`answer`]). Each row is created under its event id: sent again after a time-out, a restart or a
-//! crash it is refused as a conflict with itself, which counts as delivered. Rows are judged one by one: those
-//! that cannot be taken now go again alone, those that never will come back as rejected, with the reason.
+//! of every row ([`answer`], [`respond`]). Each row is created under its event id: sent again after a time-out, a
+//! restart or a crash it is refused as a conflict with itself, which counts as delivered. Rows are judged one by one:
+//! those that cannot be taken now go again alone, those that never will come back as rejected, with the reason.
+//!
+//! Ids are unique in one backing index only. What that asks for is in [`records`] (what is durable before a row is
+//! sent), [`doubt`] and [`ask`] (looking up). Seen on Elasticsearch 8.19, in `tests/all/elasticsearch/real.rs` and
+//! `tests/all/killed.rs`:
+//!
+//! - created again after a rollover, the same `_id` is simply created in the new backing index, with status 201;
+//! - `_resolve/index` gives a data stream's backing indices, oldest first, the last one is written to; a name that
+//!   is not there is a 404 with `index_not_found_exception`;
+//! - `_mget` does not take the name of a data stream (`index_not_found_exception` for each id), only that of a
+//!   backing index; it sees documents that no refresh has shown yet, and says per id when an index is gone;
+//! - a lazy rollover shows the new backing index only after the next write;
+//! - creating in an old backing index directly is refused, so that there is no way to pin a retry to one.
+//!
+//! Fields that do not fit the live mapping are the matter of [`suspect`], [`mapping`] and [`aside`]; templates that of
+//! [`mod@setup`].
 //!
 //! `name.rs` is the smallest part; begin there.
 
@@ -67,12 +82,22 @@ Several nodes may also stand in one text, with commas between, as an environment
 hold becomes `_`, also `-`, which stands between the parts. Rows whose field is missing or has no letter or digit go to `fallback`.
 
 **Once.** A document's `_id` is its event id and is only ever *created*: the same row sent again is a conflict with
-itself and counts as delivered. Elasticsearch checks ids within one backing index; a row whose answer was lost in the
-very moment of a rollover can appear twice.
+itself and counts as delivered. Elasticsearch checks ids within one backing index only. So how far each stream was
+sent, and where to, is kept in the data folder, and rows in doubt (an answer that was lost, a kill) are looked up in the
+backing indices of then to now before they are created again. New rows are not looked up. Needed are the privileges
+`create_doc`, `auto_configure`, `read` and `view_index_metadata`; without the last two the sink says so once and goes on, and
+a row that is sent again after a rollover can appear twice.
+
+**What does not fit.** The mapping of a data stream is asked for before the first row, at a rollover, and when a row
+was refused. A field that it cannot take goes to `_conflict`, a list of `{field, value}` with the value as text; the rest
+of the event lands. It is counted, and said once. `aludel elasticsearch setup FILE --print|--apply` makes templates and a
+lifecycle from the types that the compiler knows, so that there are few such fields.
 
 **What is refused.** 429 and 5xx: only the rows concerned go again, later and later, up to 30 seconds apart, and
-`Retry-After` is kept to. A mapping conflict or any other 4xx of a row: the row goes to the dead letters with the
-reason. 401 and 403: nothing is lost, everything waits and is tried again. A node that fails is left alone for a while.",
+`Retry-After` is kept to. A request that is too large goes in halves. A row that will never be taken goes to the dead
+letters with the reason; so does one that went to the data stream's failure store. 401, 403 and 404: nothing is lost,
+everything waits and is tried again. A node that fails is left alone for a while; requests in flight are halved when the
+cluster is too busy, and slowly become as many as `concurrency` again.",
     form: "elasticsearch \"URL\", … { … }",
     options: OPTIONS,
     examples: &[],
@@ -125,7 +150,7 @@ const OPTIONS: &[OptionSpec] = &[
         name: "concurrency",
         ty: OptionType::Int,
         default: Some("4"),
-        doc: "Requests in flight at once, over all nodes, 1 to 64.",
+        doc: "Requests in flight at once at most, over all nodes, 1 to 64; fewer while the cluster is too busy.",
     },
     OptionSpec {
         name: "body_bytes",
@@ -144,7 +169,7 @@ const OPTIONS: &[OptionSpec] = &[
         ty: OptionType::Word(&["data_stream", "ilm", "none"]),
         default: Some("data_stream"),
         doc: "For `aludel elasticsearch setup`: what makes old data go. `data_stream` is the data stream's own lifecycle, \
-              `ilm` a policy for index lifecycle management, `none` leaves it to somebody else.",
+              `ilm` a policy for index lifecycle management, `none` leaves it to somebody else, as OpenSearch needs it.",
     },
     OptionSpec {
         name: "retention",
@@ -296,8 +321,8 @@ impl SinkPlan for Plan {
     }
 
     fn guarantee(&self) -> &'static str {
-        "effectively once: a row is created under its own id, and sent again it is refused as itself \
-         (Elasticsearch checks ids within one backing index)"
+        "effectively once: a row is created under its own id, sent again it is refused as itself, and one in doubt \
+         is looked up in all backing indices where it can be"
     }
 
     fn place(&self) -> String {

@@ -5,6 +5,8 @@
 pub(crate) mod bulk_server;
 #[path = "elasticsearch/mapping.rs"]
 mod mapping;
+#[path = "elasticsearch/opensearch.rs"]
+mod opensearch;
 #[path = "elasticsearch/real.rs"]
 pub(crate) mod real;
 #[path = "elasticsearch/rollover.rs"]

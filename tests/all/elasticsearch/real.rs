@@ -27,6 +27,11 @@ pub(crate) struct Server {
 /// One server at a time: each takes a gigabyte.
 static ALONE: Mutex<()> = Mutex::new(());
 
+/// Waits until no other server runs.
+pub(super) fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn script(arguments: &[&str]) -> Result<(), String> {
     let ran = Command::new(SCRIPT).args(arguments).output().map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
@@ -44,7 +49,7 @@ impl Server {
     }
 
     fn start() -> Result<Self, String> {
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = alone();
         // Free when asked; two in a row, since the node talks to itself on the next one.
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = free.local_addr().expect("an address").port().min(65_000);

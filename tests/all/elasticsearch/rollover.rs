@@ -143,7 +143,7 @@ impl Story {
 #[test]
 fn killed_anywhere_while_data_streams_roll_over() {
     let (mut rollovers, mut kills, mut looks) = (0, 0, 0);
-    for seed in 0..40 {
+    for seed in 0..25 {
         let mut story = Story::new(seed);
         for _ in 0..12 {
             let steps = story.dice.below(60);
@@ -164,7 +164,7 @@ fn killed_anywhere_while_data_streams_roll_over() {
         (rollovers, kills) = (rollovers + story.rollovers, kills + story.kills);
     }
     assert!(
-        rollovers > 150 && kills > 100 && looks > 150,
+        rollovers > 100 && kills > 60 && looks > 100,
         "{rollovers} rollovers, {kills} kills, {looks} looks"
     );
 }
