@@ -42,12 +42,14 @@ pub const KIND: SinkKind = SinkKind {
               files; rows that lack one go to `__HIVE_DEFAULT_PARTITION__`.\n\n\
               Files are published together, as an epoch, when one of them reaches `roll_bytes` or `roll_rows`, or \
               after `roll_age`, and at the end of a run. Until then they are where readers do not look. What an \
-              epoch holds is recorded with it, so that after a crash rows are neither lost nor repeated.\n\n\
+              epoch holds is recorded with it, so that after a crash rows are neither lost nor repeated. \
+              Few files are open at once, within one bound of memory: rows that go to very many folders in turn make \
+              more and smaller files.\n\n\
               **On the disk** files on their way are in `_aludel/tmp` of the archive. One process writes to one \
               archive.\n\n\
               **In S3**, or what speaks its protocol: `parquet \"s3://bucket/prefix\" { region = \"eu-west-1\" }`. \
               Files on their way are in the data folder and are sent in parts; the uploads are completed when \
-              the epoch is committed, so that readers see whole files of whole epochs only. Many nodes may write to \
+              the epoch is committed, so that readers see whole files of committed epochs only. Many nodes may write to \
               one prefix. Credentials are taken from the options, else as AWS has it: `AWS_…` of the environment, a \
               web identity, the container's or the machine's role. They must allow `GetObject`, `PutObject`, \
               `DeleteObject`, `ListBucket`, `AbortMultipartUpload`, and better also `ListBucketMultipartUploads`, by \
