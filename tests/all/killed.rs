@@ -61,6 +61,7 @@ pipeline lines {{
         "{} kills, {rolled} rollovers, {} lines: each in Elasticsearch once",
         killed.kills, killed.lines
     );
+    crate::lagging::a_real_elasticsearch_is_away(&server);
 }
 
 /// Sets a flag when it goes away, by a panic too.

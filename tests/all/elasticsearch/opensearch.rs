@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use aludel::event::OptionValue;
-use aludel::sink::http::HttpNetwork;
 use aludel::sink::Endpoint;
+use aludel::sink::http::HttpNetwork;
 
 use super::real;
 use super::rows::{bodies, plan};

@@ -61,11 +61,11 @@ impl Server {
         Ok(server)
     }
 
-    fn run(&self) -> Result<(), String> {
+    pub(crate) fn run(&self) -> Result<(), String> {
         script(&["start", &self.folder(), &self.port.to_string(), PASSWORD])
     }
 
-    fn kill(&self) {
+    pub(crate) fn kill(&self) {
         script(&["kill", &self.folder()]).expect("dies");
     }
 
@@ -122,7 +122,7 @@ impl Server {
         }
     }
 
-    fn count(&self, streams: &str) -> u64 {
+    pub(crate) fn count(&self, streams: &str) -> u64 {
         self.ask("POST", &format!("/{streams}/_refresh"), "");
         self.ask("GET", &format!("/{streams}/_count"), "")["count"].as_u64().expect("a count")
     }
