@@ -60,6 +60,7 @@ impl Reorder {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges that holds one is what is meant")]
 mod tests {
     use std::sync::Arc;
 
