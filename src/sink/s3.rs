@@ -209,8 +209,11 @@ impl Client {
             .signed_url(Method::GET, &Path::from("x"), Duration::from_secs(1))
             .await
             .map_err(own)?;
-        let bucket =
-            format!("{}{}", probe.origin().ascii_serialization(), probe.path().trim_end_matches("/x"));
+        let bucket = format!(
+            "{}{}",
+            probe.origin().ascii_serialization(),
+            probe.path().strip_suffix("/x").unwrap_or_default()
+        );
         let (mut found, mut from) = (Vec::new(), None::<(String, String)>);
         loop {
             let mut query = String::new();

@@ -1,7 +1,8 @@
 //! Archives as others read them: pyarrow, DuckDB and DataFusion, on the disk and in a real S3 server.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -102,6 +103,17 @@ impl S3Server {
     /// The bucket's files: its objects, and uploads that are not completed below a folder of the server's own.
     pub(crate) fn bucket(&self) -> PathBuf {
         self.folder.path().join("data/logs")
+    }
+
+    fn place(&self, bucket: &str, secret: &str) -> Place {
+        Place {
+            bucket: bucket.to_owned(),
+            region: Some("us-east-1".to_owned()),
+            endpoint: Some(format!("http://{}", self.address())),
+            access_key: Some(("aludel".to_owned(), secret.to_owned())),
+            timeout: Duration::from_secs(60),
+            ..Place::default()
+        }
     }
 
     fn options(&self) -> Vec<(&'static str, OptionValue)> {
@@ -208,14 +220,7 @@ fn the_store_in_memory_is_like_a_real_one() {
         Ok(server) => server,
         Err(why) => return skip(&why),
     };
-    let place = |bucket: &str, secret: &str| Place {
-        bucket: bucket.to_owned(),
-        region: Some("us-east-1".to_owned()),
-        endpoint: Some(format!("http://{}", server.address())),
-        access_key: Some(("aludel".to_owned(), secret.to_owned())),
-        timeout: Duration::from_secs(60),
-        ..Place::default()
-    };
+    let place = |bucket: &str, secret: &str| server.place(bucket, secret);
     let connect = |place: Place| S3::connect(&place, Arc::new(|| {})).expect("a client");
     let real = conversation(&mut connect(place("logs", "sesame-sesame")));
     let memory = conversation(&mut *SimStore::new(1).connect(Arc::new(|| {})));
@@ -236,6 +241,57 @@ fn the_store_in_memory_is_like_a_real_one() {
     let nobody = Place { endpoint: Some("http://127.0.0.1:9".to_owned()), ..place("logs", "x") };
     let answer = ask(&mut connect(nobody), Ask::Get { key: "talk".to_owned() });
     assert!(matches!(&answer, Err(Refusal::Later { why, .. }) if why.contains("refused")), "{answer:?}");
+}
+
+/// A certificate for 127.0.0.1 and its key.
+fn certificate(folder: &Path) -> Result<(String, String), String> {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (certificate, key) = (path("s3.pem"), path("s3.key"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+        .args(["-days", "2", "-subj", "/CN=test store", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", &key, "-out", &certificate])
+        .output();
+    let made = made.map_err(|error| format!("openssl: {error}"))?;
+    let said = || format!("openssl: {}", String::from_utf8_lossy(&made.stderr));
+    made.status.success().then_some((certificate, key)).ok_or_else(said)
+}
+
+#[test]
+fn tls_needs_the_right_certificate() {
+    let server = match S3Server::start() {
+        Ok(server) => server,
+        Err(why) => return skip(&why),
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (certificate, key) = match certificate(folder.path()) {
+        Ok(made) => made,
+        Err(why) => return skip(&why),
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/tls_proxy.py");
+    let mut proxy = Command::new("python3")
+        .args([script, &certificate, &key, &server.port.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python runs");
+    let mut port = String::new();
+    BufReader::new(proxy.stdout.take().expect("piped")).read_line(&mut port).expect("a port");
+    let place = |ca_file: Option<String>| Place {
+        endpoint: Some(format!("https://127.0.0.1:{}", port.trim())),
+        ca_file,
+        ..server.place("logs", "sesame-sesame")
+    };
+    let connect = |place: Place| S3::connect(&place, Arc::new(|| {})).expect("a client");
+    let put = || Ask::Put { key: "tls".to_owned(), bytes: bytes::Bytes::from_static(b"x"), create: true };
+    let answer = ask(&mut connect(place(None)), put());
+    assert!(matches!(&answer, Err(Refusal::Later { why, .. }) if why.contains("certificate")), "{answer:?}");
+    let mut trusting = connect(place(Some(certificate)));
+    assert_eq!(ask(&mut trusting, put()), Ok(Answer::Done));
+    let uploads = ask(&mut trusting, Ask::Uploads { prefix: String::new() });
+    assert_eq!(uploads, Ok(Answer::Uploads(Vec::new())));
+    drop(proxy.stdin.take());
+    proxy.wait().expect("it ends");
 }
 
 /// Writes the archive that `read.txt` describes.
