@@ -138,10 +138,13 @@ impl Which {
         for (source, folder) in self.folders()? {
             let checkup = look(&folder)?;
             for problem in &checkup.problems {
-                // What a process that runs writes at this moment looks torn.
-                // That something was set aside before is no damage.
-                bad |= !matches!(problem, Problem::Gone(_))
-                    && !(running && matches!(problem, Problem::Torn { .. }));
+                bad |= match problem {
+                    Problem::Damage(_) => true,
+                    // What was set aside is no damage any more.
+                    Problem::Gone(_) => false,
+                    // What a process writes at this moment looks torn.
+                    Problem::Torn { .. } => !running,
+                };
                 writeln!(out, "{source}: {}", tell(problem, running))?;
             }
             if checkup.problems.is_empty() {

@@ -21,7 +21,12 @@ use aludel::source::{Progress, Source};
 use aludel::spool::{Limit, WhenFull, list};
 use rig::{Cursor, DATA, Rig};
 
+/// More with `ALUDEL_SPOOL_SEEDS=10000`.
 const SEEDS: u64 = 60;
+
+fn seeds() -> u64 {
+    std::env::var("ALUDEL_SPOOL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS)
+}
 
 fn large() -> Limit {
     Limit { bytes: 64 << 20, when_full: WhenFull::Block }
@@ -78,7 +83,7 @@ fn run(rig: &mut Rig, cut: Option<u64>, steps: usize) -> bool {
 /// From a seed: power cuts, full disks, fsyncs that fail, short reads, in any order.
 #[test]
 fn what_was_acked_is_handed_on_once() {
-    for seed in 0..SEEDS {
+    for seed in 0..seeds() {
         let mut rig =
             Rig::new(seed, seed % 2 == 1, if seed % 3 == 0 { large() } else { small(WhenFull::Block) });
         rig.disk.faults.short.store(seed % 5 == 0, Ordering::Relaxed);
@@ -93,6 +98,7 @@ fn what_was_acked_is_handed_on_once() {
                     0 => rig.disk.fs.set_full(true),
                     1..4 => rig.disk.fs.set_full(false),
                     4 => rig.disk.faults.syncs.store(1 + dice.below(3), Ordering::Relaxed),
+                    6 => rig.disk.fs.fail_reads(1 + dice.below(3)),
                     5 => rig.disk.faults.left.store(2 + dice.below(12), Ordering::Relaxed),
                     _ => {}
                 }

@@ -45,6 +45,7 @@ impl Disk {
         self.faults.left.store(u64::MAX, Ordering::Relaxed);
         self.faults.syncs.store(0, Ordering::Relaxed);
         self.fs.set_full(false);
+        self.fs.fail_reads(0);
         self.fs.crash(folder);
     }
 

@@ -227,6 +227,13 @@ impl Rig {
     /// One step of the source, and perhaps of the others.
     pub(super) fn step(&mut self, source: &mut Spooled<Peers>) -> Progress {
         let mut batch = Batch::default();
+        if self.dice.one_in(5) {
+            // The pipeline takes nothing for a while.
+            for _ in 0..self.dice.below(20) {
+                source.absorb(self.clock.monotonic());
+                self.clock.advance(Duration::from_millis(self.dice.below(8)));
+            }
+        }
         let progress = source.step(self.clock.monotonic(), &mut batch);
         if !self.disk.is_off() {
             self.sink.take(&batch);
