@@ -23,7 +23,7 @@ pub use catch_up::{CatchUp, Caught};
 pub use engine::{Engine, Settings};
 pub use letters::{Ask, Draft, Letter, Letters};
 pub use outlet::{Outlet, Stepped};
-pub use parts::{Deliveries, Parts, Waker};
+pub use parts::{Deliveries, Parts, Waker, gap};
 pub use reader::{Job, Read, Reader};
 pub use settler::{Ledger, Message, Opened, Settler};
 pub use worker::{Outcome, Unsent, Worker};

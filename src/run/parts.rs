@@ -127,7 +127,7 @@ impl Reader {
 }
 
 /// What the settler is told of a gap, for all sinks or one.
-pub(super) fn gap(notice: &Notice, sink: Option<usize>) -> Vec<Message> {
+pub fn gap(notice: &Notice, sink: Option<usize>) -> Vec<Message> {
     let Notice::Gap { stream, start, end, cause } = notice else { return Vec::new() };
     let bytes = end.map(|end| Message::Gap { stream: stream.clone(), range: *start..end, sink });
     let lost = Message::Lost { stream: stream.clone(), start: *start, end: *end, sink, cause };

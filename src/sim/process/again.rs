@@ -9,10 +9,10 @@ use super::seats::REST;
 use crate::event::Batch;
 use crate::position::Resume;
 use crate::run::lag::Phase;
-use crate::run::{CatchUp, Caught, Job, Message};
+use crate::run::{CatchUp, Caught, Job, Message, gap};
 use crate::seam::Clock;
 use crate::sink::Body;
-use crate::source::{Notice, Source};
+use crate::source::Source;
 
 /// One sink's catch-up read, while there is one.
 pub(super) struct AgainSeat {
@@ -115,10 +115,7 @@ impl Process {
         let caught = read.step(clock.monotonic(), clock.now_unix_ns(), &mut notices);
         self.again[at].due = None;
         for notice in notices {
-            if let Notice::Gap { stream, start, end: Some(end), .. } = &notice {
-                let (stream, range, sink) = (stream.clone(), *start..*end, Some(sink));
-                self.messages.push_back(Message::Gap { stream, range, sink });
-            }
+            self.messages.extend(gap(&notice, Some(sink)));
             self.note(notice, Some(sink));
         }
         match caught {
