@@ -2,7 +2,8 @@
 //!
 //! In: whole frames (length, CRC-32, body; all little-endian `u32`s). Out, at the next start: every frame whose
 //! checksum fits, in order. A torn tail is cut, damage in the middle is skipped; both are said, neither stops a
-//! start. What a body means is the caller's.
+//! start. What a body means is the caller's, but for two kinds of the log's own: one after each fsync, so that what
+//! follows the last of them is known to be in doubt, and one behind what was therefore written again.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,16 @@ const REWRITE_FACTOR: u64 = 4;
 
 /// Bytes that one read asks for while a log is read back.
 const LOAD_BYTES: usize = 256 * 1024;
+
+/// Body of a frame of the log's own: all frames before it were on the disk when it was written. Bodies of others begin
+/// with a version, a position or a number, none of which is so large.
+const DURABLE: &[u8] = b"\xff\xff\xff\xff\xff\xff\xff\xffdurable";
+
+/// The same, followed by a position: the frames from there on are those before it, written again.
+const AGAIN: &[u8] = b"\xff\xff\xff\xff\xff\xff\xff\xffagain";
+
+/// Bytes of frames that are kept while a log is read, until it is known that they are on the disk.
+const DOUBTFUL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Appends a frame around `body`.
 pub fn write_frame(body: &[u8], out: &mut Vec<u8>) {
@@ -87,7 +98,7 @@ impl RecordLog {
         each: &mut dyn FnMut(u64, &[u8]),
     ) -> io::Result<(Self, Vec<String>)> {
         let file = fs.open_append(path)?;
-        let (end, mut warnings) = load(&*file, path, each)?;
+        let Loaded { end, mut warnings, doubtful } = load(&*file, path, each)?;
         let size = file.stat()?.size;
         if size > end {
             warnings.push(format!("{}: cut {} bytes of a torn last record", path.display(), size - end));
@@ -99,15 +110,40 @@ impl RecordLog {
         {
             fs.sync_folder(folder)?;
         }
-        let log = Self { fs, path: path.into(), file, size: end, unsynced: false, broken: false };
+        let mut log = Self { fs, path: path.into(), file, size: end, unsynced: false, broken: false };
+        log.write_again(&doubtful, each)?;
         Ok((log, warnings))
+    }
+
+    /// Writes frames again that may only be in the kernel's cache: the process that wrote them died before it knew them
+    /// to be on the disk, and after an fsync that failed they never will be, though they can be read. Whoever opens the
+    /// log believes them from here on.
+    fn write_again(&mut self, frames: &[(u64, Vec<u8>)], each: &mut dyn FnMut(u64, &[u8])) -> io::Result<()> {
+        if frames.is_empty() {
+            return Ok(());
+        }
+        let start = self.size;
+        let mut bytes = frames.iter().flat_map(|(_, frame)| frame).copied().collect::<Vec<_>>();
+        let mut again = AGAIN.to_vec();
+        again.extend_from_slice(&start.to_le_bytes());
+        write_frame(&again, &mut bytes);
+        self.append(&bytes)?;
+        self.sync()?;
+        let mut at = start;
+        for (_, frame) in frames {
+            each(at, frame);
+            at += frame.len() as u64;
+        }
+        Ok(())
     }
 
     /// Reads a log without opening it for writing, also while another process appends: every whole frame goes to
     /// `each`, oldest first, and what could not be read is described.
     pub fn read(fs: &dyn Fs, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<Vec<String>> {
         let file = fs.open(path)?;
-        load(&*file, path, &mut |_, frame| each(frame)).map(|(_, warnings)| warnings)
+        let loaded = load(&*file, path, &mut |_, frame| each(frame))?;
+        loaded.doubtful.iter().for_each(|(_, frame)| each(frame));
+        Ok(loaded.warnings)
     }
 
     /// Reads a frame again: its place and length are those of when it was appended or loaded.
@@ -142,7 +178,18 @@ impl RecordLog {
         // After a failed fsync the kernel may have dropped the pages, and a second one succeeds without them.
         self.file.sync().inspect_err(|_| self.broken = true)?;
         self.unsynced = false;
+        self.mark();
         Ok(())
+    }
+
+    /// Notes that all before is on the disk. The note itself need not be: without it frames are written again.
+    fn mark(&mut self) {
+        let mut mark = Vec::new();
+        write_frame(DURABLE, &mut mark);
+        match self.file.append(&mark) {
+            Ok(()) => self.size += mark.len() as u64,
+            Err(_) => self.broken |= self.file.truncate(self.size).is_err(),
+        }
     }
 
     /// Bytes in the file.
@@ -186,6 +233,7 @@ impl RecordLog {
             self.fs.sync_folder(folder)?;
         }
         (self.file, self.size, self.unsynced, self.broken) = (file, size, false, false);
+        self.mark();
         Ok(())
     }
 }
@@ -218,9 +266,54 @@ fn read_frame(file: &dyn File, path: &Path, at: u64, len: u32) -> io::Result<Vec
     }
 }
 
-/// Reads all frames; returns where the last whole one ends.
-fn load(file: &dyn File, path: &Path, each: &mut dyn FnMut(u64, &[u8])) -> io::Result<(u64, Vec<String>)> {
+/// What is in a log.
+struct Loaded {
+    /// Where the last whole frame ends.
+    end: u64,
+    /// What was wrong with the file, for people.
+    warnings: Vec<String>,
+    /// The last frames with their places, which were not given away: nothing says that they are on the disk.
+    doubtful: Vec<(u64, Vec<u8>)>,
+}
+
+/// Frames, until something says that they are on the disk.
+struct Doubtful<'a> {
+    frames: Vec<(u64, Vec<u8>)>,
+    bytes: usize,
+    each: &'a mut dyn FnMut(u64, &[u8]),
+}
+
+impl Doubtful<'_> {
+    fn take(&mut self, at: u64, frame: &[u8]) {
+        let body = frame.get(FRAME_HEAD_BYTES..).unwrap_or(&[]);
+        if body == DURABLE {
+            return self.give();
+        }
+        if let Some(start) = body.strip_prefix(AGAIN)
+            && let Some(start) = start.first_chunk().map(|start| u64::from_le_bytes(*start))
+        {
+            return self.frames.retain(|(at, _)| *at >= start);
+        }
+        self.bytes += frame.len();
+        self.frames.push((at, frame.to_vec()));
+        // More than any one fsync is for: a log of before there were marks.
+        if self.bytes > DOUBTFUL_BYTES_MAX {
+            self.give();
+        }
+    }
+
+    fn give(&mut self) {
+        self.bytes = 0;
+        for (at, frame) in self.frames.drain(..) {
+            (self.each)(at, &frame);
+        }
+    }
+}
+
+/// Reads all frames, and gives those to `each` that are known to be on the disk.
+fn load(file: &dyn File, path: &Path, each: &mut dyn FnMut(u64, &[u8])) -> io::Result<Loaded> {
     let mut warnings = Vec::new();
+    let mut doubtful = Doubtful { frames: Vec::new(), bytes: 0, each };
     let mut bytes: Vec<u8> = Vec::new();
     // `start` is the position of `bytes[0]`; `at` is where the next frame is looked for.
     let (mut start, mut at, mut end) = (0u64, 0usize, 0u64);
@@ -236,7 +329,7 @@ fn load(file: &dyn File, path: &Path, each: &mut dyn FnMut(u64, &[u8])) -> io::R
                         here - end
                     ));
                 }
-                each(here, &bytes[at..at + length]);
+                doubtful.take(here, &bytes[at..at + length]);
                 at += length;
                 end = start + at as u64;
             }
@@ -252,7 +345,7 @@ fn load(file: &dyn File, path: &Path, each: &mut dyn FnMut(u64, &[u8])) -> io::R
             }
             // A length that reaches past the end of the file may be damage with whole frames behind it.
             Frame::Short | Frame::Bad if at < bytes.len() => at += 1,
-            Frame::Short | Frame::Bad => return Ok((end, warnings)),
+            Frame::Short | Frame::Bad => return Ok(Loaded { end, warnings, doubtful: doubtful.frames }),
         }
     }
 }
