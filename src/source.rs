@@ -99,11 +99,9 @@ pub trait Source: Send {
     fn original(&mut self, _stream: &Stream, _range: Range<u64>) -> Option<Vec<u8>> {
         None
     }
-    /// Called again and again, as rows settle, once nothing more is read: true where the source may be let go. One
-    /// whose peer must hear of what has settled waits for it.
-    fn leave(&mut self, _now: Duration) -> bool {
-        true
-    }
+    /// Called again and again while rows settle once nothing more is read, and once more when all have: a source whose
+    /// peer must hear of what has settled tells it here.
+    fn leave(&mut self, _now: Duration) {}
     /// Known streams and bytes not yet read, for the summary.
     fn backlog(&self) -> Backlog;
     /// A descriptor that becomes readable when the source should be stepped (inotify), if it has one.

@@ -164,7 +164,7 @@ impl Bound {
 
 /// Topic and number of a partition, from the path that its source gives it.
 fn partition_of(origin: Origin, path: &str) -> Option<(&str, i64)> {
-    let (topic, partition) = path.strip_prefix("kafka:")?.rsplit_once('/')?;
+    let (topic, partition) = path.strip_prefix("kafka://")?.rsplit_once('/')?;
     (origin == Origin::Kafka).then_some((topic, partition.parse().ok()?))
 }
 

@@ -10,6 +10,7 @@ mod link;
 mod producer;
 pub mod simulated;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -173,6 +174,8 @@ pub enum Happened {
     End(i32),
     /// The next offset of a partition is not there (any more): [`Consumer::watermarks`] tells of which.
     OutOfRange,
+    /// Offsets that were not waited for may not be committed, and why.
+    NotCommitted(String),
     /// Something is wrong, for people; it goes on by itself.
     Trouble(String),
 }
@@ -192,6 +195,9 @@ pub trait Consumer: Send {
     /// Commits next offsets, with a text beside each. Where it need not be waited for, a failure is made good by the
     /// next commit.
     fn commit(&mut self, offsets: &[(Arc<str>, i32, u64, String)], wait: bool) -> Result<(), String>;
+    /// The values of the messages at these offsets, each ended by a line feed but the last; `None` where they are not to
+    /// be had.
+    fn read_again(&mut self, topic: &str, partition: i32, offsets: Range<u64>) -> Option<Vec<u8>>;
     /// Names the cluster.
     fn cluster(&mut self) -> Result<String, String>;
     /// A descriptor that is readable when [`Consumer::poll`] may have something.

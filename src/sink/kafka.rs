@@ -241,3 +241,62 @@ impl SinkPlan for Plan {
         self.link.servers().to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::OptionValue;
+
+    fn text(text: &str) -> OptionValue {
+        OptionValue::Text(text.into())
+    }
+
+    fn fault(servers: &[&str], values: &[(&'static str, OptionValue)]) -> String {
+        let template = |text| OptionValue::Template(Template::parse(text).expect("a template"));
+        let mut all = vec![
+            ("topic", template("logs")),
+            ("cursor_topic", text("aludel-cursors")),
+            ("transactions", OptionValue::Bool(true)),
+        ];
+        all.retain(|(name, _)| !values.iter().any(|(known, _)| known == name));
+        all.extend(values.iter().cloned());
+        let servers = servers.iter().map(|server| (*server).to_owned()).collect();
+        plan("bus", &Options::new(servers, all)).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_cannot_work_is_said_at_once() {
+        let here = &["a:9092, b:9092", "[::1]:9092"][..];
+        let template = |text| OptionValue::Template(Template::parse(text).expect("a template"));
+        assert_eq!(fault(here, &[]), "");
+        assert!(fault(&[], &[]).contains("no broker is named"));
+        for server in ["localhost", "http://a:9092", ":9092", "a:port"] {
+            assert!(fault(&[server], &[]).contains("is not a broker"), "{server}");
+        }
+        assert!(fault(here, &[("topic", template("logs-{.a}"))]).contains("`fallback = \"logs-other\"`"));
+        assert!(fault(here, &[("topic", template("a b"))]).contains("holds ' '"));
+        assert!(fault(here, &[("cursor_topic", text("logs"))]).contains("must not be a topic for rows"));
+        assert!(fault(here, &[("message_bytes", OptionValue::Int(10))]).contains("goes from 1024"));
+        let both = [("transactions", OptionValue::Bool(false)), ("transactional_id", text("me"))];
+        assert!(fault(here, &both).contains("`transactions = true` only"));
+    }
+
+    #[test]
+    fn secrets_and_certificates_belong_to_something() {
+        let here = &["a:9092"][..];
+        let plain = [("sasl", text("plain")), ("username", text("u")), ("password", text("p"))];
+        assert_eq!(fault(here, &plain), "");
+        assert!(fault(here, &plain[..2]).contains("wants `username` and `password`"));
+        assert!(fault(here, &plain[1..]).contains("with `sasl` only"));
+        assert!(fault(here, &[("ca_file", text("ca.pem"))]).contains("with `tls = true` only"));
+        let scram = [("sasl", text("scram_sha_512")), plain[1].clone(), plain[2].clone()];
+        for needy in [&scram[..], &[("tls", OptionValue::Bool(true))]] {
+            let said = fault(here, needy);
+            assert_eq!(
+                said.contains("cargo build --release --features kafka-tls"),
+                !cfg!(feature = "kafka-tls"),
+                "{said}"
+            );
+        }
+    }
+}

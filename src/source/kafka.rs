@@ -12,6 +12,7 @@ mod fill;
 mod partition;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,6 +141,8 @@ pub struct Kafka {
     finishing: bool,
     /// Whether the group has given anything, be it nothing.
     joined: bool,
+    /// Whether the last word was said.
+    left: bool,
 }
 
 impl Kafka {
@@ -167,6 +170,7 @@ impl Kafka {
             said: String::new(),
             finishing: false,
             joined: false,
+            left: false,
         }
     }
 
@@ -256,14 +260,21 @@ impl Kafka {
         due.map(|((topic, number), part)| (topic.clone(), *number, part.settled, part.text())).collect()
     }
 
-    fn commit(&mut self, now: Duration, wait: bool) {
+    fn not_committed(&mut self, why: String) {
+        // Which of them is not told: all are said again.
+        self.partitions.values_mut().for_each(|part| part.committed = 0);
+        self.trouble(format!("offsets were not committed, trying again: {why}"));
+    }
+
+    /// Says how far the group is; where that is waited for, whether it was heard.
+    fn commit(&mut self, now: Duration, wait: bool) -> bool {
         if now < self.commit_at && !wait {
-            return;
+            return true;
         }
         // The last word is said whatever was said before, since nobody knows whether that was heard.
         let offsets = self.due(|_, part| wait || part.settled > part.committed);
         if offsets.is_empty() {
-            return;
+            return true;
         }
         self.commit_at = now + KAFKA_COMMIT_EVERY;
         match self.consumer.commit(&offsets, wait) {
@@ -273,8 +284,12 @@ impl Kafka {
                         part.committed = offset;
                     }
                 }
+                true
             }
-            Err(why) => self.trouble(format!("offsets were not committed: {why}")),
+            Err(why) => {
+                self.not_committed(why);
+                false
+            }
         }
     }
 
@@ -328,6 +343,7 @@ impl Kafka {
             Happened::Wanted { partitions, lost } => self.wanted(partitions, lost, now),
             Happened::End(number) => self.end(number),
             Happened::OutOfRange => self.look_for_gaps(),
+            Happened::NotCommitted(why) => self.not_committed(why),
             Happened::Trouble(why) => self.trouble(why),
         }
     }
@@ -385,6 +401,11 @@ impl Source for Kafka {
         }
     }
 
+    fn original(&mut self, stream: &Stream, range: Range<u64>) -> Option<Vec<u8>> {
+        let (topic, number) = stream.path.strip_prefix("kafka://")?.rsplit_once('/')?;
+        self.consumer.read_again(topic, number.parse().ok()?, range)
+    }
+
     fn finish(&mut self) {
         self.finishing = true;
     }
@@ -393,7 +414,7 @@ impl Source for Kafka {
         std::mem::take(&mut self.notices)
     }
 
-    fn leave(&mut self, now: Duration) -> bool {
+    fn leave(&mut self, now: Duration) {
         let (key, value, headers) = &mut self.buffers;
         // The group may want something, and would wait for the answer; messages are left for who comes after.
         while let Some(happened) = self.consumer.poll(key, value, headers) {
@@ -402,14 +423,22 @@ impl Source for Kafka {
                     self.wanted(partitions, lost, now);
                     break;
                 }
-                Happened::Trouble(_) | Happened::Message(_) => break,
-                _ => {}
+                Happened::Given(given) => self.given = Some((given, now)),
+                Happened::NotCommitted(why) => {
+                    self.not_committed(why);
+                    break;
+                }
+                Happened::Trouble(why) => {
+                    self.trouble(why);
+                    break;
+                }
+                Happened::Message(_) => break,
+                Happened::End(_) | Happened::OutOfRange => {}
             }
         }
         self.give_back(now);
-        let drained = self.partitions.values().all(Partition::is_drained);
-        self.commit(now, drained);
-        drained
+        let last = !self.left && self.partitions.values().all(Partition::is_drained);
+        self.left |= self.commit(now, last) && last;
     }
 
     fn backlog(&self) -> Backlog {
@@ -425,6 +454,33 @@ impl Source for Kafka {
 impl Drop for Kafka {
     /// What has settled by now is not read again by the next owner.
     fn drop(&mut self) {
-        self.commit(Duration::ZERO, true);
+        if !self.left {
+            self.commit(Duration::ZERO, true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::OptionValue;
+
+    fn fault(values: &[(&'static str, OptionValue)]) -> String {
+        let mut all = vec![
+            ("topics", OptionValue::Texts(vec!["logs".into()])),
+            ("group", OptionValue::Text("aludel".into())),
+        ];
+        all.retain(|(name, _)| !values.iter().any(|(known, _)| known == name));
+        all.extend(values.iter().cloned());
+        plan("bus", &Options::new(vec!["localhost:9092".into()], all)).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_cannot_work_is_said_at_once() {
+        assert_eq!(fault(&[]), "");
+        assert!(fault(&[("topics", OptionValue::Texts(Vec::new()))]).contains("names no topic"));
+        assert!(fault(&[("group", OptionValue::Text(String::new()))]).contains("`group` is empty"));
+        let tls = fault(&[("tls", OptionValue::Bool(true))]);
+        assert_eq!(tls.contains("--features kafka-tls"), !cfg!(feature = "kafka-tls"), "{tls}");
     }
 }

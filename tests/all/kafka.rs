@@ -4,6 +4,8 @@
 mod broker;
 #[path = "kafka/kill.rs"]
 mod kill;
+#[path = "kafka/mock.rs"]
+mod mock;
 #[path = "kafka/rows.rs"]
 mod rows;
 #[path = "kafka/simulated.rs"]

@@ -5,6 +5,7 @@
 //! owner when it is ready, not by a callback: librdkafka waits for the answer.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,6 +49,9 @@ pub struct GroupConsumer {
     consumer: BaseConsumer<Callbacks>,
     noted: Arc<Mutex<Noted>>,
     closing: Arc<AtomicBool>,
+    /// Reads single messages again; made when it is first asked for one.
+    again: Option<BaseConsumer>,
+    config: ConsumerConfig,
     wake: Arc<OwnedFd>,
     /// A rebalance whose partitions could not be looked at yet.
     given: Option<TopicPartitionList>,
@@ -60,6 +64,7 @@ pub struct GroupConsumer {
 struct Noted {
     rebalances: VecDeque<Rebalance>,
     trouble: Option<String>,
+    not_committed: Option<String>,
 }
 
 enum Rebalance {
@@ -81,6 +86,9 @@ impl Callbacks {
 
 impl ClientContext for Callbacks {
     fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         let text = if reason.is_empty() { error.to_string() } else { reason.to_owned() };
         self.with(|noted| noted.trouble = Some(text));
     }
@@ -113,7 +121,7 @@ impl ConsumerContext for Callbacks {
 
     fn commit_callback(&self, result: Result<(), KafkaError>, _: &TopicPartitionList) {
         if let Err(error) = result {
-            self.with(|noted| noted.trouble = Some(format!("offsets were not committed: {error}")));
+            self.with(|noted| noted.not_committed = Some(error.to_string()));
         }
     }
 }
@@ -154,7 +162,8 @@ impl GroupConsumer {
         let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(said)?;
         let topics = config.topics.iter().map(|topic| topic.as_str().into()).collect();
-        Ok(Self { consumer, noted, closing, wake, given: None, topics, dry: false })
+        let config = config.clone();
+        Ok(Self { consumer, noted, closing, again: None, config, wake, given: None, topics, dry: false })
     }
 
     /// The shared name of a topic.
@@ -217,6 +226,26 @@ impl GroupConsumer {
         Ok(given)
     }
 
+    /// Lets a consumer outside the group read from an offset.
+    fn reread(&mut self, topic: &str, partition: i32, offset: u64) -> Result<&BaseConsumer, String> {
+        if self.again.is_none() {
+            let mut client = self.config.link.client();
+            client
+                // Only so that partitions can be assigned by hand: no group is joined and nothing is committed.
+                .set("group.id", &self.config.group)
+                .set("isolation.level", "read_committed")
+                .set("enable.auto.commit", "false")
+                .set("auto.offset.reset", "error")
+                .set("queued.max.messages.kbytes", "1024");
+            self.again = Some(client.create().map_err(said)?);
+        }
+        let again = self.again.as_ref().ok_or("there is no client")?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset as i64)).map_err(said)?;
+        again.assign(&list).map_err(said)?;
+        Ok(again)
+    }
+
     fn is_cooperative(&self) -> bool {
         matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative)
     }
@@ -275,8 +304,9 @@ impl Consumer for GroupConsumer {
                     return Some(happened);
                 }
                 self.dry = true;
-                let trouble = self.noted.lock().unwrap_or_else(PoisonError::into_inner).trouble.take();
-                trouble.map(Happened::Trouble)
+                let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+                let failed = noted.not_committed.take().map(Happened::NotCommitted);
+                failed.or_else(|| noted.trouble.take().map(Happened::Trouble))
             }
         }
     }
@@ -319,6 +349,28 @@ impl Consumer for GroupConsumer {
         }
         let mode = if wait { CommitMode::Sync } else { CommitMode::Async };
         self.consumer.commit(&list, mode).map_err(said)
+    }
+
+    fn read_again(&mut self, topic: &str, partition: i32, offsets: Range<u64>) -> Option<Vec<u8>> {
+        let again = self.reread(topic, partition, offsets.start).ok()?;
+        let mut bytes = Vec::new();
+        let mut next = offsets.start;
+        while next < offsets.end {
+            let message = again.poll(CALL)?.ok()?;
+            let offset = message.offset().max(0) as u64;
+            if offset >= offsets.end {
+                break;
+            }
+            if let Some(value) = message.payload() {
+                if !bytes.is_empty() {
+                    bytes.push(b'\n');
+                }
+                bytes.extend_from_slice(value);
+            }
+            next = offset + 1;
+        }
+        let _ = again.unassign();
+        Some(bytes)
     }
 
     fn cluster(&mut self) -> Result<String, String> {

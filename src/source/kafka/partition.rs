@@ -45,7 +45,7 @@ impl Partition {
         from_end: bool,
         resume: &dyn Resume,
     ) -> Self {
-        let path = format!("kafka:{}/{}", given.topic, given.partition);
+        let path = format!("kafka://{}/{}", given.topic, given.partition);
         let mut notices = Vec::new();
         let ours = given.committed.as_ref().and_then(|(at, text)| Some((*at, text.strip_prefix(TEXT)?)));
         let shrunk = ours.is_some_and(|(at, _)| at > given.high);

@@ -18,17 +18,22 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What became of all rows.
 #[derive(Debug, Default)]
-struct Total {
-    delivered: u32,
+pub(crate) struct Total {
+    pub(crate) delivered: u32,
     repeated: u32,
-    rejected: Vec<(u64, String)>,
-    said: BTreeSet<String>,
+    pub(crate) rejected: Vec<(u64, String)>,
+    pub(crate) said: BTreeSet<String>,
     done: bool,
 }
 
 /// Hands bodies to a sink of its own and lets it work until it is done, or `stop` says so. Sinks of one host have one
 /// transactional id.
-fn ship(host: &str, plan: &dyn SinkPlan, bodies: Vec<Body>, stop: &dyn Fn(&Total) -> bool) -> Total {
+pub(crate) fn ship(
+    host: &str,
+    plan: &dyn SinkPlan,
+    bodies: Vec<Body>,
+    stop: &dyn Fn(&Total) -> bool,
+) -> Total {
     let woken = Arc::new((Mutex::new(false), Condvar::new()));
     let signal = Arc::clone(&woken);
     let clock = RealClock::start();

@@ -70,7 +70,7 @@ fn a_topic_is_read_to_its_end_and_on() {
     let event = of("line 7");
     assert_eq!((&event["from"], &event["of"], &event["key"]), (&"read-a".into(), &1.into(), &"key".into()));
     assert_eq!(event["origin"], "test");
-    assert_eq!(event["log"]["file"]["path"], "kafka:read-a/1");
+    assert_eq!(event["log"]["file"]["path"], "kafka://read-a/1");
     assert!(event["at"].as_i64() == event["log"]["offset"].as_i64() && event["at"].is_i64());
     assert!(event["@timestamp"].as_str().is_some_and(|time| time.starts_with("20")));
     assert_eq!(of("other")["key"], serde_json::Value::Null);
