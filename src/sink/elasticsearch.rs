@@ -162,7 +162,8 @@ const OPTIONS: &[OptionSpec] = &[
         name: "timeout",
         ty: OptionType::Duration,
         default: Some("60s"),
-        doc: "A request without an answer after this long is sent again.",
+        doc: "A request without an answer after this long is sent again. Where the data stream has rolled over meanwhile, the \
+              server is taken to be at work on the old one for as long; so do not make it short.",
     },
     OptionSpec {
         name: "lifecycle",

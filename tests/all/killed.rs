@@ -22,8 +22,9 @@ sink es = elasticsearch "{}" {{
   data_stream = "logs-killed-default"
   username = "elastic"
   password = "{}"
-  # So long is a request waited for that a kill cut off, where the data stream has rolled over.
-  timeout = 5s
+  # So long is a request waited for that a kill cut off, where the data stream has rolled over: longer than a server
+  # on a loaded machine is at work on one.
+  timeout = 30s
 }}
 pipeline lines {{
   from lines
@@ -45,7 +46,7 @@ pipeline lines {{
             move || {
                 let mut rolled = 0;
                 while !over.load(Ordering::Acquire) {
-                    std::thread::sleep(Duration::from_millis(700));
+                    std::thread::sleep(Duration::from_secs(2));
                     rolled += usize::from(server.roll_over("logs-killed-default"));
                 }
                 rolled

@@ -10,8 +10,15 @@
 //! the time-out; the server is told to give up in half of that. And as long as the request is younger, what was
 //! looked up counts for [`FRESH`] only.
 //!
-//! What is left: a request that the server still works on after we were cut off from it, whose row is therefore not
-//! found, *and* a rollover within [`FRESH`] between the look-up and the row's being created again.
+//! What is left, each only together with a rollover in between:
+//!
+//! - a request that we were cut off from and that the server still works on, whose row is therefore not found, when the
+//!   rollover comes within [`FRESH`] between the look-up and the row's being created again;
+//! - a request that the server still works on when it is older than the time-out. Seen on Elasticsearch 8.19 with a
+//!   time-out of five seconds on a machine with fifteen times the load that it can carry, and a rollover every second: the
+//!   answer came too late, the row was not found, it was created in the next backing index, and then by the old request
+//!   too. Only the server could say that a request is at an end (`_tasks`, by the `X-Opaque-Id` of the request); it is not
+//!   asked. So the time-out should not be short; the default is a minute.
 
 use std::sync::Arc;
 use std::time::Duration;
