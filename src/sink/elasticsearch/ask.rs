@@ -13,12 +13,15 @@
 //! What is left, each only together with a rollover in between:
 //!
 //! - a request that we were cut off from and that the server still works on, whose row is therefore not found, when the
-//!   rollover comes within [`FRESH`] between the look-up and the row's being created again;
+//!   rollover comes between the look-up and the row's being created again: at most [`FRESH`] for us, and as long as the
+//!   server takes for it. (The answer could tell: it names the backing index of each row. One that was created in another
+//!   than those looked in could be looked for once more when the old request is surely dead, and taken back.)
 //! - a request that the server still works on when it is older than the time-out. Seen on Elasticsearch 8.19 with a
-//!   time-out of five seconds on a machine with fifteen times the load that it can carry, and a rollover every second: the
-//!   answer came too late, the row was not found, it was created in the next backing index, and then by the old request
-//!   too. Only the server could say that a request is at an end (`_tasks`, by the `X-Opaque-Id` of the request); it is not
-//!   asked. So the time-out should not be short; the default is a minute.
+//!   time-out of five seconds on a machine with fifteen times the load that it can carry, and a rollover every second:
+//!   30 kills left some first lines twice; the answers to them had come too late, or the process was dead, and the new
+//!   request was carried out behind a rollover, the old one before it. Only the server could say that a request is at an
+//!   end (`_tasks`, by the `X-Opaque-Id` of the request); it is not asked. So the time-out should not be short; the
+//!   default is a minute.
 
 use std::sync::Arc;
 use std::time::Duration;
