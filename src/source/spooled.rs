@@ -163,9 +163,8 @@ impl<I: Intake> Spooled<I> {
             if self.ended || self.retry.is_some() || now >= end {
                 return;
             }
-            if progress != Progress::More
-                && let Some(fd) = self.intake.wake_fd()
-            {
+            if progress != Progress::More {
+                let Some(fd) = self.intake.wake_fd() else { return };
                 let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
                 // An interrupted wait is a short wait.
                 let _ = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 10_000_000 }));

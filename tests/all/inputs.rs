@@ -8,6 +8,8 @@ mod http;
 mod journald;
 #[path = "inputs/rig.rs"]
 mod rig;
+#[path = "inputs/scripted.rs"]
+mod scripted;
 #[path = "inputs/syslog.rs"]
 mod syslog;
 #[path = "inputs/wire.rs"]

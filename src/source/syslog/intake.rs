@@ -1,6 +1,6 @@
 //! The source as it runs: connections and their open messages, datagrams, what the kernel dropped.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -41,7 +41,7 @@ struct Connection {
 pub struct Syslog {
     config: Config,
     listener: Box<dyn Listener>,
-    connections: HashMap<u64, Connection>,
+    connections: BTreeMap<u64, Connection>,
     senders: HashMap<SocketAddr, Peer>,
     /// No open message is due before.
     next_due: Duration,
@@ -58,7 +58,7 @@ impl Syslog {
         Self {
             config,
             listener,
-            connections: HashMap::new(),
+            connections: BTreeMap::new(),
             senders: HashMap::new(),
             next_due: Duration::MAX,
             next_drops: Duration::ZERO,
