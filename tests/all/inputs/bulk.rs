@@ -1,9 +1,9 @@
 //! The `bulk` source.
 
-use std::collections::HashSet;
+use std::io::Write;
 use std::process::Command;
 
-use super::rig::{Rig, free_port, wait_for};
+use super::rig::{Rig, free_port, kill_in_a_loop};
 use super::wire::{ask, ask_for_headers};
 
 #[test]
@@ -50,10 +50,11 @@ fn items_are_answered_as_elasticsearch_does() {
     rig.stop();
 }
 
-/// rsyslog as it is, with its module for Elasticsearch; killed in the middle, nothing that it sent is lost.
+/// rsyslog as it is, with its module for Elasticsearch. Nothing is killed here: rsyslog 8.2302 itself loses the first
+/// message of a batch when its connection breaks (a proxy between the two saw that it never sends it).
 #[test]
-fn rsyslog_ships_to_it_through_kill_9() {
-    const LINES: usize = 8_000;
+fn rsyslog_ships_to_it() {
+    const LINES: usize = 4_000;
     const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/rsyslog.sh");
     let port = free_port();
     let mut rig = Rig::new(
@@ -64,7 +65,7 @@ fn rsyslog_ships_to_it_through_kill_9() {
     std::fs::create_dir(&agent.0).expect("a folder");
     let log = rig.path("shop.log");
     let lines: Vec<_> = (0..LINES).map(|number| format!("order {number} \"quoted\"")).collect();
-    std::fs::write(&log, lines.join("\n") + "\n").expect("written");
+    let mut file = std::fs::File::create(&log).expect("a file");
     rig.start_on(port);
     let started = Command::new(SCRIPT).args(["start", &agent.0, &port.to_string()]).arg(&log).output();
     let started = started.expect("a shell");
@@ -75,16 +76,12 @@ fn rsyslog_ships_to_it_through_kill_9() {
         return;
     }
     assert!(started.status.success(), "{said}");
-    for _ in 0..3 {
-        let before = rig.events().len();
-        wait_for("more events", || rig.events().len() > before);
-        rig.kill();
-        rig.start_on(port);
+    for part in lines.chunks(LINES / 4) {
+        file.write_all((part.join("\n") + "\n").as_bytes()).expect("written");
     }
-    let distinct = |rig: &Rig| rig.messages().into_iter().collect::<HashSet<_>>();
-    wait_for("all lines", || distinct(&rig).len() >= LINES);
+    rig.wait_for_events(LINES);
     drop(agent);
-    assert_eq!(distinct(&rig), lines.into_iter().collect());
+    assert_eq!(rig.messages(), lines);
     assert!(rig.events().iter().all(|event| event["index"] == "shop"));
 }
 
@@ -102,4 +99,16 @@ impl Drop for Agent {
             }
         }
     }
+}
+
+/// Whatever was acknowledged is at the sink though the process was killed, and no event is there twice.
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let body = |texts: &[String]| {
+        texts.iter().map(|text| format!("{{\"create\":{{}}}}\n{{\"n\":\"{text}\"}}\n")).collect::<String>()
+    };
+    let accepted = |said: &str| said.contains("\"errors\":false");
+    let rig =
+        kill_in_a_loop(&|port| format!("bulk \"127.0.0.1:{port}\""), "/logs-a-b/_bulk", &body, &accepted);
+    assert!(rig.messages().iter().all(|message| message.starts_with("{\"n\":")));
 }

@@ -1,12 +1,9 @@
 //! The `http` source.
 
-use std::collections::HashSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use super::rig::{Rig, certificate, free_port, has, wait_for};
+use super::rig::{Rig, certificate, free_port, has, kill_in_a_loop, wait_for};
 use super::wire::{ask, ask_raw};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -64,70 +61,12 @@ fn bodies_are_taken_whole_or_not_at_all() {
 /// Whatever was acknowledged is at the sink though the process was killed, and no event is there twice.
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
-    const KILLS: u32 = 5;
-    let port = free_port();
-    let mut rig = Rig::new(&format!("http \"127.0.0.1:{port}\""), "");
-    rig.start_on(port);
-    let done = AtomicBool::new(false);
-    let acknowledged = std::thread::scope(|scope| {
-        let senders: Vec<_> = (0..2)
-            .map(|sender| {
-                let done = &done;
-                scope.spawn(move || {
-                    let (mut acknowledged, mut request) = (Vec::new(), 0u32);
-                    while !done.load(Ordering::Relaxed) {
-                        let texts: Vec<_> =
-                            (0..20).map(|line| format!("{sender}-{request}-{line}")).collect();
-                        let (status, _) = ask(
-                            port,
-                            "POST",
-                            "/",
-                            "Content-Type: text/plain\r\n",
-                            texts.join("\n").as_bytes(),
-                        );
-                        if status == 200 {
-                            acknowledged.extend(texts);
-                        } else {
-                            std::thread::sleep(Duration::from_millis(5));
-                        }
-                        // A request without an answer is not sent again here, so that each text is sent once.
-                        request += 1;
-                    }
-                    acknowledged
-                })
-            })
-            .collect();
-        for kill in 0..KILLS {
-            std::thread::sleep(Duration::from_millis(150 + u64::from(kill) * 37));
-            rig.kill();
-            rig.start_on(port);
-        }
-        std::thread::sleep(Duration::from_millis(150));
-        done.store(true, Ordering::Relaxed);
-        senders.into_iter().flat_map(|sender| sender.join().expect("it sends")).collect::<Vec<_>>()
-    });
-    rig.kill();
-    rig.once();
-    let events = rig.events();
-    let texts: HashSet<_> = events.iter().map(|event| event["message"].as_str().expect("text")).collect();
-    let lost: Vec<_> = acknowledged.iter().filter(|text| !texts.contains(text.as_str())).collect();
-    assert!(
-        lost.is_empty(),
-        "{} of {} acknowledged are lost: {:?}",
-        lost.len(),
-        acknowledged.len(),
-        lost.first()
+    kill_in_a_loop(
+        &|port| format!("http \"127.0.0.1:{port}\" {{ body = lines }}"),
+        "/",
+        &|texts| texts.join("\n"),
+        &|_| true,
     );
-    assert!(acknowledged.len() > 100, "only {} were acknowledged", acknowledged.len());
-    // The position in the spool is what an event's id is made of: one position, one message.
-    let mut of_position = std::collections::HashMap::new();
-    for event in &events {
-        let offset = event["log"]["offset"].as_u64().expect("a position");
-        let text = event["message"].as_str().expect("text");
-        assert_eq!(*of_position.entry(offset).or_insert(text), text);
-    }
-    assert_eq!(of_position.len(), texts.len());
-    eprintln!("{} acknowledged, {} at the sink, {} rows", acknowledged.len(), texts.len(), events.len());
 }
 
 /// A full spool is said to the client, and what it sent before is not lost.

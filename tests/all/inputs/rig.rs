@@ -1,14 +1,18 @@
 //! The program with one source and a file as its sink.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aludel::seam::{Clock, RealClock};
 use serde_json::Value;
+
+use super::wire::ask;
 
 /// A folder with a pipeline file, the program's data and what comes out.
 pub(super) struct Rig {
@@ -170,4 +174,66 @@ pub(super) fn certificate(folder: &Path, name: &str, ca: Option<&str>) {
     }
     let made = command.output().expect("openssl starts");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// Two clients send texts that are never the same while the program is killed over and over. At the end everything that
+/// was acknowledged is at the sink, and at each position of the spool, which names an event, is one text.
+pub(super) fn kill_in_a_loop(
+    source: &dyn Fn(u16) -> String,
+    path: &str,
+    body: &(dyn Fn(&[String]) -> String + Sync),
+    accepted: &(dyn Fn(&str) -> bool + Sync),
+) -> Rig {
+    const KILLS: u64 = 5;
+    let port = free_port();
+    let mut rig = Rig::new(&source(port), "");
+    rig.start_on(port);
+    let done = AtomicBool::new(false);
+    let send = |sender: u32| {
+        let (mut acknowledged, mut request) = (Vec::new(), 0u32);
+        while !done.load(Ordering::Relaxed) {
+            let texts: Vec<_> = (0..20).map(|line| format!("{sender}-{request}-{line};")).collect();
+            let (status, said) = ask(port, "POST", path, "", body(&texts).as_bytes());
+            if status == 200 && accepted(&said) {
+                acknowledged.extend(texts);
+            } else {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            // What was not answered is not sent again here, so that each text is sent once.
+            request += 1;
+        }
+        acknowledged
+    };
+    let acknowledged: Vec<_> = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..2).map(|sender| scope.spawn(move || send(sender))).collect();
+        for kill in 0..KILLS {
+            std::thread::sleep(Duration::from_millis(150 + kill * 37));
+            rig.kill();
+            rig.start_on(port);
+        }
+        std::thread::sleep(Duration::from_millis(150));
+        done.store(true, Ordering::Relaxed);
+        senders.into_iter().flat_map(|sender| sender.join().expect("it sends")).collect()
+    });
+    rig.kill();
+    rig.once();
+    let mut of_position = BTreeMap::new();
+    for event in rig.events() {
+        let offset = event["log"]["offset"].as_u64().expect("a position");
+        let text = event["message"].as_str().expect("text").to_owned();
+        assert_eq!(of_position.entry(offset).or_insert_with(|| text.clone()), &text);
+    }
+    let texts: BTreeSet<_> = of_position.values().cloned().collect();
+    assert_eq!(of_position.len(), texts.len(), "a text is there under two positions");
+    let whole = of_position.into_values().collect::<Vec<_>>().join("\n");
+    let lost: Vec<_> = acknowledged.iter().filter(|text| !whole.contains(text.as_str())).collect();
+    assert!(
+        lost.is_empty(),
+        "{} of {} acknowledged are lost: {:?}",
+        lost.len(),
+        acknowledged.len(),
+        lost.first()
+    );
+    assert!(acknowledged.len() > 100, "only {} were acknowledged", acknowledged.len());
+    rig
 }
