@@ -100,6 +100,8 @@ pub struct CursorLog {
     log: RecordLog,
     table: Arc<RwLock<Table>>,
     pending: Vec<u8>,
+    /// Something was put and not committed.
+    owes: bool,
 }
 
 impl CursorLog {
@@ -117,7 +119,7 @@ impl CursorLog {
             warnings
                 .push(format!("{FILE}: {newer} records were written by a later version and are not used"));
         }
-        Ok((Self { log, table: Arc::new(RwLock::new(table)), pending: Vec::new() }, warnings))
+        Ok((Self { log, table: Arc::new(RwLock::new(table)), pending: Vec::new(), owes: false }, warnings))
     }
 
     /// The newest record of every cursor in a data folder. Only reads: a process may be writing.
@@ -136,6 +138,7 @@ impl CursorLog {
 
     /// Notes a record; it is durable after the next [`CursorLog::commit`].
     pub fn put(&mut self, record: &CursorRecord) {
+        self.owes = true;
         let start = self.pending.len();
         encode_record(record, &mut self.pending);
         let length = (self.pending.len() - start) as u64;
@@ -175,9 +178,17 @@ impl CursorLog {
         self.pending.clear();
         let live_bytes = self.table.read().unwrap_or_else(PoisonError::into_inner).live_bytes;
         if self.log.wants_rewrite(live_bytes) {
-            return self.compact();
+            self.compact()?;
+        } else {
+            self.log.sync()?;
         }
-        self.log.sync()
+        self.owes = false;
+        Ok(())
+    }
+
+    /// Whether something was put that is not durable.
+    pub fn owes(&self) -> bool {
+        self.owes
     }
 
     /// Writes the file anew with only the newest record of each cursor.
