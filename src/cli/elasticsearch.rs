@@ -93,7 +93,7 @@ impl SetUp {
                 types: line.types.clone(),
                 pipeline: line.name.as_str().into(),
                 tag: line.tag,
-                sent: line.sent.clone(),
+                sent: line.sent,
             })
             .collect();
         setup(chosen, &plan.sinks[number].options, &shapes).map(Some).map_err(anyhow::Error::msg)

@@ -48,12 +48,15 @@ impl Rules {
     }
 }
 
+/// Writes a name.
+type Write = Box<dyn FnMut(&str, &mut Vec<u8>) + Send>;
+
 /// Finds the destination of each row, and remembers the last one.
 pub(super) struct Router {
     rules: Rules,
     parts: Vec<BoundPart>,
     /// Writes a name as the encoder needs it.
-    write: Box<dyn FnMut(&str, &mut Vec<u8>) + Send>,
+    write: Write,
     /// What is written for rows without a name of their own.
     fallback: Vec<u8>,
     /// Raw values of the holes that `written` was made from.

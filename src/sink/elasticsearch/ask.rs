@@ -105,7 +105,7 @@ impl Shipper {
             Err(mut parcel) => {
                 // Nobody can say what is in it; under its ids it is refused where it is.
                 parcel.doubt = None;
-                self.ready.push_front(parcel);
+                self.ready.push_front(*parcel);
             }
         }
     }
@@ -270,7 +270,7 @@ impl Shipper {
         }
         self.unlearned = 0;
         self.targets.values_mut().for_each(|target| target.learned = true);
-        let mut looks: Vec<Look> = self.doubtful.drain(..).collect();
+        let mut looks: Vec<Box<Look>> = self.doubtful.drain(..).collect();
         for errand in self.asks.drain(..).chain([errand]) {
             if let Errand::Look(look) = errand {
                 looks.push(look);

@@ -45,15 +45,15 @@ pub(super) struct Look {
 
 impl Look {
     /// `None` where the rows cannot be read again, which only damaged memory explains; then the parcel is given back.
-    pub(super) fn new(parcel: Parcel, doubt: Doubt) -> Result<Self, Parcel> {
-        let Some(plain) = parcel.plain() else { return Err(parcel) };
+    pub(super) fn new(parcel: Parcel, doubt: Doubt) -> Result<Box<Self>, Box<Parcel>> {
+        let Some(plain) = parcel.plain() else { return Err(Box::new(parcel)) };
         let (mut streams, mut rows) = (Vec::<Arc<str>>::new(), Vec::with_capacity(parcel.len()));
         let (mut last, mut number): (&[u8], usize) = (b"", 0);
         for at in 0..parcel.len() as u32 {
             let encoded = parcel.slice(&plain, at);
-            let Some(parts) = row::parts(encoded) else { return Err(parcel) };
+            let Some(parts) = row::parts(encoded) else { return Err(Box::new(parcel)) };
             if parts.stream != last {
-                let Some(name) = row::name(parts.stream) else { return Err(parcel) };
+                let Some(name) = row::name(parts.stream) else { return Err(Box::new(parcel)) };
                 number = streams.iter().position(|known| **known == *name).unwrap_or(streams.len());
                 if number == streams.len() {
                     streams.push(name.into());
@@ -65,7 +65,18 @@ impl Look {
         }
         let found = vec![false; rows.len()];
         let (rounds, asked) = (VecDeque::new(), Vec::new());
-        Ok(Self { parcel, doubt, at: Duration::ZERO, tries: 0, plain, streams, rows, rounds, asked, found })
+        Ok(Box::new(Self {
+            parcel,
+            doubt,
+            at: Duration::ZERO,
+            tries: 0,
+            plain,
+            streams,
+            rows,
+            rounds,
+            asked,
+            found,
+        }))
     }
 
     /// Data streams of its rows.
@@ -226,7 +237,7 @@ mod tests {
     use super::super::buffer::Buffers;
     use super::*;
 
-    fn look(streams: &[&str]) -> Look {
+    fn look(streams: &[&str]) -> Box<Look> {
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
         for (n, stream) in streams.iter().enumerate() {
             let row =

@@ -101,8 +101,9 @@ fn time(name: &str, given: std::time::Duration) -> Result<String, String> {
         return Err(format!("`{name}` is in whole seconds at least"));
     }
     let seconds = given.as_secs();
-    let whole =
-        [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")].into_iter().find(|(unit, _)| seconds % unit == 0);
+    let whole = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")]
+        .into_iter()
+        .find(|(unit, _)| seconds.is_multiple_of(*unit));
     let (unit, letter) = whole.unwrap_or((1, "s"));
     Ok(format!("{}{letter}", seconds / unit))
 }

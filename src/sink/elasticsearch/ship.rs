@@ -50,7 +50,7 @@ pub(super) enum Errand {
     /// Rows to be created.
     Rows(Parcel),
     /// Rows in doubt.
-    Look(Look),
+    Look(Box<Look>),
     /// The backing indices of a data stream.
     Resolve(Arc<str>),
     /// The mapping of a data stream, by its write index if it has one.
@@ -75,7 +75,7 @@ pub(super) struct Shipper {
     pub(super) bodies: BTreeMap<u64, Open>,
     pub(super) ready: VecDeque<Parcel>,
     /// Rows in doubt that wait for the backing indices of their data streams.
-    pub(super) doubtful: VecDeque<Look>,
+    pub(super) doubtful: VecDeque<Box<Look>>,
     /// Requests that come before rows.
     pub(super) asks: VecDeque<Errand>,
     /// Errands that wait, by the time until which they do.
