@@ -423,7 +423,8 @@ impl Source for Kafka {
                     self.wanted(partitions, lost, now);
                     break;
                 }
-                Happened::Given(given) => self.given = Some((given, now)),
+                // Not read any more: the answer is all that the group waits for. Without one it learns from our leaving.
+                Happened::Given(_) => drop(self.consumer.start(&[])),
                 Happened::NotCommitted(why) => {
                     self.not_committed(why);
                     break;
@@ -454,6 +455,14 @@ impl Source for Kafka {
 impl Drop for Kafka {
     /// What has settled by now is not read again by the next owner.
     fn drop(&mut self) {
+        // While the group finds out that another member has died it takes no commits; that passes.
+        for _ in 0..KAFKA_DRAIN_WAIT.as_millis() / RETRY_PAUSE_MIN.as_millis() {
+            self.leave(self.world.clock.monotonic());
+            if self.left || !self.partitions.values().all(Partition::is_drained) {
+                break;
+            }
+            std::thread::sleep(RETRY_PAUSE_MIN);
+        }
         if !self.left {
             self.commit(Duration::ZERO, true);
         }
