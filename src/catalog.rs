@@ -211,7 +211,7 @@ impl Environment for Machine {
 }
 
 /// Kinds of sources and sinks whose arguments are paths.
-const OF_PATHS: &[&str] = &["files", "file", "parquet"];
+const OF_PATHS: &[&str] = &["files", "journald", "file", "parquet"];
 
 /// Lets relative paths of sources and sinks start from the folder of their pipeline file, so that a file means the
 /// same from wherever it is run.

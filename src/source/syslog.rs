@@ -1,7 +1,7 @@
 //! The `syslog` source: RFC 6587 connections, TLS (RFC 5425) and datagrams (RFC 5426).
 //!
-//! In: what a [`Listener`] hands over. Out: whole messages with their sender, into the spool. What a message says is
-//! the business of the format `syslog`.
+//! In: what a [`Listener`](super::listener::Listener) hands over. Out: whole messages with their sender, into the
+//! spool. What a message says is the business of the format `syslog`.
 
 mod framing;
 mod intake;
