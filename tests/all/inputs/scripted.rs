@@ -114,7 +114,7 @@ fn live<I: Intake>(
     let fs = SimFs::new(seed, clock.clone());
     let script = Script::default();
     // Every other seed ends in the middle of an operation.
-    let fuse = (seed % 2 == 0).then(|| dice.below(60));
+    let fuse = seed.is_multiple_of(2).then(|| dice.below(60));
     let life = Arc::new(Life::new(fuse));
     if let Some(mut source) = open(&fs, &clock, life.clone(), intake(script.clone())) {
         let last = dice.below(REQUESTS + 1);
