@@ -165,7 +165,8 @@ fn verdict(audit: &Audit, letters: u64) -> String {
 fn sinks(sinks: &BTreeMap<Box<str>, Sums>, indent: &str, reasons: bool, out: &mut String) {
     let sum = |reasons: &Reasons| reasons.values().sum::<u64>();
     for (sink, sums) in sinks {
-        let settled = sums.delivered + sum(&sums.dropped) + sum(&sums.dead_lettered) + sums.gap;
+        let settled =
+            sums.delivered + sum(&sums.dropped) + sum(&sums.dead_lettered) + sums.gap + sums.recovered;
         let _ = write!(
             out,
             "{indent}→ {sink}: settled {} = delivered {} + dropped {} + dead-lettered {} + gap {}; in flight {}",
@@ -176,6 +177,10 @@ fn sinks(sinks: &BTreeMap<Box<str>, Sums>, indent: &str, reasons: bool, out: &mu
             number(sums.gap),
             number(sums.in_flight)
         );
+        if sums.recovered > 0 {
+            let _ =
+                write!(out, "; {} of it by the sink's own records, before a crash", number(sums.recovered));
+        }
         if sums.again > 0 {
             let _ =
                 write!(out, "; {} of it sent again after a crash, under the same ids", number(sums.again));

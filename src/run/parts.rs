@@ -13,7 +13,7 @@ use crate::catalog::Runnable;
 use crate::observe::Stats;
 use crate::sink::{Body, World as SinkWorld};
 use crate::source::{Notice, World as SourceWorld};
-use crate::spool::{CursorLog, DataDir, host_id};
+use crate::spool::{CursorLog, DataDir, LedgerLog, host_id};
 
 /// Wakes the thread of a sink.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -50,6 +50,7 @@ impl Parts {
             .map_err(|error| format!("cannot read or write the host id: {error}"))?;
         let host: Arc<[u8]> = Arc::from(&host[..]);
         let mut outlets = Vec::new();
+        let mut known_by_sinks = Vec::new();
         for (sink, wake) in plan.sinks.iter().zip(wakers) {
             let world = SinkWorld {
                 fs: settings.fs.clone(),
@@ -62,10 +63,18 @@ impl Parts {
             let (opened, recovered) =
                 sink.plan.open(world).map_err(|error| format!("cannot open sink {}: {error}", sink.name))?;
             for record in recovered {
+                let before = log.done(&record);
                 log.merge(&record);
+                let after = log.done(&record);
+                if after > before {
+                    known_by_sinks.push((record, before..after));
+                }
             }
             outlets.push(Outlet::new(opened));
         }
+        let mut books = LedgerLog::new(settings.fs.clone(), &settings.data_dir, plan.ledger_hours);
+        let told = books.recovered(&known_by_sinks, settings.clock.now_unix_ns());
+        told.and_then(|()| books.commit()).map_err(|error| format!("cannot write the ledger: {error}"))?;
         log.commit().map_err(|error| format!("cannot write the cursor log: {error}"))?;
         let readers = open_sources(plan, settings, stats, &log, &host)?;
         let workers = (0..settings.workers.max(1))

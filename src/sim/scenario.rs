@@ -17,6 +17,7 @@ use crate::limits::{SIM_CALM_MAX, SIM_STEPS_MAX};
 use crate::run::Settings;
 use crate::seam::sim::{Dice, FaultRates, Life, SimClock, SimFs};
 use crate::seam::{Clock, Fs};
+use crate::spool::Audit;
 
 /// The data folder on the virtual disk.
 const DATA: &str = "/var/lib/aludel";
@@ -81,6 +82,8 @@ pub fn simulate(subject: &Subject, expected: &Expected, seed: u64, traced: bool)
             Ok((arrived, letters)) => {
                 let (wrong, unseen) = check::check(&scenario.evidence(&arrived, &letters, &expected.0));
                 scenario.wrong.extend(wrong);
+                let books = scenario.books();
+                scenario.wrong.extend(books);
                 for _ in 0..unseen {
                     let now = scenario.clock.monotonic();
                     scenario.trace().fault(now, "a log that was gone before it was seen", String::new);
@@ -491,6 +494,16 @@ impl<'a> Scenario<'a> {
             });
         }
         Ok((all, read_back::letters(&self.fs, Path::new(DATA))))
+    }
+
+    /// What is wrong with the ledger on disk, which every kill and power loss has gone through.
+    fn books(&self) -> Vec<String> {
+        let audit = match Audit::read(&self.fs.world(), Path::new(DATA), i64::MIN, &|_, _, _| true) {
+            Ok(audit) => audit,
+            Err(error) => return vec![format!("the ledger on disk cannot be read: {error}")],
+        };
+        let unsound = audit.unknown() > 0 || !audit.imbalances.is_empty();
+        unsound.then(|| format!("the ledger on disk is not sound: {audit:?}")).into_iter().collect()
     }
 
     fn evidence<'b>(

@@ -24,6 +24,8 @@ pub struct Sums {
     pub dead_lettered: Reasons,
     /// Can never be read.
     pub gap: u64,
+    /// Settled before a crash, as the sink's own records tell, which do not say how.
+    pub recovered: u64,
     /// Among these: settled a second time after a crash, under the same ids.
     pub again: u64,
     /// Settled, and no line says how.
@@ -243,6 +245,7 @@ impl Chain {
         self.head = self.head.max(line.head);
         self.sums.delivered += line.delivered;
         self.sums.gap += line.gap;
+        self.sums.recovered += line.recovered;
         add_all(&mut self.sums.dropped, &line.dropped);
         add_all(&mut self.sums.dead_lettered, &line.rejected);
     }
@@ -252,6 +255,7 @@ impl Sums {
     fn add(&mut self, other: &Self) {
         self.delivered += other.delivered;
         self.gap += other.gap;
+        self.recovered += other.recovered;
         self.again += other.again;
         self.unknown += other.unknown;
         self.in_flight += other.in_flight;

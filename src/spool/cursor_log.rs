@@ -161,6 +161,12 @@ impl CursorLog {
         }
     }
 
+    /// Bytes of a record's stream that its sink has settled, as far as is known.
+    pub fn done(&self, record: &CursorRecord) -> u64 {
+        let known = self.get(record.stream, record.generation, &record.sink);
+        known.map_or(0, |known| known.low + known.settled.total())
+    }
+
     /// The newest record of a stream and sink.
     pub fn get(&self, stream: StreamId, generation: u16, sink: &str) -> Option<CursorRecord> {
         self.table.read().unwrap_or_else(PoisonError::into_inner).get(stream, generation, sink)

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::letter::Letter;
 use super::settle::Move;
 use crate::limits::LEDGER_BYTES_MAX;
-use crate::position::StreamId;
+use crate::position::{CursorRecord, StreamId};
 use crate::seam::{FRAME_HEAD_BYTES, FileKind, Fs, RecordLog, write_frame};
 
 /// Name of the folder in the data folder.
@@ -83,6 +84,9 @@ pub struct Line {
     /// Can never be read.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub gap: u64,
+    /// Settled before a crash, as the sink's own records tell (an archive's epochs), which do not say how.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub recovered: u64,
 }
 
 /// Bytes that can never be read.
@@ -143,7 +147,7 @@ impl Line {
     /// Bytes whose fate it tells.
     pub fn told(&self) -> u64 {
         let sum = |reasons: &Reasons| reasons.values().sum::<u64>();
-        self.delivered + sum(&self.dropped) + sum(&self.rejected) + self.gap
+        self.delivered + sum(&self.dropped) + sum(&self.rejected) + self.gap + self.recovered
     }
 
     fn add(&mut self, of: &Move) {
@@ -275,6 +279,32 @@ impl LedgerLog {
             hour.pending.extend_from_slice(&frame);
         }
         self.life = Some(life);
+        Ok(())
+    }
+
+    /// Notes what sinks know to be settled by their own records, and the cursors did not: from which count of
+    /// settled bytes to which.
+    pub fn recovered(&mut self, known: &[(CursorRecord, Range<u64>)], unix_ns: i64) -> io::Result<()> {
+        if known.is_empty() {
+            return Ok(());
+        }
+        let hour = self.hour(unix_ns)?;
+        let life = hour.other_lives.map_or(unix_ns, |newest| unix_ns.max(newest + 1));
+        hour.other_lives = Some(life);
+        for (record, done) in known {
+            let line = Line {
+                stream: record.stream.0,
+                generation: record.generation,
+                sink: record.sink.clone(),
+                life,
+                before: done.start,
+                after: done.end,
+                head: done.end,
+                recovered: done.end - done.start,
+                ..Line::default()
+            };
+            hour.fix(encode(&Entry::Line(line)));
+        }
         Ok(())
     }
 

@@ -352,3 +352,45 @@ fn full_dead_letters_block_and_room_lets_go() {
     let books = format!("dead-lettered {} + in flight 0", bytes[2] + bytes[3]);
     assert!(said.contains(&books), "{books}\n{said}");
 }
+
+/// Killed again and again while a file grows, rows are refused and letters written: the ledger on disk tells of every
+/// byte, and each refused event has a letter.
+#[test]
+fn an_audit_stands_kill_9() {
+    const LIVES: u32 = 4;
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = refusing();
+    shop(folder.path(), &server);
+    let path = folder.path().join("in/a.log");
+    let mut all = [0; 4];
+    for life in 0..LIVES {
+        let mut file = fs::OpenOptions::new().append(true).create(true).open(&path).expect("opened");
+        let part = folder.path().join("part");
+        let bytes = write_lines(&part, 7000);
+        (0..4).for_each(|kind| all[kind] += bytes[kind]);
+        std::io::Write::write_all(&mut file, &fs::read(&part).expect("read")).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aludel"));
+        command.current_dir(folder.path()).stdin(Stdio::null()).stderr(Stdio::null());
+        command.args(["run", "shop.aludel", "--admin", "off", "--data-dir", "data", "--quiet"]);
+        let mut running = command.spawn().expect("the program starts");
+        std::thread::sleep(std::time::Duration::from_millis(u64::from(life * life) * 120 + 80));
+        running.kill().expect("killed");
+        running.wait().expect("dead");
+    }
+    let run =
+        aludel(folder.path(), &["run", "shop.aludel", "--once", "--admin", "off", "--data-dir", "data"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let audit = aludel(folder.path(), &["audit", "--data-dir", "data", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&audit.stdout).expect("JSON");
+    assert_eq!((audit.status.code(), &json["nothing_lost"]), (Some(3), &true.into()), "{json}");
+    let sums = &json["ledger"]["sources"]["pods"]["sinks"]["es"];
+    let of = |name: &str| sums[name].as_u64().expect("a number");
+    let by_reason = |name: &str| -> u64 {
+        sums[name].as_object().expect("reasons").values().filter_map(serde_json::Value::as_u64).sum()
+    };
+    let settled = of("delivered") + by_reason("dropped") + by_reason("dead_lettered") - of("again");
+    assert_eq!((settled, of("unknown"), of("in_flight")), (all.iter().sum(), 0, 0), "{json}");
+    // A crash may write a letter twice; nobody is told of it twice.
+    assert_eq!(json["dead_letters_waiting"], LIVES * 2000);
+    assert_eq!(server.store().documents.len(), LIVES as usize * 4000);
+}
