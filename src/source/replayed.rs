@@ -63,6 +63,9 @@ impl Event {
 /// Letters that are done with, by the caller's numbers.
 pub type Done = Arc<Mutex<Vec<usize>>>;
 
+/// The end of an event's range, and its letters.
+type Unsettled = (u64, Vec<usize>);
+
 /// The source.
 pub struct Replayed {
     source: Box<str>,
@@ -72,7 +75,7 @@ pub struct Replayed {
     events: Vec<Event>,
     next: usize,
     /// Per stream: what is not settled, with the end of its range.
-    open: HashMap<(StreamId, u16), Vec<(u64, Vec<usize>)>>,
+    open: HashMap<(StreamId, u16), Vec<Unsettled>>,
     streams: HashMap<(StreamId, u16), (Arc<Stream>, u64)>,
     done: Done,
 }
