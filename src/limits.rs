@@ -91,6 +91,9 @@ pub const SINK_SLOW_WAIT: Duration = Duration::from_secs(6);
 /// A round of a catch-up read with fewer bytes than this is followed by the last one, for which the sources rest: well
 /// under a second of work.
 pub const CATCH_UP_JOIN_BYTES: usize = 8 * 1024 * 1024;
+/// Times that the last round of a catch-up read is tried again, while the sources rest, since something of it could not be
+/// read. What is still missing then is read by the next run.
+pub const CATCH_UP_TRIES_MAX: u32 = 8;
 /// Part of the budget for open messages of streams that cannot be read again.
 pub const BUDGET_JOINS_BYTES: usize = 4 * 1024 * 1024;
 /// Part of the budget for rows that wait for a retry.

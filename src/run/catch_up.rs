@@ -12,12 +12,15 @@ use super::reader::{Job, Read, Reader};
 use super::worker::{Outcome, Worker};
 use crate::catalog::Runnable;
 use crate::event::Batch;
-use crate::limits::CATCH_UP_JOIN_BYTES;
+use crate::limits::{CATCH_UP_JOIN_BYTES, CATCH_UP_TRIES_MAX};
 use crate::observe::Stats;
 use crate::position::{Ranges, Resume, StreamId};
 use crate::seam::HashMap;
 use crate::sink::Provenance;
 use crate::source::{Notice, Source};
+
+/// After something could not be read in the last round, when to try again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What a step of a catch-up read asks for.
 #[derive(Debug)]
@@ -44,6 +47,11 @@ pub struct CatchUp {
     worker: Worker,
     offered: Arc<Offered>,
     bytes: usize,
+    /// Sources that had something to read in this round.
+    opened: usize,
+    /// The last round: how often it was tried again, since something could not be read.
+    last: Option<u32>,
+    pause: Option<Duration>,
     stats: Arc<Stats>,
 }
 
@@ -61,6 +69,9 @@ impl CatchUp {
             worker: Worker::new(plan.clone(), stats.clone())?,
             offered: Arc::new(Offered { sink, resume, ranges: Mutex::default() }),
             bytes: 0,
+            opened: 0,
+            last: None,
+            pause: None,
             stats,
         })
     }
@@ -73,18 +84,21 @@ impl CatchUp {
     /// Takes what a source gave for the sink.
     pub fn give(&mut self, source: usize, opened: Option<Box<dyn Source>>) {
         self.left.pop();
+        self.opened += usize::from(opened.is_some());
         self.reader = opened.map(|opened| (source, Reader::again(opened, source, self.stats.clone())));
     }
 
     /// Reads on. Notices are about the sink alone.
     pub fn step(&mut self, now: Duration, unix_ns: i64, notices: &mut Vec<Notice>) -> Caught {
+        if let Some(until) = self.pause.take_if(|until| now < *until) {
+            self.pause = Some(until);
+            return Caught::Wait(until);
+        }
+        self.pause = None;
         let Some((source, reader)) = &mut self.reader else {
             return match self.left.last() {
                 Some(source) => Caught::Ask(*source),
-                None => {
-                    self.left.clone_from(&self.sources);
-                    Caught::Round(std::mem::take(&mut self.bytes) < CATCH_UP_JOIN_BYTES)
-                }
+                None => self.end_round(now),
             };
         };
         match reader.step(now, unix_ns, notices) {
@@ -97,6 +111,24 @@ impl CatchUp {
             Read::End => {
                 self.reader = None;
                 Caught::More
+            }
+        }
+    }
+
+    /// The last round is over when nothing is left to read: what could not be read just now is asked for again.
+    fn end_round(&mut self, now: Duration) -> Caught {
+        self.left.clone_from(&self.sources);
+        let (bytes, opened) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.opened));
+        match &mut self.last {
+            Some(tries) if opened > 0 && *tries < CATCH_UP_TRIES_MAX => {
+                *tries += 1;
+                self.pause = (bytes == 0).then_some(now + RETRY);
+                Caught::More
+            }
+            _ => {
+                let close = bytes < CATCH_UP_JOIN_BYTES;
+                self.last = self.last.or(close.then_some(0));
+                Caught::Round(close)
             }
         }
     }

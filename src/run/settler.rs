@@ -318,7 +318,8 @@ impl Settler {
     /// Makes dead letters durable, then what is settled, and says how far each stream is for all its sinks.
     pub fn flush(&mut self) -> std::io::Result<Vec<(usize, Arc<Stream>, u64)>> {
         self.write_letters();
-        if self.settled.is_empty() && !self.tracker.is_dirty() && !self.log.owes() {
+        // What an earlier flush could not write down is still to be written.
+        if self.settled.is_empty() && !self.tracker.is_dirty() && !self.log.is_dirty() {
             self.write_books()?;
             return Ok(Vec::new());
         }

@@ -192,6 +192,11 @@ impl RecordLog {
         }
     }
 
+    /// Whether something that was appended is not durable yet.
+    pub fn is_unsynced(&self) -> bool {
+        self.unsynced || self.broken
+    }
+
     /// Bytes in the file.
     pub fn size(&self) -> u64 {
         self.size

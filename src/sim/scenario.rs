@@ -374,7 +374,7 @@ impl<'a> Scenario<'a> {
         }
         self.wrong.append(&mut process.wrong);
         let died = life.is_over();
-        self.trace().step(now, actor.number(), || String::new());
+        self.trace().step(now, actor.number(), String::new);
         if self.traced
             && let Some((process, _)) = &mut self.process
         {

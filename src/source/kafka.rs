@@ -205,7 +205,7 @@ impl Kafka {
             taken.iter().map(|((topic, number), part)| (topic.clone(), *number, part.next)).collect();
         self.consumer.start(&from)?;
         for (place, mut part) in taken {
-            self.notices.extend(part.notices.drain(..));
+            self.notices.append(&mut part.notices);
             self.partitions.insert(place, part);
         }
         self.joined = true;

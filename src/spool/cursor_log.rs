@@ -100,8 +100,6 @@ pub struct CursorLog {
     log: RecordLog,
     table: Arc<RwLock<Table>>,
     pending: Vec<u8>,
-    /// Something was put and not committed.
-    owes: bool,
 }
 
 impl CursorLog {
@@ -119,7 +117,7 @@ impl CursorLog {
             warnings
                 .push(format!("{FILE}: {newer} records were written by a later version and are not used"));
         }
-        Ok((Self { log, table: Arc::new(RwLock::new(table)), pending: Vec::new(), owes: false }, warnings))
+        Ok((Self { log, table: Arc::new(RwLock::new(table)), pending: Vec::new() }, warnings))
     }
 
     /// The newest record of every cursor in a data folder. Only reads: a process may be writing.
@@ -138,7 +136,6 @@ impl CursorLog {
 
     /// Notes a record; it is durable after the next [`CursorLog::commit`].
     pub fn put(&mut self, record: &CursorRecord) {
-        self.owes = true;
         let start = self.pending.len();
         encode_record(record, &mut self.pending);
         let length = (self.pending.len() - start) as u64;
@@ -184,17 +181,14 @@ impl CursorLog {
         self.pending.clear();
         let live_bytes = self.table.read().unwrap_or_else(PoisonError::into_inner).live_bytes;
         if self.log.wants_rewrite(live_bytes) {
-            self.compact()?;
-        } else {
-            self.log.sync()?;
+            return self.compact();
         }
-        self.owes = false;
-        Ok(())
+        self.log.sync()
     }
 
-    /// Whether something was put that is not durable.
-    pub fn owes(&self) -> bool {
-        self.owes
+    /// Whether something that was put is not durable: a commit failed, and is to be tried again.
+    pub fn is_dirty(&self) -> bool {
+        !self.pending.is_empty() || self.log.is_unsynced()
     }
 
     /// Writes the file anew with only the newest record of each cursor.

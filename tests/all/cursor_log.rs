@@ -145,3 +145,19 @@ fn a_data_folder_has_one_owner_and_one_name() {
     file.truncate(3).expect("cut");
     assert_ne!(host_id(&RealFs, again.path(), DataDir::random).expect("a new one"), id);
 }
+
+/// What could not be written is not forgotten by the one who is to try again, even where nothing new comes.
+#[test]
+fn a_commit_that_failed_is_still_to_be_done() {
+    let fs = disk(1);
+    let (mut log, _) = open(&fs);
+    log.put(&record(7, "es", 300, &[]));
+    fs.set_full(true);
+    assert!(log.commit().is_err() && log.is_dirty());
+    fs.set_full(false);
+    log.commit().expect("space");
+    assert!(!log.is_dirty());
+    fs.crash(Path::new(DATA));
+    let (log, _) = open(&fs);
+    assert_eq!(log.cursors(&[("es", true)]).position(StreamId(7), 0), Some(300));
+}

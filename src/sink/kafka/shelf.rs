@@ -112,7 +112,6 @@ impl Shelf {
 }
 
 #[cfg(test)]
-#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges that holds one is what is meant")]
 mod tests {
     use super::*;
 
