@@ -58,7 +58,7 @@ pipeline lines {{
     });
     let arrived = server.numbers("logs-killed-default");
     assert_each_once(arrived, &killed);
-    println!(
+    eprintln!(
         "{} kills, {rolled} rollovers, {} lines: each in Elasticsearch once",
         killed.kills, killed.lines
     );

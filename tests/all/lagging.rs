@@ -69,7 +69,7 @@ pipeline both {{
     assert!(said.contains("sink es does not keep up") && said.contains("sink es has caught up"), "{said}");
     assert!(!said.contains("delivered, "), "nothing is in flight: {said}");
     assert_eq!(server.store().conflicts, 0, "nothing was sent twice");
-    println!("{resident} MiB resident while it was away\n{said}");
+    eprintln!("{resident} MiB resident while it was away\n{said}");
     let mut all = numbers(&out);
     all.sort_unstable();
     assert!(all.into_iter().eq(0..LINES + 2100));
@@ -115,5 +115,5 @@ pipeline both {{ from lines | remove .log.file.path | to es, out }}
         all.sort_unstable();
         assert!(all.into_iter().eq(0..LINES + 1000), "{sink}: {said}");
     }
-    println!("Elasticsearch away: {resident} MiB resident, {} lines at both sinks once", LINES + 1000);
+    eprintln!("Elasticsearch away: {resident} MiB resident, {} lines at both sinks once", LINES + 1000);
 }

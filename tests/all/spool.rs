@@ -120,7 +120,7 @@ fn what_was_acked_is_handed_on_once() {
         rig.finish(&mut source);
         rig.check(&format!("seed {seed}"));
         assert!(rig.sink.gaps.is_empty(), "seed {seed}: {:?}", rig.sink.gaps);
-        let acked = rig.sent.lock().unwrap().acked.len();
+        let acked = rig.sent.lock().expect("no panic").acked.len();
         assert!(acked > 20, "seed {seed}: {acked} are too few to show anything");
     }
 }
@@ -130,20 +130,28 @@ fn what_was_acked_is_handed_on_once() {
 fn a_full_disk_is_waited_for() {
     let mut rig = Rig::new(3, false, large());
     let mut source = rig.open().expect("space");
-    (0..50).for_each(|_| drop(rig.step(&mut source)));
+    (0..50).for_each(|_| {
+        rig.step(&mut source);
+    });
     rig.disk.fs.set_full(true);
-    (0..20).for_each(|_| drop(rig.step(&mut source)));
-    let acked = rig.sent.lock().unwrap().acked.len();
-    (0..300).for_each(|_| drop(rig.step(&mut source)));
-    assert_eq!(rig.sent.lock().unwrap().acked.len(), acked, "acked though the disk was full");
+    (0..20).for_each(|_| {
+        rig.step(&mut source);
+    });
+    let acked = rig.sent.lock().expect("no panic").acked.len();
+    (0..300).for_each(|_| {
+        rig.step(&mut source);
+    });
+    assert_eq!(rig.sent.lock().expect("no panic").acked.len(), acked, "acked though the disk was full");
     let said = rig.warnings.iter().filter(|warning| warning.contains("nothing is taken in")).count();
     assert_eq!(said, 1, "{:?}", rig.warnings);
-    let next = rig.sent.lock().unwrap().next;
+    let next = rig.sent.lock().expect("no panic").next;
     assert!(next < acked as u64 + 40, "peers were not made to wait: {next} sent, {acked} acked");
     rig.disk.fs.set_full(false);
     rig.clock.advance(Duration::from_secs(2));
-    (0..50).for_each(|_| drop(rig.step(&mut source)));
-    assert!(rig.sent.lock().unwrap().acked.len() > acked);
+    (0..50).for_each(|_| {
+        rig.step(&mut source);
+    });
+    assert!(rig.sent.lock().expect("no panic").acked.len() > acked);
     assert!(rig.warnings.iter().any(|warning| warning.contains("written again")), "{:?}", rig.warnings);
     rig.finish(&mut source);
     rig.check("after the disk was full");
@@ -156,7 +164,7 @@ fn damage_costs_only_what_it_hits() {
         let lines = seed % 2 == 1;
         let mut rig = Rig::new(seed, lines, large());
         let mut source = rig.open().expect("space");
-        while rig.sent.lock().unwrap().acked.len() < 40 {
+        while rig.sent.lock().expect("no panic").acked.len() < 40 {
             let mut batch = Batch::default();
             source.step(aludel::seam::Clock::monotonic(&*rig.clock), &mut batch);
             rig.clock.advance(Duration::from_millis(7));
@@ -173,7 +181,7 @@ fn damage_costs_only_what_it_hits() {
         rig.disk.fs.write(&path, &bytes).expect("space");
         let mut source = rig.open().expect("damage stops no start");
         rig.finish(&mut source);
-        let (numbers, sent) = (rig.sink.numbers(), rig.sent.lock().unwrap());
+        let (numbers, sent) = (rig.sink.numbers(), rig.sent.lock().expect("no panic"));
         let missing = sent.acked.iter().filter(|number| !numbers.contains_key(number)).count();
         assert!(missing <= if lines { 3 } else { 1 }, "seed {seed}: {missing} messages");
         assert!(missing == 0 || !rig.sink.gaps.is_empty(), "seed {seed}: lost in silence");
@@ -195,7 +203,7 @@ fn reads_that_fail_are_tried_again() {
     for (errors, lost) in [(4, false), (2000, true)] {
         let mut rig = Rig::new(11, false, large());
         let mut source = rig.open().expect("space");
-        while rig.sent.lock().unwrap().acked.len() < 40 {
+        while rig.sent.lock().expect("no panic").acked.len() < 40 {
             source.absorb(aludel::seam::Clock::monotonic(&*rig.clock));
             rig.clock.advance(Duration::from_millis(7));
         }
@@ -204,8 +212,14 @@ fn reads_that_fail_are_tried_again() {
         rig.disk.fs.fail_reads(errors);
         rig.finish(&mut source);
         let numbers = rig.sink.numbers();
-        let missing =
-            rig.sent.lock().unwrap().acked.iter().filter(|number| !numbers.contains_key(number)).count();
+        let missing = rig
+            .sent
+            .lock()
+            .expect("no panic")
+            .acked
+            .iter()
+            .filter(|number| !numbers.contains_key(number))
+            .count();
         assert_eq!((missing > 0, rig.sink.gaps.is_empty()), (lost, !lost), "{missing}: {:?}", rig.warnings);
         let kept: u64 = rig.sink.has.keys().map(|(start, end, _)| end - start).sum();
         let end =
@@ -231,7 +245,7 @@ fn dropping_the_oldest_is_counted() {
     let mut source = rig.open().expect("space");
     rig.finish(&mut source);
     let numbers = rig.sink.numbers();
-    let sent = rig.sent.lock().unwrap();
+    let sent = rig.sent.lock().expect("no panic");
     assert!(sent.acked.len() > 1000, "{}", sent.acked.len());
     let lost = sent.acked.iter().filter(|number| !numbers.contains_key(number)).count();
     assert!(lost > 100, "{lost}");

@@ -233,7 +233,9 @@ fn a_broker_that_dies_under_load() {
     let said = said + &Program::start(&pipeline, &data, &["--once"]).end();
     let values = |topic: &str| -> Vec<u64> {
         let read = broker.read(topic, "read_committed");
-        read.iter().map(|record| record.value["line ".len()..].parse().expect("a number")).collect()
+        read.iter()
+            .map(|record| record.value.strip_prefix("line ").expect("a line").parse().expect("a number"))
+            .collect()
     };
     let (once, least) = (values("once"), values("least"));
     eprintln!(

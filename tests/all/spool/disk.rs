@@ -84,7 +84,7 @@ impl File for Handle {
         self.disk.operate()?;
         let mut len = buffer.len();
         if self.disk.faults.short.load(Ordering::Relaxed) && len > 1 {
-            len = 1 + self.disk.faults.dice.lock().unwrap().below(len as u64 - 1) as usize;
+            len = 1 + self.disk.faults.dice.lock().expect("no panic").below(len as u64 - 1) as usize;
         }
         self.inner.read_at(position, &mut buffer[..len])
     }

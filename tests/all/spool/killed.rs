@@ -35,7 +35,7 @@ fn write(writer: &mut File, lines: std::ops::Range<u64>) {
 }
 
 /// The number of a line in a document.
-fn number(text: &String) -> Option<u64> {
+fn number(text: &str) -> Option<u64> {
     text.split_once("INFO <")?.1.split_once('>')?.0.parse().ok()
 }
 
@@ -67,7 +67,7 @@ fn what_was_read_from_a_pipe_outlives_kills() {
     drop((writer, input));
     assert!(child.wait().expect("it ends").success());
     let store = server.store();
-    let mut numbers: Vec<_> = store.once().into_iter().filter_map(number).collect();
+    let mut numbers: Vec<_> = store.once().into_iter().filter_map(|text| number(text)).collect();
     numbers.sort_unstable();
     assert!(
         numbers.iter().copied().eq(0..3 * LINES + 10),
@@ -101,7 +101,7 @@ fn a_sink_that_is_away_reads_from_the_spool() {
     server.store().script.clear();
     assert!(child.wait().expect("it ends").success());
     let store = server.store();
-    let mut arrived: Vec<_> = store.once().into_iter().filter_map(number).collect();
+    let mut arrived: Vec<_> = store.once().into_iter().filter_map(|text| number(text)).collect();
     arrived.sort_unstable();
     assert!(arrived.iter().copied().eq(0..2 * LINES), "{} lines arrived", arrived.len());
     assert_eq!(lines(), 2 * LINES);

@@ -49,7 +49,7 @@ fn text(number: u64) -> String {
 
 impl Intake for Peers {
     fn step(&mut self, now: Duration, _: i64, inlet: &mut Inlet<'_>) -> Progress {
-        let mut sent = self.sent.lock().unwrap();
+        let mut sent = self.sent.lock().expect("no panic");
         if let Some((number, rest)) = self.rest.take() {
             let receipt = inlet.push(&Peer::new("peer"), &rest);
             self.waiting.push((receipt, number));
@@ -84,7 +84,7 @@ impl Intake for Peers {
     }
 
     fn durable(&mut self, receipt: Receipt) {
-        let mut sent = self.sent.lock().unwrap();
+        let mut sent = self.sent.lock().expect("no panic");
         self.waiting.retain(|(of, number)| {
             let durable = *of <= receipt;
             if durable {
@@ -136,10 +136,6 @@ impl Sink {
         });
         self.low = self.settled.first_gap(self.low);
         self.settled.drop_below(self.low);
-    }
-
-    pub(super) fn low(&self) -> u64 {
-        self.low
     }
 
     pub(super) fn numbers(&self) -> BTreeMap<u64, usize> {
@@ -267,7 +263,7 @@ impl Rig {
 
     /// Lets everything go through, without faults.
     pub(super) fn finish(&mut self, source: &mut Spooled<Peers>) {
-        self.sent.lock().unwrap().done = true;
+        self.sent.lock().expect("no panic").done = true;
         for _ in 0..10_000 {
             if self.step(source) == Progress::End {
                 return;
@@ -282,7 +278,7 @@ impl Rig {
 
     /// Everything that was acked is at the sink once.
     pub(super) fn check(&self, what: &str) {
-        let (sent, numbers) = (self.sent.lock().unwrap(), self.sink.numbers());
+        let (sent, numbers) = (self.sent.lock().expect("no panic"), self.sink.numbers());
         for number in &sent.acked {
             assert_eq!(
                 numbers.get(number),

@@ -115,7 +115,7 @@ impl Store {
     pub(crate) fn once(&self) -> Vec<&String> {
         let mut ids: HashMap<(&str, &str), &str> = HashMap::new();
         for (index, id) in self.documents.keys() {
-            let stream = &index[..index.len() - 7];
+            let stream = index.get(..index.len() - 7).expect("letters");
             if let Some(other) = ids.insert((stream, id), index) {
                 panic!("{id} is in {other} and in {index}");
             }
