@@ -101,7 +101,7 @@ impl Inlet<'_> {
     }
 
     /// Somebody waits for what was pushed to be durable: do not collect more than what is there. Without this, up to
-    /// [`SPOOL_LINGER`] passes before the next fsync.
+    /// [`SPOOL_LINGER`](crate::limits::SPOOL_LINGER) passes before the next fsync.
     pub fn hurry(&mut self) {
         *self.hurry = true;
     }
