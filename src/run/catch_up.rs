@@ -5,6 +5,7 @@
 //! an earlier round. A round that was small is followed by the last one, for which the sources rest. State that is
 //! kept over events is not touched: a worker of its own makes the bodies, and its counters are nobody's.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::catalog::Runnable;
 use crate::event::Batch;
 use crate::limits::{CATCH_UP_JOIN_BYTES, CATCH_UP_TRIES_MAX};
 use crate::observe::Stats;
-use crate::position::{Ranges, Resume, StreamId};
+use crate::position::{Ranges, Resume, Stream, StreamId};
 use crate::seam::HashMap;
 use crate::sink::Provenance;
 use crate::source::{Notice, Source};
@@ -101,7 +102,15 @@ impl CatchUp {
                 None => self.end_round(now),
             };
         };
-        match reader.step(now, unix_ns, notices) {
+        let before = notices.len();
+        let read = reader.step(now, unix_ns, notices);
+        // What is gone is told once.
+        for notice in notices.iter().skip(before) {
+            if let Notice::Gap { stream, start, end: Some(end), .. } = notice {
+                self.offered.insert(stream, *start..*end);
+            }
+        }
+        match read {
             Read::Batch(batch) => {
                 self.bytes += batch.bytes;
                 Caught::Batch(*source, batch)
@@ -157,6 +166,10 @@ struct Offered {
 impl Offered {
     fn lock(&self) -> MutexGuard<'_, HashMap<(StreamId, u16), Ranges>> {
         self.ranges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert(&self, stream: &Stream, range: Range<u64>) {
+        self.lock().entry((stream.id, stream.generation)).or_default().insert(range);
     }
 
     fn add(&self, provenance: &Provenance) {

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +53,10 @@ impl Files {
             }
             let Some(tail) = self.table.get(key) else { continue };
             if tail.life == Life::Lost {
-                notices.extend(missed.gaps(&tail.stream, tail.handed, "it was gone when the sink came back"));
+                // Lanes are interleaved: what was handed on may have holes, which are everybody's gap.
+                for handed in std::iter::once(0..tail.handed).chain(tail.handed_above.iter()) {
+                    notices.extend(missed.gaps(&tail.stream, handed, "it was gone when the sink came back"));
+                }
                 continue;
             }
             let (clean, told) = tail.record().frame_from(missed.from);
@@ -87,9 +91,11 @@ impl Missed {
         (settled.first_gap(from) < tail.position).then_some(Self { from, sets, settled })
     }
 
-    fn gaps(&self, stream: &Arc<Stream>, end: u64, cause: &'static str) -> Vec<Notice> {
+    /// The parts of what was handed on that the sink does not have.
+    fn gaps(&self, stream: &Arc<Stream>, handed: Range<u64>, cause: &'static str) -> Vec<Notice> {
         let mut gaps = Vec::new();
-        let mut at = self.settled.first_gap(self.from);
+        let end = handed.end;
+        let mut at = self.settled.first_gap(self.from.max(handed.start));
         while at < end {
             let stop = self.settled.next_start(at).unwrap_or(end).min(end);
             gaps.push(Notice::Gap { stream: stream.clone(), start: at, end: Some(stop), cause });
