@@ -3,7 +3,7 @@
 //! In: what steps, encoders and sinks refused. Out: letters that are durable, and only then is their batch free to
 //! settle. What the source is asked for, and what waits, is bounded; a desk that is pressed asks the readers to rest.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::limits::{
     LETTER_ORIGINAL_BYTES_MAX, LETTERS_WAITING_BYTES, LETTERS_WAITING_MAX, ORIGINALS_ASKED_BYTES,
 };
 use crate::position::Stream;
-use crate::seam::Fs;
+use crate::seam::{Fs, HashMap};
 use crate::sink::{Provenance, Rejection};
 pub use crate::spool::Letter;
 use crate::spool::{LetterBox, LetterRules, Stage};
@@ -103,7 +103,7 @@ impl Letters {
             unasked: VecDeque::new(),
             asked: 0,
             asked_bytes: 0,
-            held: HashMap::new(),
+            held: HashMap::default(),
             bytes: 0,
             full: false,
             written: 0,

@@ -9,7 +9,7 @@
 //! Where the next line of the stream begins below the end of the one before, the cursors were not durable when the
 //! process died: the bytes between were sent again, under the same ids, and [`super::Audit`] says so.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use super::letter::Letter;
 use super::settle::Move;
 use crate::limits::LEDGER_BYTES_MAX;
 use crate::position::{CursorRecord, StreamId};
-use crate::seam::{FRAME_HEAD_BYTES, FileKind, Fs, RecordLog, write_frame};
+use crate::seam::{FRAME_HEAD_BYTES, FileKind, Fs, HashMap, HashSet, RecordLog, write_frame};
 
 /// Name of the folder in the data folder.
 const FOLDER: &str = "ledger";
@@ -358,9 +358,9 @@ impl LedgerLog {
         self.expire(number)?;
         let day = Letter::time(number * HOUR_NS);
         let path = folder.join(format!("{number:010}.{}.log", day.get(..13).unwrap_or("hour")));
-        let (mut fixed, mut streams) = (Vec::new(), HashSet::new());
+        let (mut fixed, mut streams) = (Vec::new(), HashSet::default());
         // Lines of earlier lives are closed: of each only the last counts.
-        let mut lines: HashMap<(u64, u16, Box<str>, i64), Vec<u8>> = HashMap::new();
+        let mut lines: HashMap<(u64, u16, Box<str>, i64), Vec<u8>> = HashMap::default();
         let mut each = |frame: &[u8]| match decode(frame) {
             Some(Entry::Line(line)) => {
                 lines.insert((line.stream, line.generation, line.sink, line.life), frame.to_vec());
@@ -376,7 +376,7 @@ impl LedgerLog {
         let other_lives = lines.keys().map(|(.., life)| *life).max();
         fixed.extend(lines.into_values());
         let live_bytes = fixed.iter().map(|frame| frame.len() as u64).sum();
-        let (lines, unread) = (HashMap::new(), HashMap::new());
+        let (lines, unread) = (HashMap::default(), HashMap::default());
         Ok(Hour { number, log, lines, streams, other_lives, fixed, unread, live_bytes, pending: Vec::new() })
     }
 

@@ -15,7 +15,7 @@
 //!
 //! One file per sink in the data folder, `elasticsearch-NAME.log`; made anew when it grows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crate::limits::{BULK_STREAMS_MAX, LEASE_BYTES_MAX, LEASE_BYTES_MIN, LOOK_INDICES_MAX};
 use crate::position::StreamId;
-use crate::seam::{FRAME_HEAD_BYTES, Fs, RecordLog, write_frame};
+use crate::seam::{FRAME_HEAD_BYTES, Fs, HashMap, RecordLog, write_frame};
 use crate::sink::Provenance;
 
 /// How long a backing index that is no longer written to still counts as one where rows in doubt may be.
@@ -74,7 +74,7 @@ impl Records {
     /// Reads the records of the sink `name`, or starts them. Damage is skipped and described: a row of which nothing
     /// is known counts as new.
     pub(super) fn open(fs: Arc<dyn Fs>, folder: &Path, name: &str) -> io::Result<(Self, Vec<String>)> {
-        let (mut streams, mut indices) = (HashMap::new(), BTreeMap::new());
+        let (mut streams, mut indices) = (HashMap::default(), BTreeMap::new());
         let mut each = |frame: &[u8]| match decode(frame.get(FRAME_HEAD_BYTES..).unwrap_or_default()) {
             Some(Record::Reach(key, reach)) => {
                 streams.insert(key, Reach { found: reach, reach, ..Reach::default() });

@@ -7,7 +7,7 @@
 //! What is sent first is in this file, what an answer means in [`respond`](super::respond), what is asked beside the
 //! rows (backing indices, mappings, rows in doubt) in [`ask`](super::ask).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use super::node::{Node, Random, Wait, pick};
 use super::parcel::Parcel;
 use super::records::Records;
 use super::suspect::mapping_request;
-use crate::seam::Clock;
+use crate::seam::{Clock, HashMap};
 use crate::sink::{Body, Next, Payload, Provenance, Rejection, Request, Settled, Sink};
 
 /// What the sink is told by its options.
@@ -153,7 +153,7 @@ impl Shipper {
             fault: None,
             names,
             names_seen: 0,
-            targets: HashMap::new(),
+            targets: HashMap::default(),
             shared_fields,
             suspecting: false,
             set_aside: BTreeMap::new(),

@@ -1,6 +1,5 @@
 //! An epoch as it fills: rows in, one file aside per partition, within the bounds.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use super::settings::Settings;
 use crate::limits::{
     PARQUET_BUFFER_BYTES, PARQUET_EPOCH_BATCHES_MAX, PARQUET_EPOCH_FILES_MAX, PARQUET_PARTITIONS_MAX,
 };
-use crate::seam::Fs;
+use crate::seam::{Fs, HashMap};
 use crate::sink::{Columns, Provenance};
 
 /// What went wrong: the disk, which may get better, or the writer, which does not.
@@ -61,8 +60,8 @@ impl Epoch {
             settings,
             durably,
             number,
-            open: HashMap::new(),
-            memory: HashMap::new(),
+            open: HashMap::default(),
+            memory: HashMap::default(),
             shut: Vec::new(),
             shut_bytes: 0,
             batches: Vec::new(),

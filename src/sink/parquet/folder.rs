@@ -9,7 +9,7 @@
 //! A crash after 2 leaves renames to do, which the next start does; the record says which bytes of which streams
 //! are in. Each step can be done again after an error.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::epoch::{Epoch, Fault};
 use super::part::Names;
 use crate::limits::PARQUET_FOLDERS_MAX;
 use crate::position::CursorRecord;
-use crate::seam::Fs;
+use crate::seam::{Fs, HashSet};
 use crate::sink::{Next, World};
 
 pub(super) struct Folder {
@@ -52,7 +52,7 @@ impl Folder {
             fs,
             folders,
             commits,
-            durable_folders: HashSet::new(),
+            durable_folders: HashSet::default(),
             published: None,
         };
         for record in unfinished {
