@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use objects::{Answer, Ask, Objects, Refusal};
 pub use real::{RealClock, RealFs};
-pub use record_log::{FRAME_BODY_BYTES_MAX, FRAME_HEAD_BYTES, Frames, RecordLog, write_frame};
+pub use record_log::{FRAME_BODY_BYTES_MAX, FRAME_HEAD_BYTES, Frames, RecordLog, is_mark, write_frame};
 
 /// A hash map whose order is the same in every process, so that a seed of the simulation does the same every time.
 /// Not for keys that come over a network.

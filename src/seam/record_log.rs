@@ -43,6 +43,11 @@ pub fn write_frame(body: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(body);
 }
 
+/// Whether a body is the log's own, and nobody's record.
+pub fn is_mark(body: &[u8]) -> bool {
+    body == DURABLE || body.starts_with(AGAIN)
+}
+
 /// What the start of some bytes is.
 enum Frame {
     /// A frame of this many bytes, head included.

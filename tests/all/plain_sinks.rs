@@ -117,8 +117,10 @@ fn a_row_as_a_line() {
     }
 }
 
+#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges that holds one is what is meant")]
 fn body(batch: u64, text: &str) -> Body {
-    let provenance = Arc::new(Provenance { batch, ranges: Vec::new() });
+    let ranges = vec![(Arc::new(stream()), vec![batch * 100..(batch + 1) * 100])];
+    let provenance = Arc::new(Provenance { batch, ranges });
     Body {
         provenance,
         payload: Payload::Bytes(text.as_bytes().to_vec().into()),

@@ -16,7 +16,7 @@ use super::table::Key;
 use crate::position::StreamId;
 use crate::seam::{
     FRAME_BODY_BYTES_MAX, FRAME_HEAD_BYTES, File, FileId, FileKind, FileStat, Fs, HashMap, RecordLog,
-    write_frame,
+    is_mark, write_frame,
 };
 use crate::source::Notice;
 
@@ -220,6 +220,10 @@ impl Orphan {
         let mut orphan = Self { inner, id, blocks: Vec::new(), end: 0, bytes: 0 };
         let mut at = 0;
         while let Some(body) = orphan.frame(at)? {
+            if is_mark(&body) {
+                at += (FRAME_HEAD_BYTES + body.len()) as u64;
+                continue;
+            }
             let Some((position, bytes)) = body.split_first_chunk::<POSITION_BYTES>() else { break };
             let position = u64::from_le_bytes(*position);
             if !orphan.blocks.is_empty() && position != orphan.end {

@@ -173,6 +173,7 @@ fn a_real_elasticsearch_has_every_row_once() {
     assert!(aside.len() == 2 && said.len() == 2, "one warning for each data stream: {said:?}");
     assert_eq!((total.delivered, total.repeated, total.rejected.len()), (1500, 0, 500));
     assert_eq!(total.set_aside["logs-db-prod n"], 500);
+    server.ask("POST", "/logs-db-prod/_refresh", "");
     let found = server.ask("GET", "/logs-db-prod/_search?size=1&q=_conflict.value:5", "");
     let entry = &found["hits"]["hits"][0]["_source"]["_conflict"][0];
     assert_eq!((entry["field"].as_str(), entry["value"].as_str()), (Some("n"), Some("5")), "{found}");
