@@ -79,7 +79,19 @@ pub fn host_id(
 ) -> io::Result<[u8; HOST_ID_BYTES]> {
     let path = folder.join(HOST_FILE);
     let mut bytes = [0; HOST_ID_BYTES + 1];
-    match fs.open(&path).and_then(|file| file.read_at(0, &mut bytes)) {
+    let read = |bytes: &mut [u8]| -> io::Result<usize> {
+        let file = fs.open(&path)?;
+        let mut filled = 0;
+        // To the end: a read may give less than there is, and half an id is not a reason for another one.
+        while filled < bytes.len() {
+            match file.read_at(filled as u64, &mut bytes[filled..])? {
+                0 => break,
+                more => filled += more,
+            }
+        }
+        Ok(filled)
+    };
+    match read(&mut bytes) {
         Ok(HOST_ID_BYTES) => {
             let [id @ .., _] = bytes;
             return Ok(id);
