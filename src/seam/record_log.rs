@@ -30,7 +30,8 @@ const LOAD_BYTES: usize = 256 * 1024;
 /// with a version, a position or a number, none of which is so large.
 const DURABLE: &[u8] = b"\xff\xff\xff\xff\xff\xff\xff\xffdurable";
 
-/// The same, followed by a position: the frames from there on are those before it, written again.
+/// The same, followed by two positions: the frames between them stand again behind the second. Those before the first
+/// do not, though the note that they were on the disk may be lost.
 const AGAIN: &[u8] = b"\xff\xff\xff\xff\xff\xff\xff\xffagain";
 
 /// Bytes of frames that are kept while a log is read, until it is known that they are on the disk.
@@ -124,12 +125,11 @@ impl RecordLog {
     /// to be on the disk, and after an fsync that failed they never will be, though they can be read. Whoever opens the
     /// log believes them from here on.
     fn write_again(&mut self, frames: &[(u64, Vec<u8>)], each: &mut dyn FnMut(u64, &[u8])) -> io::Result<()> {
-        if frames.is_empty() {
-            return Ok(());
-        }
+        let Some((first, _)) = frames.first() else { return Ok(()) };
         let start = self.size;
         let mut bytes = frames.iter().flat_map(|(_, frame)| frame).copied().collect::<Vec<_>>();
         let mut again = AGAIN.to_vec();
+        again.extend_from_slice(&first.to_le_bytes());
         again.extend_from_slice(&start.to_le_bytes());
         write_frame(&again, &mut bytes);
         self.append(&bytes)?;
@@ -299,10 +299,11 @@ impl Doubtful<'_> {
         if body == DURABLE {
             return self.give();
         }
-        if let Some(start) = body.strip_prefix(AGAIN)
-            && let Some(start) = start.first_chunk().map(|start| u64::from_le_bytes(*start))
+        if let Some((first, rest)) = body.strip_prefix(AGAIN).and_then(|again| again.split_first_chunk())
+            && let Some(start) = rest.first_chunk()
         {
-            return self.frames.retain(|(at, _)| *at >= start);
+            let replaced = u64::from_le_bytes(*first)..u64::from_le_bytes(*start);
+            return self.frames.retain(|(at, _)| !replaced.contains(at));
         }
         self.bytes += frame.len();
         self.frames.push((at, frame.to_vec()));
