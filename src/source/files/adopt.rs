@@ -286,9 +286,11 @@ impl Files {
         if !self.table.by_id.contains_key(&record.id)
             && let packing = record.packed.map(|packed| packed.packing)
             && let Some((opened, path)) = self.find_by_id(record, packing)?
-            && self.drain(opened, &path, record, cuts)?
         {
-            return Ok(());
+            if self.drain(opened.clone(), &path, record, cuts)? {
+                return Ok(());
+            }
+            self.drain_anew(opened, &path, record)?;
         }
         if self.adopt_orphan(record, cuts)? {
             return Ok(());
@@ -321,6 +323,26 @@ impl Files {
         Ok(true)
     }
 
+    /// Reads a file that was cut off and written again, and then renamed, while nobody looked: by that name no pattern
+    /// finds it. Without a birth time, the inode may simply be another file's now.
+    fn drain_anew(&mut self, opened: Opened, path: &Path, record: &Record) -> io::Result<()> {
+        let stat = opened.file.stat()?;
+        let known = self.log.is_known((record.stream, record.generation.saturating_add(1)));
+        if stat.id.birth_ns == 0 || opened.packed.is_some() || record.generation == u16::MAX || known {
+            return Ok(());
+        }
+        let stream = self.stream(record.stream, record.generation + 1, path);
+        let framer = Framer::new(self.config.frame.clone());
+        let mut tail = Tail::new(stream, framer, &stat, path.into(), 0);
+        (tail.leaving, tail.grew, tail.disk) = (Some(self.now), self.now, stat.size);
+        tail.goal = self.finishing.is_some().then_some(stat.size);
+        self.log.put(tail.record(), true);
+        let key = self.table.add(tail);
+        self.table.hold(key, opened);
+        self.table.queue(key);
+        Ok(())
+    }
+
     /// A stream whose bytes went while nobody looked: what was not settled of them is a gap.
     fn lost_before(&mut self, record: &Record) {
         let stream = self.stream(record.stream, record.generation, Path::new(&*record.known_as));
@@ -334,10 +356,11 @@ impl Files {
             settled_by_all = intersection(sets);
         }
         let cause = "removed or truncated while it was not read";
-        let mut at = from;
+        let (mut at, mut whole) = (from, true);
         while at < end {
             let stop = settled_by_all.next_start(at).unwrap_or(end).min(end);
             if at < stop {
+                whole = false;
                 let stream = stream.clone();
                 self.notices.push(Notice::Gap { stream, start: at, end: Some(stop), cause });
             }
@@ -345,7 +368,7 @@ impl Files {
             at = if next > at { next } else { stop.max(at + 1) };
         }
         // A file that had been rotated away and read to its end is expected to go.
-        if !record.leaving {
+        if !(record.leaving && whole) {
             let stream = stream.clone();
             self.notices.push(Notice::Gap { stream, start: end.max(from), end: None, cause });
         }
