@@ -122,6 +122,11 @@ impl Pool {
         self.enters(&self.lock(), batch, bytes)
     }
 
+    /// Takes `bytes` whether they fit or not.
+    pub fn force(&self, bytes: usize) {
+        self.lock().held += bytes;
+    }
+
     /// All items of a batch are in.
     pub fn end(&self, batch: u64) {
         self.lock().begun.remove(&batch);

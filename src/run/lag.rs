@@ -34,6 +34,8 @@ struct Lag {
     phase: Phase,
     /// Batches with a share for it that no worker is done with.
     on_way: u64,
+    /// The newest batch that it was handed, if it keeps order.
+    newest: u64,
 }
 
 /// All sinks of a plan.
@@ -118,6 +120,17 @@ impl Lags {
         lag.phase == Phase::Apart
     }
 
+    /// Whether a batch goes to a sink that keeps order. Set apart, it still gets what is older than something that it
+    /// has, room or not, and nothing that is newer: its catch-up read comes after all of it.
+    pub fn goes(&mut self, sink: usize, batch: u64) -> bool {
+        let Some(lag) = self.sinks.get_mut(sink) else { return true };
+        if lag.phase == Phase::Apart {
+            return batch < lag.newest;
+        }
+        lag.newest = lag.newest.max(batch);
+        true
+    }
+
     /// Sinks that are set apart and have nothing under way to a worker.
     pub fn apart(&self) -> impl Iterator<Item = usize> + '_ {
         let at = self.sinks.iter().enumerate();
@@ -195,6 +208,14 @@ mod tests {
         lags.joined(0);
         assert!(!lags.rests(0) && !lags.owes(0));
         assert_eq!(lags.hand(0), 0b111);
+    }
+
+    #[test]
+    fn what_keeps_order_gets_what_is_older_and_nothing_newer() {
+        let mut lags = lags();
+        assert!(lags.goes(0, 6) && lags.goes(0, 4));
+        assert!(lags.part(0));
+        assert!(lags.goes(0, 5) && !lags.goes(0, 7) && !lags.goes(0, 8));
     }
 
     #[test]

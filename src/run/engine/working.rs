@@ -88,16 +88,23 @@ impl Working {
                 *waited = Waited { since: begun, waited: Duration::ZERO };
             }
             waited.waited += now.saturating_sub(begun);
-            if (!has_room || slow(waited)) && self.part(sink) {
+            let parted = (!has_room || slow(waited)) && self.part(sink);
+            if !has_room && !parted {
+                continue;
+            }
+            let goes = match ordered {
+                Some(number) => self.shared.lags().goes(sink, number),
+                None => !parted,
+            };
+            match (has_room, goes) {
+                (true, false) => pool.release(bytes),
+                (false, true) => pool.force(bytes),
+                _ => {}
+            }
+            if parted {
                 *waited = Waited::default();
-                if has_room {
-                    pool.release(bytes);
-                }
-                return false;
             }
-            if has_room {
-                return true;
-            }
+            return goes;
         }
     }
 

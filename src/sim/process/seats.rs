@@ -221,7 +221,13 @@ impl Process {
         let body = seat.pending.as_mut().and_then(VecDeque::pop_front);
         let Some((_, body)) = body else { return };
         self.largest.1 = self.largest.1.max(bytes);
-        if room {
+        let goes = if ordered && bytes > 0 { self.lags.goes(sink, batch) } else { room };
+        match (room, goes) {
+            (true, false) => self.outlets[sink].pool.release(bytes),
+            (false, true) => self.outlets[sink].pool.force(bytes),
+            _ => {}
+        }
+        if goes {
             self.outlets[sink].bodies.push_back(body);
         } else {
             self.withhold(sink, batch);
