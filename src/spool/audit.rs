@@ -92,6 +92,8 @@ type Key = (u64, u16);
 #[derive(Default)]
 struct Reading {
     names: BTreeMap<Key, (Box<str>, Box<str>)>,
+    /// Of all hours; within one, only the last of a life.
+    lines: Vec<Line>,
     chains: BTreeMap<Key, BTreeMap<Box<str>, Chain>>,
     gaps: BTreeSet<Gap>,
     unread: BTreeMap<Box<str>, u64>,
@@ -122,6 +124,7 @@ impl Audit {
                 Err(error) => return Err(error),
             }
         }
+        reading.join();
         audit.gather(reading, wanted);
         Ok(audit)
     }
@@ -192,8 +195,7 @@ impl Audit {
 
 impl Reading {
     fn file(&mut self, fs: &dyn Fs, path: &Path) -> io::Result<Vec<String>> {
-        // Of the lines of one hour and life the last counts. Their order is that of what they tell of, not of clocks,
-        // which may jump.
+        // Of the lines of one hour and life the last counts.
         let mut lines: BTreeMap<(Key, Box<str>, i64), Line> = BTreeMap::new();
         let damage = read(fs, path, &mut |entry| match entry {
             Entry::Stream { stream, generation, source, path } => {
@@ -216,12 +218,17 @@ impl Reading {
                 *most = count.max(*most);
             }
         })?;
-        let mut lines: Vec<_> = lines.into_iter().collect();
-        lines.sort_by_key(|(_, line)| (line.before, line.after));
-        for ((key, sink, _), line) in lines {
-            self.chains.entry(key).or_default().entry(sink).or_default().add(&line);
-        }
+        self.lines.extend(lines.into_values());
         Ok(damage)
+    }
+
+    /// The order of lines is that of what they tell of, not of clocks, which may jump: also over hours.
+    fn join(&mut self) {
+        self.lines.sort_by_key(|line| (line.before, line.after));
+        for line in std::mem::take(&mut self.lines) {
+            let chains = self.chains.entry((line.stream, line.generation)).or_default();
+            chains.entry(line.sink.clone()).or_default().add(&line);
+        }
     }
 }
 

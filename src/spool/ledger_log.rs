@@ -262,7 +262,10 @@ impl LedgerLog {
         let hour = self.hour(unix_ns)?;
         // The clock may have been set back: no two lives have the same name.
         let fresh = || hour.other_lives.map_or(unix_ns, |newest| unix_ns.max(newest + 1));
-        let life = known.unwrap_or_else(fresh);
+        // Nor has one two lines in a file, of which the first would be forgotten: a clock that was set back leads to an
+        // hour that this very process has written about before.
+        let only = |life: &i64| hour.other_lives.is_none_or(|newest| *life > newest);
+        let life = known.filter(only).unwrap_or_else(fresh);
         for of in moves {
             let Some(sink) = sinks.get(of.sink) else { continue };
             hour.name(of);
