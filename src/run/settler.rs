@@ -227,7 +227,10 @@ impl Settler {
                     self.tracker.handed(stream, ranges);
                 }
             }
-            Message::Gap { stream, range, sink } => self.tracker.gap(&stream, range, sink),
+            Message::Gap { stream, range, sink } => {
+                self.tracker.gap(&stream, range, sink);
+                self.tell_low(&stream);
+            }
             Message::Lost { stream, start, end, sink, cause } => {
                 self.lost.push(Gap {
                     stream: stream.id.0,
@@ -333,10 +336,7 @@ impl Settler {
                     rejected: &lost.rejected,
                 });
                 self.tracker.settled(sink, stream, ranges, fate);
-                // However long ago it was read: its source may wait for just this.
-                if let Some(source) = self.plan.sources.iter().position(|of| *of.name == *stream.source) {
-                    self.streams.insert((stream.id, stream.generation), (source, stream.clone()));
-                }
+                self.tell_low(stream);
             }
         }
         // Before the cursors: what is in the books and not in the cursors is settled again, and can be told.
@@ -352,6 +352,14 @@ impl Settler {
             }
         }
         Ok(lows)
+    }
+
+    /// The next flush tells the source how far a stream is settled, however long ago it was read: it may wait for
+    /// just this.
+    fn tell_low(&mut self, stream: &Arc<Stream>) {
+        if let Some(source) = self.plan.sources.iter().position(|of| *of.name == *stream.source) {
+            self.streams.insert((stream.id, stream.generation), (source, stream.clone()));
+        }
     }
 
     /// Letters come first: the bytes of a batch are settled only when what is kept of them is durable.

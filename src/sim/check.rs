@@ -54,7 +54,8 @@ impl Expectations {
     fn of(&self, kind: LineKind, sink: usize) -> Expect {
         match self.kinds.get(&kind).and_then(|sinks| sinks.get(sink)) {
             Some((1.., 0)) => Expect::Always,
-            Some((0, 1..)) => Expect::Never,
+            // A line in two parts may arrive as two messages, of which neither is what the pipeline drops.
+            Some((0, 1..)) if !kind.2 => Expect::Never,
             _ => Expect::Either,
         }
     }
@@ -79,8 +80,18 @@ pub(super) struct Arrived {
     pub(super) destination: Destination,
     /// The rows; `None` where they go nowhere.
     pub(super) rows: Option<Vec<Row>>,
-    /// For an ordered sink: how many rows there were when each life but the last ended.
-    pub(super) lives: Vec<usize>,
+    /// For an ordered sink: for each life but the last how many whole rows there were when it ended, and how many
+    /// with the one that it had written a part of.
+    pub(super) lives: Vec<(usize, usize)>,
+}
+
+impl Arrived {
+    /// Whether a life ended within a row of standard output: what the next one writes stands behind that part on the
+    /// same line, since nothing can be taken back from a pipe.
+    fn was_torn(&self, row: usize) -> bool {
+        self.destination == Destination::Output
+            && self.lives.iter().any(|(whole, all)| whole < all && *whole == row)
+    }
 }
 
 /// Everything there is to check.
@@ -104,8 +115,9 @@ pub(super) fn check(evidence: &Evidence<'_>) -> (Vec<String>, u64) {
     for (at, arrived) in evidence.arrived.iter().enumerate() {
         let Some(rows) = &arrived.rows else { continue };
         if !evidence.expect.repeats.contains(&at) {
-            let torn = rows.iter().filter_map(|row| Some((row, repeated(&row.marks)?)));
-            wrong.extend(torn.map(|(row, mark)| {
+            let whole = rows.iter().enumerate().filter(|(at, _)| !arrived.was_torn(*at));
+            let twice = whole.filter_map(|(_, row)| Some((row, repeated(&row.marks)?)));
+            wrong.extend(twice.map(|(row, mark)| {
                 format!("{}: one row holds line {mark} twice: {:?} {:?}", arrived.sink, row.id, row.marks)
             }));
         }
@@ -186,7 +198,7 @@ fn twice(arrived: &Arrived, rows: &[Row], truth: &Truth, wrong: &mut Vec<String>
 fn order(arrived: &Arrived, rows: &[Row], truth: &Truth, wrong: &mut Vec<String>) {
     let mut last: BTreeMap<(usize, u8), u32> = BTreeMap::new();
     for (at, row) in rows.iter().enumerate() {
-        if arrived.lives.contains(&at) {
+        if arrived.lives.iter().any(|(whole, all)| *whole == at || *all == at) {
             // What was not synced is repeated by the next life.
             last.clear();
         }
@@ -232,7 +244,11 @@ fn missing(
             let there = marks.contains(&line.mark);
             let sink = &evidence.arrived[at].sink;
             if there && expect == Expect::Never {
-                wrong.push(format!("{sink}: line {} arrived, which is dropped when all is well", line.mark));
+                wrong.push(format!(
+                    "{sink}: line {} ({}) arrived, which is dropped when all is well",
+                    line.mark,
+                    place(evidence.truth, line.mark)
+                ));
             }
             let lost = !there && expect == Expect::Always && !evidence.letters.contains_key(&line.mark);
             if lost && !excused(at, number, content, line, evidence, known) {

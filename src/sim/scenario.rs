@@ -111,7 +111,7 @@ struct Scenario<'a> {
     start_at: Duration,
     lives_left: u32,
     /// Rows of each ordered sink when a life ended.
-    lives: Vec<Vec<usize>>,
+    lives: Vec<Vec<(usize, usize)>>,
     gaps: Vec<Gap>,
     wrong: Vec<String>,
     steps: u64,
@@ -353,7 +353,7 @@ impl<'a> Scenario<'a> {
                 && let Ok(Some(rows)) = read_back::rows(destination, &self.fs, &self.cluster)
             {
                 let torn = usize::from(rows.last().is_some_and(|row| row.torn));
-                lives.extend([rows.len() - torn, rows.len()]);
+                lives.push((rows.len() - torn, rows.len()));
             }
         }
     }

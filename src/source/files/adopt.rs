@@ -327,7 +327,9 @@ impl Files {
     /// finds it. Without a birth time, the inode may simply be another file's now.
     fn drain_anew(&mut self, opened: Opened, path: &Path, record: &Record) -> io::Result<()> {
         let stat = opened.file.stat()?;
-        let known = self.log.is_known((record.stream, record.generation.saturating_add(1)));
+        let next = (record.stream, record.generation.saturating_add(1));
+        // What is there now may itself have been read to its end.
+        let known = self.log.is_known(next) || self.log.departed().any(|gone| gone.key() == next);
         if stat.id.birth_ns == 0 || opened.packed.is_some() || record.generation == u16::MAX || known {
             return Ok(());
         }
