@@ -84,6 +84,8 @@ mod race_sink;
 mod race_workload;
 #[path = "all/readme.rs"]
 mod readme;
+#[path = "all/support/scores.rs"]
+mod scores;
 #[path = "all/sim_files.rs"]
 mod sim_files;
 #[path = "all/simulation.rs"]
