@@ -97,6 +97,22 @@ fn lags(plan: &Runnable, readers: &[Reader]) -> Lags {
     Lags::new(plan.sinks.len(), set(&required), &feeds)
 }
 
+/// All sinks, each with whether the bytes of a source wait for it: those that are required, or all where none is. A sink
+/// that no pipeline sends them to never settles any.
+fn awaited(plan: &Runnable, source: usize) -> Vec<(&str, bool)> {
+    let fed = |sink: usize| {
+        plan.pipelines.iter().any(|line| line.sources.contains(&source) && line.sinks.contains(&sink))
+    };
+    let required = plan.required_sinks(source);
+    let sinks = plan.sinks.iter().enumerate();
+    sinks
+        .map(|(at, sink)| {
+            let awaited = if required.is_empty() { fed(at) } else { required.contains(&at) };
+            (sink.name.as_str(), awaited)
+        })
+        .collect()
+}
+
 fn open_sources(
     plan: &Arc<Runnable>,
     settings: &Settings,
@@ -104,8 +120,6 @@ fn open_sources(
     log: &CursorLog,
     host: &Arc<[u8]>,
 ) -> Result<Vec<Reader>, String> {
-    let sinks: Vec<_> = plan.sinks.iter().map(|sink| (sink.name.as_str(), sink.required)).collect();
-    let cursors = Arc::new(log.cursors(&sinks));
     let mut readers = Vec::new();
     for (index, source) in plan.sources.iter().enumerate() {
         let world = SourceWorld {
@@ -114,9 +128,10 @@ fn open_sources(
             data_dir: settings.data_dir.clone(),
             host: host.clone(),
         };
+        let cursors = Arc::new(log.cursors(&awaited(plan, index)));
         let mut opened = source
             .plan
-            .open(world, cursors.clone())
+            .open(world, cursors)
             .map_err(|error| format!("cannot open source {}: {error}", source.name))?;
         if settings.once {
             opened.finish();
