@@ -25,6 +25,8 @@ pub static SOURCES: &[SourceKind] = &[
     crate::source::syslog::KIND,
     crate::source::http::KIND,
     crate::source::bulk::KIND,
+    crate::source::own::LETTERS,
+    crate::source::own::GAPS,
 ];
 
 /// All kinds of sinks.

@@ -12,6 +12,7 @@ mod key_value;
 mod keys;
 mod logfmt;
 mod members;
+mod own;
 mod query;
 mod regex;
 pub mod scan;
@@ -79,6 +80,8 @@ pub fn formats() -> &'static [FormatKind] {
         query::KIND,
         cri::KIND,
         docker::KIND,
+        own::LETTER_KIND,
+        own::GAP_KIND,
     ]
 }
 

@@ -243,6 +243,8 @@ pub const KAFKA_CURSOR_PARTITIONS: i32 = 4;
 pub const KAFKA_RECORD_BYTES_MAX: usize = 100 * 1024 * 1024;
 /// Bytes that the folder of dead letters holds, unless told otherwise.
 pub const DEAD_LETTERS_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes that the folder of gap records holds; a record is some three hundred.
+pub const GAP_RECORDS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Bytes of one segment of dead letters; the next letter begins another.
 pub const LETTER_SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
 /// Original bytes that a letter keeps; of a message that reaches further (lines of other lanes between its own) the

@@ -8,6 +8,7 @@ pub mod http;
 pub mod journald;
 pub mod kafka;
 pub mod listener;
+pub mod own;
 pub mod recorded;
 pub mod replayed;
 pub mod spooled;
@@ -127,6 +128,19 @@ pub trait SourcePlan: Send + Sync {
     fn open(&self, world: World, resume: Arc<dyn Resume>) -> Result<Box<dyn Source>, String>;
     /// One line for people: what it reads.
     fn place(&self) -> String;
+    /// Which of the records that aludel itself writes it reads, if it reads such.
+    fn own(&self) -> Option<Own> {
+        None
+    }
+}
+
+/// Records that aludel itself writes, and a source can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// Dead letters.
+    Letters,
+    /// Gap records.
+    Gaps,
 }
 
 /// Makes a plan of a source from its name in the file and its options.

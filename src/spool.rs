@@ -27,9 +27,10 @@ pub use check::{Checkup, Problem, check, quarantine, repair, spool_folder, spool
 pub use cursor_log::{CursorLog, Cursors};
 pub use data_dir::{DataDir, DataDirError, HOST_ID_BYTES, host_id};
 pub use ledger_log::{Entry, Gap, LedgerLog, Line, Note, Reasons, What};
-pub use letter::{Letter, Stage};
+pub use letter::{Entry as LetterEntry, GapRecord, Letter, OF_OWN, Stage};
 pub use letter_box::{
-    LetterBox, LetterRules, done, letter_folder, mark_done, read_segment, remove_segment, segments,
+    LetterBox, LetterRules, done, gap_folder, letter_folder, mark_done, read_segment, remove_segment,
+    segments,
 };
 pub use log::{Limit, Spool, WhenFull};
 pub use lookup::Lookup;

@@ -60,6 +60,8 @@ mod layers;
 mod letters;
 #[path = "all/manifests.rs"]
 mod manifests;
+#[path = "all/own_records.rs"]
+mod own_records;
 #[path = "all/parquet.rs"]
 mod parquet;
 #[path = "all/parquet_bucket.rs"]

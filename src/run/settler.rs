@@ -16,8 +16,10 @@ use crate::event::Batch;
 use crate::position::{Ranges, Stream, StreamId};
 use crate::seam::HashMap;
 use crate::sink::{Provenance, Rejection, Settled};
-use crate::source::Source;
-use crate::spool::{Account, CursorLog, Cursors, Fate, Gap, LedgerLog, Note, Tracker, What};
+use crate::source::{Own, Source};
+use crate::spool::{
+    Account, CursorLog, Cursors, Fate, Gap, GapRecord, LedgerLog, LetterBox, Note, Tracker, What,
+};
 
 /// A stream as a batch brings it: where reading began, and what sinks, by their number, had settled before.
 #[derive(Clone, Debug)]
@@ -180,6 +182,10 @@ pub struct Settler {
     books: LedgerLog,
     /// Gaps that are not in the books yet.
     lost: Vec<Gap>,
+    /// Where gap records are kept for a source that hands them on, if there is one.
+    gaps: Option<LetterBox>,
+    /// Records that are not there yet.
+    records: Vec<GapRecord>,
     /// The wall clock as of the last message.
     unix_ns: i64,
     warnings: Vec<String>,
@@ -197,6 +203,7 @@ impl Settler {
         for (index, source) in plan.sources.iter().enumerate() {
             tracker.source(&source.name, &plan.required_sinks(index));
         }
+        let reads_gaps = plan.sources.iter().any(|source| source.plan.own() == Some(Own::Gaps));
         let letters_in = plan.letters_in.as_ref().unwrap_or(&settings.data_dir);
         Self {
             plan: plan.clone(),
@@ -208,6 +215,8 @@ impl Settler {
             settled: Vec::new(),
             books: LedgerLog::new(settings.fs.clone(), &settings.data_dir, plan.ledger_hours),
             lost: Vec::new(),
+            gaps: reads_gaps.then(|| LetterBox::gaps(settings.fs.clone(), &settings.data_dir)),
+            records: Vec::new(),
             unix_ns: 0,
             warnings: Vec::new(),
             said: None,
@@ -232,7 +241,7 @@ impl Settler {
                 self.tell_low(&stream);
             }
             Message::Lost { stream, start, end, sink, cause } => {
-                self.lost.push(Gap {
+                let gap = Gap {
                     stream: stream.id.0,
                     generation: stream.generation,
                     source: stream.source.clone(),
@@ -244,7 +253,13 @@ impl Settler {
                     end,
                     cause: cause.into(),
                     time: unix_ns,
-                });
+                };
+                if self.gaps.is_some() {
+                    let source = self.plan.sources.iter().position(|source| *source.name == *stream.source);
+                    let of_own = source.is_some_and(|source| self.is_own(source));
+                    self.records.push(GapRecord { of_own, ..GapRecord::new(&gap) });
+                }
+                self.lost.push(gap);
             }
             Message::Forgotten { stream } => {
                 self.log.forget(stream.id, stream.generation);
@@ -253,6 +268,7 @@ impl Settler {
             Message::Processed { provenance, source, sinks, expected, unsent, letters } => {
                 for mut draft in letters {
                     draft.letter.version.clone_from(&self.plan.version);
+                    draft.letter.of_own = self.is_own(source);
                     self.letters.add(source, provenance.batch, draft);
                 }
                 self.processed(provenance, source, sinks, expected, unsent);
@@ -275,11 +291,13 @@ impl Settler {
         if open.owed[sink] == 0 {
             return;
         }
+        let own = self.plan.sources.get(open.source).is_some_and(|source| source.plan.own().is_some());
         for (rejection, row) in settled.rejected {
             open.unsent.extend(refused(sink, &rejection, &open.provenance));
             let mut draft = draft(&self.plan, sink, &rejection, &open.provenance);
             draft.letter.time = Letter::time(unix_ns);
             draft.row = row.map_or(Vec::new(), |row| row.to_vec());
+            draft.letter.of_own = own;
             self.letters.add(open.source, batch, draft);
         }
         open.owed[sink] -= 1;
@@ -384,7 +402,24 @@ impl Settler {
         }
     }
 
+    /// Whether a source, by its number, reads records that aludel itself wrote.
+    fn is_own(&self, source: usize) -> bool {
+        self.plan.sources.get(source).is_some_and(|source| source.plan.own().is_some())
+    }
+
+    /// Before the cursors, which never come back to a gap.
+    fn write_gaps(&mut self) -> std::io::Result<()> {
+        let Some(gaps) = &mut self.gaps else { return Ok(()) };
+        while !self.records.is_empty() {
+            let written = gaps.write(&self.records)?;
+            // One is always taken: the oldest ones go.
+            self.records.drain(..written.max(1));
+        }
+        Ok(())
+    }
+
     fn write_books(&mut self) -> std::io::Result<()> {
+        self.write_gaps()?;
         let moves = self.tracker.moves();
         if let Err(error) = self.books.put(&moves, self.tracker.sinks(), self.unix_ns) {
             self.tracker.give_back(moves);

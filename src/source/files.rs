@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use super::{Source, SourceKind, SourcePlan, World};
 use crate::event::Options;
-use crate::frame;
+use crate::frame::{self, FrameConfig};
 use crate::position::Resume;
 use crate::signature::{OptionSpec, OptionType, Signature};
 
@@ -101,6 +101,25 @@ struct Plan(Arc<config::Config>);
 
 fn plan(name: &str, options: &Options) -> Result<Box<dyn SourcePlan>, String> {
     Ok(Box::new(Plan(Arc::new(config::Config::new(name, options)?))))
+}
+
+/// Reads the segments of a folder within the data folder, which a source of users never does.
+pub(super) fn open_own(
+    name: &str,
+    pattern: &std::path::Path,
+    (start_at_end, frame): (bool, FrameConfig),
+    world: World,
+    resume: Arc<dyn Resume>,
+) -> Result<Box<dyn Source>, String> {
+    let text = pattern.to_str().ok_or_else(|| format!("{} is not UTF-8", pattern.display()))?;
+    let options = Options::new(vec![text.to_owned()], Vec::new());
+    let config = config::Config {
+        start_at_end,
+        frame: Arc::new(frame),
+        own: true,
+        ..config::Config::new(name, &options)?
+    };
+    Ok(Box::new(state::Files::open(Arc::new(config), world, resume)?))
 }
 
 impl SourcePlan for Plan {

@@ -6,8 +6,9 @@
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
+use super::Gap;
 use crate::event::write_timestamp;
-use crate::position::{EventId, Stream};
+use crate::position::{EventId, Stream, StreamId};
 
 /// Where on its way an event was refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,7 +79,82 @@ pub struct Letter {
     /// The message, or the row as it was encoded: there only where the source no longer has the original bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
+    /// The event was itself made of what aludel wrote down, a letter or a gap record. No source hands this one on, or
+    /// a destination that refuses all would be sent letters about letters for ever.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_own: bool,
 }
+
+/// A gap record for people and pipelines; the ledger has its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapRecord {
+    /// When it was noticed, as RFC 3339.
+    pub time: String,
+    /// The source's name.
+    pub source: String,
+    /// Path or address of the stream.
+    pub stream: String,
+    /// Its id.
+    pub stream_id: String,
+    /// Its generation.
+    pub generation: u16,
+    /// Position of the first byte.
+    pub start: u64,
+    /// One past the position of the last byte, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<u64>,
+    /// How many bytes, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// The one sink that lost them; absent where all did that had not settled them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink: Option<String>,
+    /// Why.
+    pub cause: String,
+    /// What was lost are records of aludel itself: no source hands this one on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_own: bool,
+}
+
+impl GapRecord {
+    /// What the ledger has, in the words of a pipeline.
+    pub fn new(gap: &Gap) -> Self {
+        Self {
+            time: Letter::time(gap.time),
+            source: gap.source.to_string(),
+            stream: gap.path.to_string(),
+            stream_id: StreamId(gap.stream).to_string(),
+            generation: gap.generation,
+            start: gap.start,
+            end: gap.end,
+            bytes: gap.end.map(|end| end.saturating_sub(gap.start)),
+            sink: gap.sink.as_deref().map(str::to_owned),
+            cause: gap.cause.to_string(),
+            of_own: false,
+        }
+    }
+}
+
+/// A line of a [`LetterBox`](super::LetterBox).
+pub trait Entry: Serialize {
+    /// When it was made, as RFC 3339: the name of a segment that begins with it.
+    fn time(&self) -> &str;
+}
+
+impl Entry for Letter {
+    fn time(&self) -> &str {
+        &self.time
+    }
+}
+
+impl Entry for GapRecord {
+    fn time(&self) -> &str {
+        &self.time
+    }
+}
+
+/// What a line holds that no source hands on: a quote that is not escaped stands in no text, so it is a member.
+pub const OF_OWN: &[u8] = b"\"of_own\":true";
 
 impl Letter {
     /// The form of a time that letters carry.

@@ -1,4 +1,5 @@
-//! The folder of dead letters: segments of NDJSON, mode 0600, within a bound in bytes.
+//! The folder of dead letters: segments of NDJSON, mode 0600, within a bound in bytes. Gap records are kept in the same
+//! way, in a folder of theirs.
 //!
 //! In: letters. Out: lines that are durable, in a segment that this process began (`TIME.ndjson`), so that no other
 //! process writes to it. At the bound either nothing more is taken, or the oldest segment goes and its letters are
@@ -11,12 +12,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::letter::Entry;
 use super::{Letter, WhenFull};
-use crate::limits::{DEAD_LETTERS_BYTES_MAX, LETTER_LINE_BYTES_MAX, LETTER_SEGMENT_BYTES};
+use crate::limits::{
+    DEAD_LETTERS_BYTES_MAX, GAP_RECORDS_BYTES_MAX, LETTER_LINE_BYTES_MAX, LETTER_SEGMENT_BYTES,
+};
 use crate::seam::{File, FileKind, Fs, RecordLog, write_frame};
 
 /// Name of the folder in the data folder.
 const FOLDER: &str = "dead-letters";
+/// Name of the folder of gap records.
+const GAPS: &str = "gaps";
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +42,11 @@ impl Default for LetterRules {
 /// Where the letters of a data folder are.
 pub fn letter_folder(data_dir: &Path) -> PathBuf {
     data_dir.join(FOLDER)
+}
+
+/// Where the gap records of a data folder are.
+pub fn gap_folder(data_dir: &Path) -> PathBuf {
+    data_dir.join(GAPS)
 }
 
 /// The folder, open for more letters.
@@ -59,15 +70,24 @@ struct Segment {
 impl LetterBox {
     /// The box of a data folder; the folder is made with the first letter.
     pub fn new(fs: Arc<dyn Fs>, data_dir: &Path, rules: LetterRules) -> Self {
+        Self::over(fs, letter_folder(data_dir), rules)
+    }
+
+    /// The gap records of a data folder. The ledger has them too, so the oldest go.
+    pub fn gaps(fs: Arc<dyn Fs>, data_dir: &Path) -> Self {
+        let rules = LetterRules { bytes_max: GAP_RECORDS_BYTES_MAX, when_full: WhenFull::DropOldest };
+        Self::over(fs, gap_folder(data_dir), rules)
+    }
+
+    fn over(fs: Arc<dyn Fs>, folder: PathBuf, rules: LetterRules) -> Self {
         // Small enough that dropping the oldest leaves most of the rest.
         let segment_bytes = LETTER_SEGMENT_BYTES.min(rules.bytes_max / 8).max(1);
-        let folder = letter_folder(data_dir);
         Self { fs, folder, rules, segment_bytes, open: None, used: None, dropped: 0 }
     }
 
     /// Writes letters and makes them durable; how many from the front, which is fewer than were given when the
     /// folder is full.
-    pub fn write(&mut self, letters: &[Letter]) -> io::Result<usize> {
+    pub fn write(&mut self, letters: &[impl Entry]) -> io::Result<usize> {
         let (mut written, mut lines) = (0, Vec::new());
         for letter in letters {
             let before = lines.len();
@@ -80,7 +100,7 @@ impl LetterBox {
             written += 1;
         }
         match letters.first() {
-            Some(first) if written > 0 => self.append(&lines, &first.time).map(|()| written),
+            Some(first) if written > 0 => self.append(&lines, first.time()).map(|()| written),
             _ => Ok(written),
         }
     }

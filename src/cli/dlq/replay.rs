@@ -28,7 +28,7 @@ use crate::run::{Engine, Letter, Settings};
 use crate::seam::{Clock, RealClock, RealFs};
 use crate::sink::http::HttpNetwork;
 use crate::source::replayed::{Done, Event, Replayed};
-use crate::source::{Source, SourcePlan, World};
+use crate::source::{Own, Source, SourcePlan, World};
 use crate::spool::{DataDir, letter_folder, mark_done, segments};
 
 /// How often a round is looked at.
@@ -269,7 +269,8 @@ fn narrowed(
     plan.pipelines = vec![line];
     let sinks = plan.sinks.iter().map(|sink| sink.name.clone()).collect();
     let replayed = Replayed::new(source, &config, sinks, events, done);
-    let opened = Letters { replayed: Mutex::new(Some(replayed)) };
+    let own = by_source.and_then(|at| plan.sources.get(at)).and_then(|named| named.plan.own());
+    let opened = Letters { replayed: Mutex::new(Some(replayed)), own };
     plan.sources = vec![NamedSource { name: source.to_owned(), plan: Box::new(opened), options }];
     Ok(plan)
 }
@@ -277,6 +278,8 @@ fn narrowed(
 /// Letters as the one source of a plan.
 struct Letters {
     replayed: Mutex<Option<Replayed>>,
+    /// What their events were made of, where that is what aludel itself wrote.
+    own: Option<Own>,
 }
 
 impl SourcePlan for Letters {
@@ -287,6 +290,10 @@ impl SourcePlan for Letters {
 
     fn place(&self) -> String {
         "dead letters".to_owned()
+    }
+
+    fn own(&self) -> Option<Own> {
+        self.own
     }
 }
 

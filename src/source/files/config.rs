@@ -26,6 +26,8 @@ pub(super) struct Config {
     pub(super) orphan_bytes: u64,
     pub(super) open_max: usize,
     pub(super) frame: Arc<FrameConfig>,
+    /// What is read are records within the data folder.
+    pub(super) own: bool,
 }
 
 impl Config {
@@ -54,6 +56,7 @@ impl Config {
             orphan_bytes: orphan_bytes(options)?,
             open_max: open_max(),
             frame: Arc::new(FrameConfig::from_options(options)?),
+            own: false,
         })
     }
 }

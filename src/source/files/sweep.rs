@@ -43,7 +43,7 @@ impl<'a> Walk<'a> {
 impl Visit for Walk<'_> {
     fn excludes(&self, path: &Path) -> bool {
         // What is written about a line must not be a line.
-        self.config.excludes.matches(path) || path.starts_with(&self.source.data_dir)
+        self.config.excludes.matches(path) || (!self.config.own && path.starts_with(&self.source.data_dir))
     }
 
     fn folder(&mut self, path: &Path) {
