@@ -275,7 +275,9 @@ impl Tail {
         let mut ranges = Vec::new();
         let buffer = output.buffer();
         let mut taken = 0;
-        self.framing(output, &mut ranges, |framer, fetch, framed| {
+        // What the end of a block lets go is read again, even where it came with this block.
+        let holds = last || self.framer.held_start().is_some();
+        self.framing(holds, output, &mut ranges, |framer, fetch, framed| {
             let block = Block { position: start, bytes: &bytes, buffer, last, now, fetch: &mut *fetch };
             taken = framer.frame(block, framed);
             if last {
@@ -316,15 +318,18 @@ impl Tail {
     fn cut_here(&mut self, cut: Cut, buffers: &mut Buffers, output: &mut Output<'_>) -> io::Result<()> {
         let first = output.len();
         let mut ranges = Vec::new();
-        self.framing(output, &mut ranges, |framer, fetch, framed| framer.end(cut.lanes, fetch, framed))?;
+        self.framing(true, output, &mut ranges, |framer, fetch, framed| {
+            framer.end(cut.lanes, fetch, framed)
+        })?;
         self.give(first, ranges, Vec::new(), buffers, output);
         Ok(())
     }
 
-    /// Lets the framer work. Where an open message cannot be read again just now, all is as it was before: it is
+    /// Lets the framer work; `holds` where it may ask for bytes. Where an open message cannot be read again just now, all is as it was before: it is
     /// not lost until the file no longer has it.
     fn framing(
         &mut self,
+        holds: bool,
         output: &mut Output<'_>,
         ranges: &mut Vec<Range<u64>>,
         work: impl FnOnce(&mut Framer, Fetch<'_>, &mut Framed<'_>),
@@ -333,7 +338,7 @@ impl Tail {
         let (messages, joined) = output.messages();
         let joined_before = joined.len();
         let Tail { file, framer, .. } = self;
-        let before = framer.held_start().map(|_| framer.clone());
+        let before = holds.then(|| framer.clone());
         let mut failed = None;
         let mut fetch = |range, out: &mut Vec<u8>| {
             fetch(file.as_deref(), range, out).map_err(|error| {
