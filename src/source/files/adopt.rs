@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::copies::{Copy, Opened};
-use super::identity::{Cut, HEAD_BYTES, Print, Record};
+use super::identity::{Cut, HEAD_BYTES, Print, Record, TAIL_BYTES};
 use super::packed::Packing;
 use super::restart::Restarts;
 use super::state::Files;
@@ -243,7 +243,7 @@ impl Files {
         tail.packing = opened.packed.as_ref().map(|packed| packed.packing);
         tail.file = Some(opened.file.clone());
         tail.learn_head()?;
-        tail.learn_tail(&[]);
+        tail.tail = Print::before(&*opened.file, tail.position, TAIL_BYTES)?;
         tail.file = None;
         Ok(Some(tail))
     }

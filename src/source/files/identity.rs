@@ -213,13 +213,10 @@ impl IdentityLog {
             return;
         }
         self.must |= must;
-        let mut cuts = Vec::new();
+        let (mut cuts, mut left) = (Vec::new(), None);
         if let Some(known) = self.known.get_mut(&key) {
             cuts = std::mem::take(&mut known.cuts);
-            if known.record.id != record.id {
-                let left = encode_about(About::Left, key, known.record.id);
-                write_frame(&left, &mut self.pending);
-            }
+            left = (known.record.id != record.id).then_some(known.record.id);
         }
         // Those before stay in the file until it is rewritten: should cursors be lost, all is framed as it was.
         if let Some(clean) = record.clean {
@@ -228,6 +225,10 @@ impl IdentityLog {
         let start = self.pending.len();
         write_frame(&encode(false, &record, &cuts), &mut self.pending);
         let bytes = (self.pending.len() - start) as u64;
+        // After it: a log that ends between the two knows the stream twice, and not never.
+        if let Some(left) = left {
+            write_frame(&encode_about(About::Left, key, left), &mut self.pending);
+        }
         let at = self.log.size() + start as u64;
         self.note(record, cuts, at, bytes);
     }

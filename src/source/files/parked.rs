@@ -160,13 +160,25 @@ impl Loading {
         }
     }
 
+    /// A stream that goes on in another file is not idle; should its log have ended before it said which file it left,
+    /// the newer record counts.
+    fn leave_once(&mut self) {
+        let mut moved: BTreeMap<StreamKey, u64> = BTreeMap::new();
+        for seen in self.newest.values().filter(|seen| !seen.idle) {
+            let at = moved.entry(seen.key).or_default();
+            *at = seen.at.max(*at);
+        }
+        self.newest.retain(|_, seen| moved.get(&seen.key).is_none_or(|at| seen.at >= *at));
+    }
+
     /// Tells the idle ones from those that must be looked at: the newest of their file, and those that were replaced.
     pub(super) fn finish(
-        self,
+        mut self,
         resume: &dyn Resume,
         cut_since: &BTreeSet<StreamKey>,
         active_max: usize,
     ) -> (Parked, Vec<Place>, Vec<Place>) {
+        self.leave_once();
         let few = self.newest.len() <= active_max;
         let mut newest = Vec::new();
         let mut bytes = 0;

@@ -294,13 +294,15 @@ impl Tail {
         }
     }
 
-    /// What is before a position. Where it cannot be read, nothing is known, and nothing will be missed.
+    /// What is before a position. Where that cannot be read, only the block is known.
     fn print_before(&self, end: u64, block: &[u8]) -> Print {
         let len = TAIL_BYTES.min(end) as usize;
         match (block.len().checked_sub(len).and_then(|at| block.get(at..)), &self.file) {
             (Some(bytes), _) => Print::of(bytes),
-            (None, Some(file)) => Print::before(&**file, end, len as u64).unwrap_or_default(),
-            (None, None) => Print::default(),
+            (None, Some(file)) => {
+                Print::before(&**file, end, len as u64).unwrap_or_else(|_| Print::of(block))
+            }
+            (None, None) => Print::of(block),
         }
     }
 
