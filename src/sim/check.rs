@@ -202,14 +202,18 @@ fn order(arrived: &Arrived, rows: &[Row], truth: &Truth, wrong: &mut Vec<String>
             // What was not synced is repeated by the next life.
             last.clear();
         }
+        if arrived.was_torn(at) {
+            continue;
+        }
         for mark in &row.marks {
             let Some((content, line)) = truth.line(*mark) else { continue };
             let before = last.insert((content, line.lane), *mark);
             if let Some(before) = before.filter(|before| before > mark) {
                 wrong.push(format!(
-                    "{}: line {mark} ({}) comes after line {before}",
+                    "{}: line {mark} ({}) comes after line {before}, in row {at}; lives end at {:?}",
                     arrived.sink,
-                    place(truth, *mark)
+                    place(truth, *mark),
+                    arrived.lives
                 ));
             }
         }
