@@ -48,7 +48,10 @@ pub const BULK_STREAMS_MAX: usize = 65_536;
 pub const LEASE_BYTES_MIN: u64 = 1024 * 1024;
 /// The same at most, for a stream that is sent fast: ten syncs a second at 300 MB/s.
 pub const LEASE_BYTES_MAX: u64 = 32 * 1024 * 1024;
-/// Backing indices of one data stream in which a row in doubt is looked up, the newest ones.
+/// Requests to Elasticsearch whose answers were lost and that are told from others while it may be at work on them.
+pub const LOST_REQUESTS_MAX: usize = 1024;
+/// Backing indices of one data stream in which a row in doubt is looked up, the newest ones, where it is not known since
+/// which of them it can be there.
 pub const LOOK_INDICES_MAX: usize = 64;
 /// Fields of one data stream that are suspected not to fit its mapping.
 pub const SUSPECTS_MAX: usize = 256;

@@ -40,10 +40,11 @@ mod row;
 mod setup;
 mod ship;
 mod suspect;
+mod tasks;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 use sha2::{Digest, Sha256};
 
 use crate::event::{Options, Template};
@@ -58,6 +59,7 @@ use names::Names;
 use node::Node;
 use records::Records;
 use ship::{Shipper, Shipping};
+use tasks::Tasks;
 
 pub use setup::{Piece, Setup, setup};
 
@@ -84,9 +86,10 @@ hold becomes `_`, also `-`, which stands between the parts. Rows whose field is 
 **Once.** A document's `_id` is its event id and is only ever *created*: the same row sent again is a conflict with
 itself and counts as delivered. Elasticsearch checks ids within one backing index only. So how far each stream was
 sent, and where to, is kept in the data folder, and rows in doubt (an answer that was lost, a kill) are looked up in the
-backing indices of then to now before they are created again. New rows are not looked up. Needed are the privileges
-`create_doc`, `auto_configure`, `read` and `view_index_metadata`; without the last two the sink says so once and goes on, and
-a row that is sent again after a rollover can appear twice.
+backing indices of then to now before they are created again, once the server is no longer at work on requests of
+before. New rows are not looked up. Needed are the privileges `create_doc`, `auto_configure`, `read` and
+`view_index_metadata`, and `monitor` of the cluster; without one of the last three the sink says so once and goes on, and a
+row that is sent again after a rollover can appear twice.
 
 **What does not fit.** The mapping of a data stream is asked for before the first row, at a rollover, and when a row
 was refused. A field that it cannot take goes to `_conflict`, a list of `{field, value}` with the value as text; the rest
@@ -309,6 +312,8 @@ impl SinkPlan for Plan {
             .map_err(|error| format!("cannot read its records in {}: {error}", world.data_dir.display()))?;
         let durable = (records, warnings);
         let told = (self.names.clone(), Arc::clone(&self.fields));
+        let agent: Vec<u8> = Sha256::digest(&world.host).iter().take(8).copied().collect();
+        let tasks = Tasks::new(&HEXLOWER.encode(&agent), &self.name, world.clock.now_unix_ns());
         let shipper = Shipper::new(
             self.shipping.clone(),
             self.buffers.clone(),
@@ -316,7 +321,7 @@ impl SinkPlan for Plan {
             seed,
             durable,
             told,
-            world.clock,
+            (world.clock, tasks),
         );
         Ok((Box::new(shipper), Vec::new()))
     }

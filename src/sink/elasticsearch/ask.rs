@@ -10,18 +10,17 @@
 //! the time-out; the server is told to give up in half of that. And as long as the request is younger, what was
 //! looked up counts for [`FRESH`] only.
 //!
-//! What is left, each only together with a rollover in between:
+//! And the server is asked which requests it is at work on (`_tasks`, by the `X-Opaque-Id` of each: see
+//! [`Tasks`](super::tasks)). As long as one is among them whose answer was lost, or that a process of before sent, nothing
+//! in doubt is looked up. Before that was so, 30 kills with a time-out of five seconds, a rollover every second and
+//! fifteen times the load that the machine can carry left some lines twice: the server was at work on old requests
+//! for longer than their time-out.
 //!
-//! - a request that we were cut off from and that the server still works on, whose row is therefore not found, when the
-//!   rollover comes between the look-up and the row's being created again: at most [`FRESH`] for us, and as long as the
-//!   server takes for it. (The answer could tell: it names the backing index of each row. One that was created in another
-//!   than those looked in could be looked for once more when the old request is surely dead, and taken back.)
-//! - a request that the server still works on when it is older than the time-out. Seen on Elasticsearch 8.19 with a
-//!   time-out of five seconds on a machine with fifteen times the load that it can carry, and a rollover every second:
-//!   30 kills left some first lines twice; the answers to them had come too late, or the process was dead, and the new
-//!   request was carried out behind a rollover, the old one before it. Only the server could say that a request is at an
-//!   end (`_tasks`, by the `X-Opaque-Id` of the request); it is not asked. So the time-out should not be short; the
-//!   default is a minute.
+//! What is left, each only together with a rollover in between: a request that is with neither us nor the server's list
+//! (in a socket, at a proxy) for longer than the time-out, or, where no rollover is known, when it comes
+//! between the look-up and the row's being created again; one that is at work for longer than
+//! [`OLD_REQUEST_TIMEOUTS`]; a cluster that does not say (the privilege `monitor` is needed), for which the time-out
+//! should not be short; the default is a minute.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +34,13 @@ use crate::sink::Response;
 
 /// How long the backing indices of a data stream count as known while an old request may still be at work.
 const FRESH: Duration = Duration::from_secs(5);
+
+/// How often it is asked whether old requests are still at work.
+const TASKS_PAUSE: Duration = Duration::from_millis(500);
+
+/// After so many time-outs an old request is taken for dead, whatever the server says of it: rows must not wait for ever
+/// for a task that hangs.
+const OLD_REQUEST_TIMEOUTS: u32 = 10;
 
 /// What is known of a data stream.
 #[derive(Default)]
@@ -142,6 +148,26 @@ impl Shipper {
                 self.put_off(Errand::Rows(look.parcel), dead);
                 continue;
             }
+            // What is at work still is not found, and comes in later.
+            let quiet_since = if rolled { dead.max(doubt.since) } else { doubt.since };
+            if now < doubt.sent + self.options.timeout * OLD_REQUEST_TIMEOUTS
+                && self.tasks.must_ask(quiet_since)
+            {
+                if self.tasks.begin() {
+                    self.asks.push_back(Errand::Tasks);
+                }
+                self.doubtful.push_back(look);
+                continue;
+            }
+            // And what has come in meanwhile may have done so behind a rollover.
+            let quiet = self.tasks.quiet();
+            let early = |stream: &&Arc<str>| backing(stream).is_some_and(|backing| backing.at < quiet);
+            let early: Vec<_> = look.streams().iter().filter(early).cloned().collect();
+            if !early.is_empty() && quiet >= quiet_since {
+                early.iter().for_each(|stream| self.resolve(stream));
+                self.doubtful.push_back(look);
+                continue;
+            }
             look.at =
                 look.streams().iter().filter_map(backing).map(|backing| backing.at).min().unwrap_or(now);
             for stream in look.streams().to_vec() {
@@ -203,8 +229,27 @@ impl Shipper {
                 self.resolved(&stream, Vec::new(), (sent, now))
             }
             (Errand::Mapping(stream, _), _) => self.mapped(&stream, response),
+            (Errand::Tasks, 200..=299) => self.told_tasks(response, (sent, now)),
+            (Errand::Tasks, status) => {
+                if self.tasks.give_up() && status == 403 {
+                    self.warnings.push(
+                        "elasticsearch does not let us ask whether old requests are still at work (it takes the \
+                         privilege `monitor` of the cluster): they are taken for dead after the time-out"
+                            .to_owned(),
+                    );
+                }
+            }
             (errand, 404) if !is_its_own(response) => self.hold_all(errand, response, now),
             (errand, status) => self.go_blind(errand, status, response),
+        }
+    }
+
+    /// Takes in which requests are at work.
+    fn told_tasks(&mut self, response: &Response, (sent, now): (Duration, Duration)) {
+        if self.tasks.read(&response.body, sent) != Some(true) {
+            let reason = "rows were sent and not answered, and the server is still at work on them";
+            self.put_off_because(reason.to_owned());
+            self.put_off(Errand::Tasks, now + TASKS_PAUSE);
         }
     }
 

@@ -37,7 +37,7 @@ pub(super) struct Look {
     /// Of each row the number of its data stream, and where its id is in `plain`.
     rows: Vec<(usize, Range<usize>)>,
     /// Requests to come: a backing index, and the rows that can be there.
-    rounds: VecDeque<(Arc<str>, Vec<u32>)>,
+    rounds: VecDeque<(Arc<str>, Arc<[u32]>)>,
     /// Rows asked for by the request under way.
     asked: Vec<u32>,
     found: Vec<bool>,
@@ -88,8 +88,8 @@ impl Look {
     pub(super) fn look_in(&mut self, stream: &str, indices: &[Arc<str>]) {
         let of = |row: &&(usize, Range<usize>)| self.streams.get(row.0).is_some_and(|name| **name == *stream);
         let rows = self.rows.iter().enumerate().filter(|(_, row)| of(row)).map(|(at, _)| at as u32);
-        let rows: Vec<u32> = rows.collect();
-        self.rounds.extend(indices.iter().map(|index| (Arc::clone(index), rows.clone())));
+        let rows: Arc<[u32]> = rows.collect();
+        self.rounds.extend(indices.iter().map(|index| (Arc::clone(index), Arc::clone(&rows))));
     }
 
     /// The next request, as path and body; `None` when all have been made.

@@ -172,17 +172,15 @@ impl Records {
     }
 
     /// Of the backing indices of a data stream, oldest first, those that may hold rows in doubt: from the oldest
-    /// noted write index on. All, as far as a bound allows, where nothing was noted or that one is gone.
+    /// noted write index on, however many there were since. All, as far as a bound allows, where nothing was noted or
+    /// that one is gone.
     pub(super) fn suspects<'a>(&self, stream: &str, backing: &'a [Arc<str>]) -> &'a [Arc<str>] {
         let noted = self.indices.get(stream).into_iter().flatten();
         let oldest = noted.filter_map(|seen| backing.iter().position(|index| **index == *seen.index)).min();
-        let oldest =
-            if self.indices.get(stream).is_some_and(|all| all.iter().any(|seen| seen.index.is_empty())) {
-                0
-            } else {
-                oldest.unwrap_or(0)
-            };
-        let oldest = oldest.max(backing.len().saturating_sub(LOOK_INDICES_MAX));
+        let none_before =
+            self.indices.get(stream).is_some_and(|all| all.iter().any(|seen| seen.index.is_empty()));
+        let oldest = if none_before { Some(0) } else { oldest };
+        let oldest = oldest.unwrap_or(backing.len().saturating_sub(LOOK_INDICES_MAX));
         backing.get(oldest..).unwrap_or_default()
     }
 
@@ -337,6 +335,10 @@ mod tests {
         records.note_write_index(&"new".into(), "", 5);
         records.note_write_index(&"new".into(), "i3", 6);
         assert_eq!(records.suspects("new", &backing).len(), 4, "from the first one on");
+        // However many there were since: only where that is not known is there a bound.
+        let many: Vec<Arc<str>> = (0..LOOK_INDICES_MAX * 2).map(|n| format!("i{n}").into()).collect();
+        assert_eq!(records.suspects("logs-a-b", &many).len(), many.len() - 3);
+        assert_eq!(records.suspects("unknown", &many).len(), LOOK_INDICES_MAX);
     }
 
     #[test]

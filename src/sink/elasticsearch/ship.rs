@@ -23,6 +23,7 @@ use super::node::{Node, Random, Wait, pick};
 use super::parcel::Parcel;
 use super::records::Records;
 use super::suspect::mapping_request;
+use super::tasks::{self, Tasks};
 use crate::seam::{Clock, HashMap};
 use crate::sink::{Body, Next, Payload, Provenance, Rejection, Request, Settled, Sink};
 
@@ -55,6 +56,8 @@ pub(super) enum Errand {
     Resolve(Arc<str>),
     /// The mapping of a data stream, by its write index if it has one.
     Mapping(Arc<str>, Option<Arc<str>>),
+    /// Which requests are at work.
+    Tasks,
 }
 
 /// A request that was not answered yet.
@@ -63,6 +66,8 @@ pub(super) struct Flight {
     pub(super) node: usize,
     pub(super) errand: Errand,
     pub(super) sent: Duration,
+    /// By which the server tells of it.
+    number: u32,
 }
 
 /// The sink.
@@ -104,6 +109,7 @@ pub(super) struct Shipper {
     names: Names,
     names_seen: usize,
     pub(super) targets: HashMap<Arc<str>, Target>,
+    pub(super) tasks: Tasks,
     /// Fields that pipelines send, shared with what makes the encoders.
     shared_fields: Arc<Mutex<Fields>>,
     /// Whether any field of any data stream is suspected not to fit.
@@ -126,7 +132,7 @@ impl Shipper {
         seed: u64,
         (records, warnings): (Records, Vec<String>),
         (names, shared_fields): (Names, Arc<Mutex<Fields>>),
-        clock: Arc<dyn Clock>,
+        (clock, tasks): (Arc<dyn Clock>, Tasks),
     ) -> Self {
         Self {
             limit: options.concurrency,
@@ -154,6 +160,7 @@ impl Shipper {
             names,
             names_seen: 0,
             targets: HashMap::default(),
+            tasks,
             shared_fields,
             suspecting: false,
             set_aside: BTreeMap::new(),
@@ -182,8 +189,17 @@ impl Shipper {
                     node.in_flight -= 1;
                 }
                 match result {
-                    Ok(response) => self.respond(flight, &response, now),
-                    Err(reason) => self.unanswered(flight, reason, now),
+                    Ok(response) => {
+                        match response.status {
+                            408 | 500.. => self.tasks.lose(flight.number),
+                            _ => self.tasks.give_back(flight.number),
+                        }
+                        self.respond(flight, &response, now);
+                    }
+                    Err(reason) => {
+                        self.tasks.lose(flight.number);
+                        self.unanswered(flight, reason, now);
+                    }
                 }
             }
         }
@@ -339,16 +355,17 @@ impl Shipper {
         while self.flights.len() < limit {
             let Some(mut errand) = self.next_errand(now) else { return };
             let Some(node) = pick(&self.nodes, &mut self.turn, now) else { return self.put_back(errand) };
-            let Some(request) = self.request(&mut errand) else {
+            let Some(mut request) = self.request(&mut errand) else {
                 self.looked_up(errand);
                 continue;
             };
-            let ticket = self.number();
+            let (ticket, number) = (self.number(), self.tasks.take());
+            request.headers.push(("x-opaque-id", self.tasks.id(number)));
             if let Some(node) = self.nodes.get_mut(node) {
                 node.in_flight += 1;
                 node.transport.start(ticket, request);
             }
-            self.flights.push(Flight { ticket, node, errand, sent: now });
+            self.flights.push(Flight { ticket, node, errand, sent: now, number });
         }
     }
 
@@ -388,6 +405,7 @@ impl Shipper {
                 let (method, path) = mapping_request(stream, index.as_deref());
                 Some(json(method, path, Vec::new()))
             }
+            Errand::Tasks => Some(json("GET", tasks::PATH.to_owned(), Vec::new())),
         }
     }
 

@@ -18,11 +18,11 @@ use super::wire::ship_in;
 
 const STREAMS: &[&str] = &["logs-web-prod", "logs-db-prod", "logs-worker_1-prod", "logs-other-prod"];
 
-/// How long a request may take, and so the longest that one may still be at work which is thought lost.
+/// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Longer than a look-up counts while the request may be at work: see `src/sink/elasticsearch/ask.rs`.
-const FRESH: Duration = Duration::from_millis(5500);
+/// The longest that one may still be at work which is thought lost.
+const LATE: Duration = Duration::from_secs(30);
 
 const BATCHES: u64 = 40;
 const ROWS: u64 = 8;
@@ -43,7 +43,7 @@ impl Story {
         let net = Virtual::default();
         {
             let mut cluster = net.lock();
-            (cluster.seed, cluster.faults, cluster.faults_late) = (seed, 120, Some(TIMEOUT));
+            (cluster.seed, cluster.faults, cluster.faults_late) = (seed, 120, Some(LATE));
             cluster.store.script_for_all = true;
         }
         let disk = SimFs::new(seed, Arc::new(SimClock::at(0)));
@@ -52,18 +52,14 @@ impl Story {
         Self { net, disk, dice, durable: BTreeSet::new(), rollovers: 0, kills: 0 }
     }
 
-    /// Perhaps something happens to the cluster. A rollover keeps away from the moment after a look-up while an old
-    /// request is at work: that is what the sink does not claim.
+    /// Perhaps something happens to the cluster.
     fn perhaps_roll_over(&mut self) {
         if !self.dice.one_in(12) {
             return;
         }
         let stream = STREAMS[self.dice.below(STREAMS.len() as u64) as usize];
-        let mut cluster = self.net.lock();
-        if cluster.late.is_empty() || cluster.looked.is_none_or(|at| cluster.now > at + FRESH) {
-            cluster.store.roll_over(stream);
-            self.rollovers += 1;
-        }
+        self.net.lock().store.roll_over(stream);
+        self.rollovers += 1;
     }
 
     fn open(&self, plan: &dyn SinkPlan) -> Box<dyn Sink> {
@@ -216,5 +212,46 @@ fn a_lost_answer_across_a_rollover() {
         assert_eq!(server.store().once().len(), 200, "{fault:?}: {said:?}");
         assert_eq!(server.store().generations["logs-web-prod"], 1, "{fault:?}");
         assert!(server.store().asked.iter().any(|path| path.contains("_mget")), "{fault:?}");
+    }
+}
+
+/// A request that the server is at work on for longer than its time-out, with a rollover meanwhile: its rows are not
+/// created again before it is done.
+#[test]
+fn an_old_request_that_is_still_at_work_is_waited_for() {
+    for seed in 0..20 {
+        let mut story = Story::new(seed);
+        {
+            let mut cluster = story.net.lock();
+            (cluster.faults, cluster.store.script_for_all) = (0, false);
+            cluster.store.script.push_back(Fault::Late);
+        }
+        let urls = ["http://a:9200".to_owned()];
+        let plan = plan(&urls, &[("timeout", OptionValue::Duration(TIMEOUT))]);
+        let mut sink = story.open(&*plan);
+        bodies(&*plan, 0, 1, ROWS).into_iter().for_each(|body| sink.offer(body, Duration::ZERO));
+        sink.close();
+        let mut settled = Vec::new();
+        for _ in 0..10_000 {
+            let now = story.net.lock().now;
+            let next = sink.step(now, &mut settled);
+            if next == Next::Done {
+                break;
+            }
+            let mut cluster = story.net.lock();
+            if story.rollovers == 0 && !cluster.late.is_empty() {
+                STREAMS.iter().for_each(|stream| cluster.store.roll_over(stream));
+                story.rollovers += 1;
+            }
+            let answer = cluster.answers.iter().map(|(at, ..)| *at).min();
+            let due = if let Next::At(at) = next { Some(at) } else { None };
+            let to = answer.into_iter().chain(due).min().unwrap_or(now + Duration::from_millis(10));
+            cluster.pass_to(to);
+        }
+        let mut cluster = story.net.lock();
+        let took = cluster.now;
+        cluster.pass_to(took + 2 * LATE);
+        assert_eq!(cluster.store.once().len() as u64, ROWS, "seed {seed}, settled after {took:?}");
+        assert_eq!(story.rollovers, 1, "seed {seed}");
     }
 }

@@ -25,8 +25,6 @@ pub(crate) struct Cluster {
     pub(crate) faults_late: Option<Duration>,
     /// When the requests in [`Store::late`] are done.
     pub(crate) late: Vec<Duration>,
-    /// When rows were last looked up.
-    pub(crate) looked: Option<Duration>,
     most_in_flight: usize,
     pub(crate) open: usize,
     /// Answers on their way: when they arrive, at which transport, ticket, answer.
@@ -89,12 +87,11 @@ impl Cluster {
                 Reply::Silent => (request.timeout, Err("timed out".to_owned())),
             };
         if self.store.late.len() > self.late.len() {
+            let id = request.headers.iter().find(|(name, _)| *name == "x-opaque-id").expect("an id");
+            self.store.working.push(id.1.clone());
             let most = self.faults_late.unwrap_or_default().as_millis() as u64;
             let done = self.now + Duration::from_millis(self.random(most));
             self.late.push(done);
-        }
-        if request.path.contains("/_mget") {
-            self.looked = Some(self.now);
         }
         self.open += 1;
         self.most_in_flight = self.most_in_flight.max(self.open);

@@ -60,6 +60,8 @@ pub(crate) struct Store {
     pub(crate) generations: HashMap<String, usize>,
     /// Rows that are still under way inside the cluster, with the backing index that they go to.
     pub(crate) late: Vec<Vec<(String, Row)>>,
+    /// Their ids, as the client gave them.
+    pub(crate) working: Vec<String>,
     /// Fields that every mapping has as `long`, at the top of a document.
     pub(crate) longs: Vec<&'static str>,
     /// Whether the script is also for requests other than `_bulk`.
@@ -125,6 +127,7 @@ impl Store {
 
     /// Takes the rows of a request that was long thought lost.
     pub(crate) fn arrive(&mut self, at: usize) {
+        self.working.swap_remove(at);
         for (index, (_, id, document)) in self.late.swap_remove(at) {
             self.documents.entry((index, id)).or_insert(document);
         }
@@ -137,6 +140,11 @@ impl Store {
     /// Answers a request other than `_bulk`.
     fn inform(&mut self, path: &str, body: &[u8]) -> Reply {
         let path = path.split('?').next().expect("a path");
+        if path == "/_tasks" {
+            let task = |id: &String| serde_json::json!({"headers": {"X-Opaque-Id": id}});
+            let tasks: Vec<_> = self.working.iter().map(task).collect();
+            return Reply::Response(200, 0, serde_json::json!({ "tasks": tasks }).to_string());
+        }
         if let Some(stream) = path.strip_prefix("/_resolve/index/") {
             let Some(generation) = self.generations.get(stream) else {
                 let error = "{\"error\":{\"type\":\"index_not_found_exception\"},\"status\":404}";
