@@ -7,6 +7,7 @@ mod bind;
 mod cri;
 mod csv;
 mod docker;
+pub mod exception;
 pub mod json;
 mod key_value;
 mod keys;
@@ -45,6 +46,16 @@ pub trait Format: Send + Sync {
     /// Finds the fields of `input` and appends them to `fields`. Derived text goes to `texts`. On an error,
     /// what was appended is dropped by the caller.
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch>;
+
+    /// The same, and which format took the text, where this one is several.
+    fn parse_as(
+        &self,
+        input: Span,
+        texts: &mut Texts,
+        fields: &mut Fields,
+    ) -> Result<Option<&'static str>, Mismatch> {
+        self.parse(input, texts, fields).map(|()| None)
+    }
 }
 
 /// What a format gives under given options.
@@ -82,6 +93,7 @@ pub fn formats() -> &'static [FormatKind] {
         docker::KIND,
         own::LETTER_KIND,
         own::GAP_KIND,
+        exception::KIND,
     ]
 }
 

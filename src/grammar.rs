@@ -27,7 +27,7 @@ use crate::diag::Report;
 use crate::event::Options;
 use crate::format::{self, Bind, Format, FormatKind, Gives};
 use crate::signature::{Field, OptionSpec, OptionType};
-pub use auto::{AUTO, Detected, TELLABLE, detect, order};
+pub use auto::{AUTO, Detector, Share, TELLABLE, Told, order};
 pub use message::{Found, Reader};
 pub use sample::{Parsed, bless, parse_fields};
 use written::{Sample, Set};
@@ -54,7 +54,12 @@ pub struct Grammar {
     samples: Vec<Sample>,
     refused: Vec<Sample>,
     fields: Vec<Field>,
+    /// Whether the parts of a trace in its message are fields too.
+    traces: bool,
 }
+
+/// The field in which a trace is looked for.
+const MESSAGE: &str = "message";
 
 /// One line form with its parts in place.
 #[derive(Clone, Debug)]

@@ -102,6 +102,12 @@ pub const BUDGET_JOINS_BYTES: usize = 4 * 1024 * 1024;
 /// Part of the budget for rows that wait for a retry.
 pub const BUDGET_RETRIES_BYTES: usize = 4 * 1024 * 1024;
 
+/// Nodes that the automaton which tells formats apart may have; past it more formats are tried on a line. Well under a
+/// KiB each.
+pub const GATE_NODES_MAX: usize = 4096;
+/// Field paths that `auto` names beforehand, those that most formats give; others come as keys.
+pub const AUTO_FIELDS_MAX: usize = 160;
+
 /// Field paths that one pipeline may name, its grammars' fields included.
 pub const SLOTS_MAX: usize = 512;
 

@@ -10,7 +10,7 @@ mod pattern;
 use super::Calendar;
 pub use iso::{clf, compact, epoch, iso, rfc3339};
 pub use named::{asctime, day_first, klog, rfc3164};
-pub use pattern::Pattern;
+pub use pattern::{Pattern, PatternPiece};
 
 /// What a line says of its time. A year may be missing, and so may the offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

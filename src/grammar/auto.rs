@@ -1,17 +1,43 @@
 //! Tells formats apart: tries them in an order that was found by testing each on the samples of all others.
 //!
 //! The narrow ones come first and the wide ones last (`grammars/order.golden`). The order is the same for every line,
-//! whatever came before it, so that the result does not depend on how a stream was cut into batches.
+//! whatever came before it, so that the result does not depend on how a stream was cut into batches. Most candidates
+//! are never tried: [`gate`] rules them out by a line's first bytes, and learns how from the first lines it sees.
+
+mod gate;
+mod lead;
+mod told;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use super::{Parser, parser};
-use crate::event::{Options, Span, Texts};
-use crate::format::{Bind, Fields, Format, Gives, Mismatch};
+use super::{Grammar, Parser, parser};
+use crate::event::{LayoutBuilder, Mask, Options, Slot, Span, Texts};
+use crate::format::{Bind, Fields, Format, Gives, Mismatch, Target};
+use crate::limits::AUTO_FIELDS_MAX;
 use crate::signature::{Field, Type};
+use gate::Gate;
+
+pub use told::{Share, Told};
 
 /// Formats that are code and can be told by their looks.
-pub const TELLABLE: &[&str] = &["json", "logfmt", "syslog", "cri", "docker"];
+pub const TELLABLE: &[&str] = &["json", "logfmt", "syslog", "cri", "docker", EXCEPTION];
+
+/// A trace without a log line.
+const EXCEPTION: &str = "exception";
+
+/// How texts begin that a format which is code may take ([`lead::Automaton::shape`]); those that are not listed may
+/// begin in any way.
+const LOOKS: &[(&str, &[&[u8]])] = &[
+    ("json", &[b"[ \t\r\n]*{"]),
+    ("docker", &[b"[ \t\r\n]*{"]),
+    ("logfmt", &[b"[\t-\r ]*[!#-<>-\xff]+="]),
+    ("cri", &[b"9999-99-99T"]),
+];
+
+fn looks(name: &str) -> &'static [&'static [u8]] {
+    LOOKS.iter().find(|(known, _)| *known == name).map_or(&[b""], |(_, shapes)| shapes)
+}
 
 /// The order, as `cargo test` found it; the first word of each line is a name.
 const ORDER: &str = include_str!("../../grammars/order.golden");
@@ -28,52 +54,171 @@ fn candidates() -> impl Iterator<Item = Parser> {
     order().filter_map(parser)
 }
 
-/// The fields of all of them. One that has two types in two formats is of any.
+/// What the lines of all candidates look like, learnt once for all pipelines and streams.
+static GATE: LazyLock<Gate> = LazyLock::new(|| Gate::new(candidates()));
+
+/// The fields that most of them give, so that a pipeline knows their types; others are known from the data only. One
+/// that has two types in two formats is of any.
 pub(super) fn gives() -> Result<Gives, String> {
-    let mut all: BTreeMap<String, Field> = BTreeMap::new();
+    let mut all: BTreeMap<String, (usize, Field)> = BTreeMap::new();
     for candidate in candidates() {
+        let fixed = matches!(candidate, Parser::Format(_));
         for mut field in candidate.gives(&Options::default())?.fields {
             field.maybe = true;
+            // Keys that only the data knows must have a place to go to; and a format that is code asks for its fields.
+            let weight = if fixed || matches!(field.ty, Type::Object | Type::Any) { 1000 } else { 1 };
             all.entry(field.path.clone())
-                .and_modify(|known| {
+                .and_modify(|(count, known)| {
+                    *count += weight;
                     if known.ty != field.ty {
                         known.ty = Type::Any;
                     }
                 })
-                .or_insert(field);
+                .or_insert((weight, field));
         }
     }
-    Ok(Gives { fields: all.into_values().collect(), open: true })
+    let mut all: Vec<_> = all.into_values().collect();
+    all.sort_by(|(one, _), (other, _)| other.cmp(one));
+    all.truncate(AUTO_FIELDS_MAX);
+    let mut fields: Vec<_> = all.into_iter().map(|(_, field)| field).collect();
+    fields.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(Gives { fields, open: true })
 }
 
 /// Any of the formats.
 pub(super) struct Auto {
-    candidates: Vec<(&'static str, Box<dyn Format>)>,
+    candidates: Vec<Candidate>,
+    gate: &'static Gate,
+    /// The one that takes joined lines only, by its number.
+    joined: Option<usize>,
 }
+
+/// A format and where its fields go.
+struct Candidate {
+    name: &'static str,
+    format: Box<dyn Format>,
+    /// For a grammar, which is bound to a layout of its own: together they have more fields than a layout may name.
+    targets: Option<Targets>,
+}
+
+/// Where fields go, by their slots.
+type Targets = Box<[Target]>;
 
 impl Auto {
     pub(super) fn new(bind: &mut Bind<'_>) -> Result<Self, String> {
-        let bound = candidates().map(|candidate| Ok((candidate.name(), candidate.bind(bind)?)));
-        Ok(Self { candidates: bound.collect::<Result<_, String>>()? })
+        let candidates: Vec<_> =
+            candidates().map(|parser| Candidate::new(parser, bind)).collect::<Result<_, String>>()?;
+        let joined = candidates.iter().position(|candidate| candidate.name == EXCEPTION);
+        Ok(Self { candidates, gate: &GATE, joined })
     }
 
     /// The name of the first format that takes the text; its fields are appended.
-    pub(super) fn find(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&'static str> {
-        let mark = fields.len();
-        for (name, format) in &self.candidates {
-            if may_be(name, texts.bytes(input)) && format.parse(input, texts, fields).is_ok() {
+    #[inline]
+    fn find(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&'static str> {
+        let bytes = texts.bytes(input);
+        let mut joined = self.joined.filter(|_| memchr::memchr(b'\n', bytes).is_some());
+        for number in self.gate.candidates(bytes) {
+            if let Some(first) = joined.take_if(|joined| *joined < number)
+                && let Some(name) = self.candidates.get(first)?.take(input, texts, fields)
+            {
                 return Some(name);
             }
-            fields.truncate(mark);
+            if let Some(name) = self.candidates.get(number)?.take(input, texts, fields) {
+                return Some(name);
+            }
         }
-        None
+        self.candidates.get(joined?)?.take(input, texts, fields)
     }
 }
 
 impl Format for Auto {
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
-        self.find(input, texts, fields).map(drop).ok_or(Mismatch::at(0, "no format is like this"))
+        self.parse_as(input, texts, fields).map(drop)
     }
+
+    fn parse_as(
+        &self,
+        input: Span,
+        texts: &mut Texts,
+        fields: &mut Fields,
+    ) -> Result<Option<&'static str>, Mismatch> {
+        let name = self.find(input, texts, fields).ok_or(Mismatch::at(0, "no format is like this"))?;
+        Ok(Some(name))
+    }
+}
+
+impl Candidate {
+    fn new(parser: Parser, bind: &mut Bind<'_>) -> Result<Self, String> {
+        let (format, targets) = match parser {
+            Parser::Grammar(grammar) => {
+                let (format, targets) = own_layout(grammar, bind)?;
+                (format, Some(targets))
+            }
+            other => (other.bind(bind)?, None),
+        };
+        Ok(Self { name: parser.name(), format, targets })
+    }
+
+    /// Takes the text, if it is of the format.
+    #[inline]
+    fn take(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&'static str> {
+        if !may_be(self.name, texts.bytes(input)) {
+            return None;
+        }
+        let mark = fields.len();
+        if self.format.parse(input, texts, fields).is_err() {
+            fields.truncate(mark);
+            return None;
+        }
+        if let Some(targets) = &self.targets {
+            let of = |slot: Slot| targets.get(slot as usize).copied();
+            for (target, _) in fields.iter_mut().skip(mark) {
+                *target = match *target {
+                    Target::Slot(slot) => of(slot).unwrap_or(*target),
+                    Target::Key(parent, key) => match of(parent) {
+                        Some(Target::Slot(parent)) => Target::Key(parent, key),
+                        _ => *target,
+                    },
+                };
+            }
+        }
+        Some(self.name)
+    }
+}
+
+/// Binds a grammar to a layout of its fields only, and says where each of them goes in the pipeline's: a slot where
+/// that names it, else a key.
+fn own_layout(grammar: &Grammar, bind: &mut Bind<'_>) -> Result<(Box<dyn Format>, Targets), String> {
+    let mut builder = LayoutBuilder::default();
+    for field in grammar.fields() {
+        builder.add(&field.path);
+    }
+    let layout = builder.build();
+    let root = bind.root()?;
+    let mut wanted = Mask::default();
+    let targets = (0..layout.len() as Slot).map(|slot| {
+        let path = layout.path(slot);
+        let target = match bind.slot(path) {
+            _ if slot == 0 => Target::Slot(root),
+            Ok(slot) => Target::Slot(slot),
+            Err(_) => Target::Key(root, bind.constant(path.as_bytes())),
+        };
+        let (Target::Slot(place) | Target::Key(place, _)) = target;
+        if bind.wanted.contains(place) {
+            wanted.insert(slot);
+        }
+        target
+    });
+    let targets = targets.collect();
+    let mut own = Bind {
+        layout: &layout,
+        prefix: "",
+        options: bind.options,
+        constants: bind.constants,
+        reference: bind.reference.clone(),
+        wanted,
+    };
+    Ok((grammar.bind(&mut own)?, targets))
 }
 
 /// What a format takes if it is asked for, and what it is told by, differ for those that take nearly anything.
@@ -91,47 +236,37 @@ fn may_be(name: &str, text: &[u8]) -> bool {
     }
 }
 
-/// A format that was told, and the share of lines that it takes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Detected {
-    /// Its name.
-    pub name: &'static str,
-    /// From 0 to 1, of the lines that can begin a message.
-    pub confidence: f64,
+/// Tells lines apart one by one.
+pub struct Detector(super::message::Bench);
+
+impl Detector {
+    /// A detector.
+    pub fn new() -> Result<Self, String> {
+        super::message::Bench::new(AUTO, &Options::default(), Default::default()).map(Self)
+    }
+
+    /// The name of the format that takes a message.
+    pub fn name_of(&mut self, message: &[u8]) -> Option<&'static str> {
+        self.0.name_of(message)
+    }
+
+    /// The format that takes most lines, if one takes half of them; of equals the one that was seen first. Blank and
+    /// indented lines, which continue others, do not count.
+    pub fn detect(&mut self, lines: &[&[u8]]) -> Option<Share> {
+        let mut told = Told::default();
+        let starts = |line: &&&[u8]| line.first().is_some_and(|byte| !byte.is_ascii_whitespace());
+        for line in lines.iter().filter(starts).take(LINES_MAX) {
+            told.note(self.name_of(line));
+        }
+        told.shares().into_iter().next().filter(|share| share.share >= SHARE_MIN)
+    }
 }
 
 /// Lines that are looked at.
 const LINES_MAX: usize = 200;
 
 /// Share of lines below which nothing is told.
-const CONFIDENCE_MIN: f64 = 0.5;
+const SHARE_MIN: f64 = 0.5;
 
-/// Tells the format of lines. Blank and indented ones, which continue others, do not count.
-pub fn detect(lines: &[&[u8]]) -> Option<Detected> {
-    let mut bench = super::message::Bench::new(AUTO, &Options::default(), Default::default()).ok()?;
-    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
-    let mut total = 0usize;
-    let starts = |line: &&&[u8]| line.first().is_some_and(|byte| !byte.is_ascii_whitespace());
-    for line in lines.iter().filter(starts).take(LINES_MAX) {
-        total += 1;
-        if let Some(name) = bench.name_of(line) {
-            *counts.entry(name).or_default() += 1;
-        }
-    }
-    // Of equals the narrower one.
-    let (name, count) = order().filter_map(|name| Some((name, *counts.get(name)?))).rev_max()?;
-    let confidence = count as f64 / total as f64;
-    (confidence >= CONFIDENCE_MIN).then_some(Detected { name, confidence })
-}
-
-/// The first of the greatest.
-trait RevMax: Iterator<Item = (&'static str, usize)> + Sized {
-    fn rev_max(self) -> Option<(&'static str, usize)> {
-        self.fold(None, |best: Option<(&'static str, usize)>, next| match best {
-            Some(best) if best.1 >= next.1 => Some(best),
-            _ => Some(next),
-        })
-    }
-}
-
-impl<I: Iterator<Item = (&'static str, usize)>> RevMax for I {}
+#[cfg(test)]
+mod tests;

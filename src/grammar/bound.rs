@@ -2,16 +2,16 @@
 
 use memchr::memmem::Finder;
 
-use super::Grammar;
 use super::kind::Kind;
 use super::level::Levels;
 use super::plan::Item;
 use super::request::RequestSlots;
 use super::run::Run;
 use super::written::{Constant, Set};
+use super::{Grammar, MESSAGE};
 use crate::event::{Slot, Span, Texts, Value};
 use crate::format::time::TimeForm;
-use crate::format::{Bind, Calendar, Fields, Format, Mismatch, Target};
+use crate::format::{Bind, Calendar, Fields, Format, Mismatch, Target, exception};
 
 /// One operation of the plan.
 #[derive(Debug)]
@@ -143,6 +143,8 @@ pub(super) struct Bound {
     pub(super) levels: Levels,
     pub(super) success: Value,
     pub(super) failure: Value,
+    /// Where the message goes, and the parts of a trace in it, for grammars that give them.
+    trace: Option<(Slot, exception::Slots)>,
 }
 
 impl Bound {
@@ -161,6 +163,7 @@ impl Bound {
             levels: Levels::new(bind),
             success: Value::Text(bind.constant(b"success")),
             failure: Value::Text(bind.constant(b"failure")),
+            trace: trace(grammar, bind)?,
         })
     }
 
@@ -175,13 +178,17 @@ impl Bound {
         let bytes = texts.bytes(input);
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         // A joined message holds line feeds, which its segment does not count as unclean.
-        let plain = texts.is_clean(input) && memchr::memchr(b'\n', bytes).is_none();
+        let joined = memchr::memchr(b'\n', bytes).is_some();
+        let plain = !joined && texts.is_clean(input);
         let mark = fields.len();
         let mut run = Run::new(self, bytes, input, plain, fields);
         for (at, line) in self.lines.iter().enumerate().skip(first) {
             if let Some(end) = run.sequence(line, 0) {
                 if end == bytes.len() {
                     fields.extend_from_slice(&self.sets);
+                    if joined {
+                        self.take_trace(mark, texts, fields);
+                    }
                     return Ok(at);
                 }
                 run.fail(end, "more text than the format has");
@@ -190,6 +197,30 @@ impl Bound {
         }
         Err(run.mismatch())
     }
+
+    /// A trace in the message is told apart.
+    #[cold]
+    fn take_trace(&self, mark: usize, texts: &Texts, fields: &mut Fields) {
+        let Some((slot, slots)) = &self.trace else { return };
+        let found = fields.get(mark..).unwrap_or_default().iter().rev();
+        let message =
+            found.filter(|(target, _)| *target == Target::Slot(*slot)).find_map(|(_, value)| match value {
+                Value::Text(span) => Some(*span),
+                _ => None,
+            });
+        if let Some(message) = message {
+            slots.put(message, texts, fields);
+        }
+    }
+}
+
+/// Whether anyone wants the trace in a message, and the grammar leaves it to us.
+fn trace(grammar: &Grammar, bind: &Bind<'_>) -> Result<Option<(Slot, exception::Slots)>, String> {
+    if !grammar.traces {
+        return Ok(None);
+    }
+    let slots = exception::Slots::new(bind)?;
+    Ok(if slots.any() { Some((bind.slot(MESSAGE)?, slots)) } else { None })
 }
 
 impl Format for Bound {
@@ -246,7 +277,12 @@ fn op(item: &Item, bind: &mut Bind<'_>) -> Result<Option<Op>, String> {
 }
 
 fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Result<Op, String> {
-    let slot = if path.is_empty() { None } else { bind.wanted_slot(path).ok().flatten() };
+    let slot = match path {
+        "" => None,
+        // The trace in it may be wanted.
+        MESSAGE => bind.slot(path).ok(),
+        _ => bind.wanted_slot(path).ok().flatten(),
+    };
     let absent = absent.iter().map(|text| text.as_slice().into()).collect();
     let scan = match kind {
         Kind::Request => return Ok(Op::Request(Box::new(RequestSlots::new(bind, true)?))),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::auto::{AUTO, Auto};
-use super::{Parser, parser};
+use super::auto::AUTO;
+use super::parser;
 use crate::event::{Layout, LayoutBuilder, Mask, Options, Row, Slot, Value, write_object};
 use crate::format::time::TimeForm;
 use crate::format::{Bind, Calendar, Fields, Format, Reference, commit};
@@ -22,6 +22,7 @@ pub struct Reader {
     bench: Bench,
     slots: Slots,
     multiline: Value,
+    told: Option<&'static str>,
 }
 
 /// Fields that every event has, whatever the format.
@@ -57,7 +58,12 @@ impl Reader {
         };
         let multiline = Value::List(bench.multiline);
         bench.fields.reserve(64);
-        Ok(Self { bench, slots, multiline })
+        Ok(Self { bench, slots, multiline, told: None })
+    }
+
+    /// The format that took the last message, where this is `auto`.
+    pub fn told(&self) -> Option<&'static str> {
+        self.told
     }
 
     /// Appends the event of a message as one line of JSON. A message that is not of the format is an event too, with
@@ -69,9 +75,10 @@ impl Reader {
         fields.clear();
         let input = row.texts.push(text);
         row.set(slots.message, Value::Text(input));
-        let result = format.parse(input, &mut row.texts, fields);
+        let result = format.parse_as(input, &mut row.texts, fields);
+        self.told = result.unwrap_or_default();
         match result {
-            Ok(()) => commit(row, fields),
+            Ok(_) => commit(row, fields),
             Err(mismatch) => {
                 fields.clear();
                 let reason = row.texts.push(mismatch.reason.as_bytes());
@@ -109,7 +116,6 @@ pub(super) struct Bench {
     layout: Arc<Layout>,
     row: Row,
     format: Box<dyn Format>,
-    auto: Option<Auto>,
     fields: Fields,
     multiline: crate::event::Span,
     calendar: Calendar,
@@ -138,11 +144,10 @@ impl Bench {
             wanted: Mask::ALL,
         };
         let format = parser.bind(&mut bind)?;
-        let auto = if matches!(parser, Parser::Auto) { Some(Auto::new(&mut bind)?) } else { None };
         let calendar = bind.calendar()?;
         let multiline = bind.constant(b"[\"multiline\"]");
         let row = Row::new(layout.clone(), constants.into());
-        Ok(Self { layout, row, format, auto, fields: Fields::new(), multiline, calendar })
+        Ok(Self { layout, row, format, fields: Fields::new(), multiline, calendar })
     }
 
     /// The name of the format that takes a line, where this is `auto`.
@@ -150,7 +155,7 @@ impl Bench {
         self.row.clear();
         self.fields.clear();
         let input = self.row.texts.push(line);
-        self.auto.as_ref()?.find(input, &mut self.row.texts, &mut self.fields)
+        self.format.parse_as(input, &mut self.row.texts, &mut self.fields).ok()?
     }
 }
 

@@ -7,8 +7,9 @@ use super::file::{NAME, OPEN, SAMPLE, TYPES};
 use super::kind::Kind;
 use super::plan;
 use super::written::{Constant, Form, Item, Written};
-use super::{Grammar, Line};
+use super::{Grammar, Line, MESSAGE};
 use crate::diag::{Diagnostic, Place, nearest};
+use crate::format::exception;
 use crate::signature::{Field, Type};
 
 /// Items that one line may have once its parts are in place: parts of parts multiply.
@@ -45,6 +46,8 @@ pub(super) fn resolve(written: Written) -> Result<Grammar, Vec<Diagnostic>> {
         return Err(wrong);
     }
     lines.sort_by_key(|line| line.fallback);
+    let mut fields = fields.finish();
+    let traces = add_traces(&mut fields);
     Ok(Grammar {
         name: written.name,
         summary: written.summary,
@@ -53,8 +56,20 @@ pub(super) fn resolve(written: Written) -> Result<Grammar, Vec<Diagnostic>> {
         lines,
         samples: written.samples,
         refused: written.refused,
-        fields: fields.finish(),
+        fields,
+        traces,
     })
+}
+
+/// A message may hold a trace, and then gives its parts. Not where the grammar names them itself.
+fn add_traces(fields: &mut Vec<Field>) -> bool {
+    let named = |path: &str| fields.iter().any(|field| field.path == path);
+    if !named(MESSAGE) || exception::FIELDS.iter().any(|path| named(path)) {
+        return false;
+    }
+    fields.extend(exception::fields());
+    fields.sort_by(|one, other| one.path.cmp(&other.path));
+    true
 }
 
 /// Names must be there, once.

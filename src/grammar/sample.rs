@@ -9,7 +9,7 @@ use super::file::SAMPLE;
 use super::written::Sample;
 use crate::diag::Diagnostic;
 use crate::event::{LayoutBuilder, Options, Row, Texts, Value, write_plain};
-use crate::format::{Bind, Fields, Mismatch, Reference, Target};
+use crate::format::{Bind, Fields, Mismatch, Reference, Target, exception};
 
 /// The reference time of samples without a year: 2024-07-01T00:00:00Z.
 const SAMPLE_REFERENCE_NS: i64 = 1_719_792_000_000_000_000;
@@ -125,9 +125,13 @@ fn one(grammar: &Grammar, bench: &mut Bench, sample: &Sample) -> Vec<Diagnostic>
     vec![error(text).help(format!("it gives: {}", written(&found)))]
 }
 
-/// The fields that stand in the text: those that every event gets say nothing of it.
+/// The fields that the grammar finds in the text: those that every event gets say nothing of it, and those of a
+/// trace are found in the message of any grammar.
 fn captured(grammar: &Grammar, parsed: &Parsed) -> Parsed {
-    let everywhere = |path: &String| grammar.sets.iter().any(|set| set.path == *path);
+    let everywhere = |path: &String| {
+        grammar.sets.iter().any(|set| set.path == *path)
+            || (grammar.traces && exception::FIELDS.contains(&path.as_str()))
+    };
     parsed
         .iter()
         .filter(|(path, _)| !everywhere(path))

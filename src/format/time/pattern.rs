@@ -3,6 +3,21 @@
 use super::{Calendar, Parts, month, offset, two};
 use crate::format::scan;
 
+/// What a piece of a pattern can be, for those who only look at the shape of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatternPiece {
+    /// This byte.
+    Byte(u8),
+    /// Blanks.
+    Blanks,
+    /// Digits.
+    Digits,
+    /// Letters.
+    Letters,
+    /// Anything.
+    Other,
+}
+
 /// A compiled pattern.
 #[derive(Clone, Debug)]
 pub struct Pattern(Box<[Piece]>);
@@ -55,6 +70,20 @@ impl Pattern {
             }
         }
         Ok(Self(pieces.into()))
+    }
+
+    /// The shape of what it reads.
+    pub fn pieces(&self) -> impl Iterator<Item = PatternPiece> {
+        self.0.iter().map(|piece| match piece {
+            Piece::Byte(byte) => PatternPiece::Byte(*byte),
+            Piece::Blanks => PatternPiece::Blanks,
+            Piece::Year | Piece::ShortYear | Piece::Month | Piece::Day | Piece::Hour | Piece::Hour12 => {
+                PatternPiece::Digits
+            }
+            Piece::Minute | Piece::Second | Piece::Fraction => PatternPiece::Digits,
+            Piece::MonthName | Piece::DayName | Piece::Half => PatternPiece::Letters,
+            _ => PatternPiece::Other,
+        })
     }
 
     /// Reads a time at the front of the input: nanoseconds since the epoch, and length.

@@ -1,0 +1,326 @@
+//! How the lines of a grammar begin and end: a little automaton that takes the beginning of every line that the
+//! grammar takes, and of few others.
+//!
+//! In: the items of a line form. Out: states of an [`Automaton`]. What is not described here stands for any text, so
+//! that a new kind costs time and never a line.
+
+use super::super::kind::Kind;
+use super::super::plan::Item;
+use crate::format::time::{PatternPiece, TimeForm};
+
+/// A set of bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Bytes([u64; 4]);
+
+impl Bytes {
+    /// All of them.
+    pub(super) const ANY: Self = Self([u64::MAX; 4]);
+
+    /// Those for which something holds.
+    pub(super) fn that(holds: impl Fn(u8) -> bool) -> Self {
+        let mut set = Self::default();
+        (0..=u8::MAX).filter(|&byte| holds(byte)).for_each(|byte| set.insert(byte));
+        set
+    }
+
+    fn one(byte: u8) -> Self {
+        Self::that(|other| other == byte)
+    }
+
+    fn insert(&mut self, byte: u8) {
+        self.0[byte as usize / 64] |= 1 << (byte % 64);
+    }
+
+    pub(super) fn contains(&self, byte: u8) -> bool {
+        self.0[byte as usize / 64] >> (byte % 64) & 1 == 1
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] | other.0[at]))
+    }
+}
+
+/// A state: what it reads, or where it goes without reading.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    /// One byte of a set, then on.
+    Read(Bytes, u32),
+    /// Any of these.
+    Either(Vec<u32>),
+    /// Whatever follows, this candidate may take it.
+    Open,
+}
+
+/// States of many candidates.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Automaton {
+    pub(super) states: Vec<State>,
+    /// Whose each state is.
+    pub(super) owners: Vec<u16>,
+    owner: u16,
+}
+
+/// Bytes, at the least, of a line's beginning that its states describe.
+const LEAD_BYTES: usize = 48;
+
+/// Seconds, a fraction and a zone, behind hours and minutes.
+const TAIL: &[u8] = b"[0-9.,:]* ?[-+0-9:]*[A-Za-z]*";
+
+impl Automaton {
+    /// Begins the states of a candidate.
+    pub(super) fn begin(&mut self, owner: u16) {
+        self.owner = owner;
+    }
+
+    fn add(&mut self, state: State) -> u32 {
+        self.states.push(state);
+        self.owners.push(self.owner);
+        self.states.len() as u32 - 1
+    }
+
+    /// Any text.
+    pub(super) fn open(&mut self) -> u32 {
+        self.add(State::Open)
+    }
+
+    fn read(&mut self, bytes: Bytes, next: u32) -> u32 {
+        self.add(State::Read(bytes, next))
+    }
+
+    /// Any number of a set's bytes.
+    fn many(&mut self, bytes: Bytes, next: u32) -> u32 {
+        let hub = self.add(State::Either(Vec::new()));
+        let body = self.read(bytes, hub);
+        self.states[hub as usize] = State::Either(vec![body, next]);
+        hub
+    }
+
+    /// At least one.
+    fn some(&mut self, bytes: Bytes, next: u32) -> u32 {
+        let more = self.many(bytes, next);
+        self.read(bytes, more)
+    }
+
+    fn text(&mut self, text: &[u8], next: u32) -> u32 {
+        text.iter().rev().fold(next, |next, &byte| self.read(Bytes::one(byte), next))
+    }
+
+    /// A shape: `9` is a digit, `a` a letter, `[…]` a set; `?`, `*` and `+` may stand behind each.
+    pub(super) fn shape(&mut self, shape: &[u8], next: u32) -> u32 {
+        let mut atoms: Vec<(Bytes, u8)> = Vec::new();
+        let mut bytes = shape.iter().copied().peekable();
+        while let Some(byte) = bytes.next() {
+            let set = match byte {
+                b'9' => Bytes::that(|byte| byte.is_ascii_digit()),
+                b'a' => Bytes::that(|byte| byte.is_ascii_alphabetic()),
+                b'[' => {
+                    let inside: Vec<u8> = bytes.by_ref().take_while(|&byte| byte != b']').collect();
+                    set_of(&inside)
+                }
+                byte => Bytes::one(byte),
+            };
+            let suffix = bytes.next_if(|byte| matches!(byte, b'?' | b'*' | b'+')).unwrap_or(0);
+            atoms.push((set, suffix));
+        }
+        atoms.into_iter().rev().fold(next, |next, (set, suffix)| match suffix {
+            b'*' => self.many(set, next),
+            b'+' => self.some(set, next),
+            b'?' => {
+                let some = self.read(set, next);
+                self.add(State::Either(vec![some, next]))
+            }
+            _ => self.read(set, next),
+        })
+    }
+
+    /// A whole line form.
+    pub(super) fn line(&mut self, items: &[Item]) -> u32 {
+        let mut bytes = 0;
+        let front = items.iter().take_while(|item| {
+            let enough = bytes >= LEAD_BYTES;
+            bytes += least(item);
+            !enough
+        });
+        let count = front.count();
+        let open = self.open();
+        self.sequence(&items[..count], open)
+    }
+
+    fn sequence(&mut self, items: &[Item], next: u32) -> u32 {
+        items.iter().rev().fold(next, |next, item| self.item(item, next))
+    }
+
+    fn item(&mut self, item: &Item, next: u32) -> u32 {
+        match item {
+            Item::Literal(bytes) => self.text(bytes, next),
+            Item::Blanks { required: true } => self.some(set_of(b" \t"), next),
+            Item::Blanks { required: false } => self.many(set_of(b" \t"), next),
+            Item::Group(groups) => {
+                let groups = groups.iter().map(|items| self.sequence(items, next)).collect();
+                self.add(State::Either(groups))
+            }
+            // What it looks at is read again behind it.
+            Item::Ahead(_) | Item::Constant(_) => next,
+            Item::Capture { kind, absent, .. } => {
+                let mut all = vec![self.kind(kind, next)];
+                all.extend(absent.iter().map(|text| self.text(text, next)));
+                self.add(State::Either(all))
+            }
+            #[allow(unreachable_patterns, reason = "an item that is not known here is any text")]
+            _ => self.open(),
+        }
+    }
+
+    fn kind(&mut self, kind: &Kind, next: u32) -> u32 {
+        match kind {
+            Kind::Until(end) if end.len() == 1 => self.many(Bytes::that(|byte| byte != end[0]), next),
+            Kind::Quoted => {
+                let end = self.text(b"\"", next);
+                let body = self.many(Bytes::ANY, end);
+                self.text(b"\"", body)
+            }
+            Kind::Word => self.some(Bytes::that(|byte| !matches!(byte, b' ' | b'\t' | b'\n')), next),
+            Kind::Url => self.many(Bytes::that(|byte| !matches!(byte, b' ' | b'"' | b'\t')), next),
+            Kind::OneOf(words) => {
+                let words = words.iter().map(|word| self.text(word, next)).collect();
+                self.add(State::Either(words))
+            }
+            Kind::Time(form) => self.time(form, next),
+            _ => match bytes_of(kind) {
+                Some(bytes) => self.some(bytes, next),
+                None => self.open(),
+            },
+        }
+    }
+
+    fn time(&mut self, form: &TimeForm, next: u32) -> u32 {
+        let shape: &[u8] = match form {
+            TimeForm::Iso => b"9999[-/.]99[-/.]99[ Tt_]+99:99",
+            TimeForm::Rfc3339 => b"9999-99-99[Tt]99:99",
+            TimeForm::Clf => b"99/aaa/9999:99:99",
+            TimeForm::Rfc3164 => return self.shape(b"aaa [ 0-9]*:99[0-9.,: ]*", next),
+            TimeForm::Asctime => return self.shape(b"aaa[ ,]+aaa [ 0-9]*:99[-+0-9.,: A-Z]*", next),
+            TimeForm::DayFirst => b"99?[- /]aaa[- /0-9T:]+:99",
+            TimeForm::Klog => b"9[0-9 ]+:99",
+            TimeForm::Compact => return self.shape(b"99999999[0-9.,TZ:+-]*", next),
+            TimeForm::Epoch => return self.shape(b"[-0-9.,]+", next),
+            TimeForm::Pattern(pattern) => {
+                let pieces: Vec<_> = pattern.pieces().collect();
+                return pieces.into_iter().rev().fold(next, |next, piece| match piece {
+                    PatternPiece::Byte(byte) => self.text(&[byte], next),
+                    PatternPiece::Blanks => self.some(set_of(b" \t"), next),
+                    PatternPiece::Digits => self.shape(b"9+", next),
+                    PatternPiece::Letters => self.shape(b"a+", next),
+                    PatternPiece::Other => self.open(),
+                });
+            }
+            #[allow(unreachable_patterns, reason = "a form that is not known here is any text")]
+            _ => return self.open(),
+        };
+        let tail = self.shape(TAIL, next);
+        self.shape(shape, tail)
+    }
+}
+
+/// The bytes between brackets, where `-` between two stands for all from one to the other.
+fn set_of(inside: &[u8]) -> Bytes {
+    let mut set = Bytes::default();
+    let mut at = 0;
+    while let Some(&from) = inside.get(at) {
+        match inside.get(at..at + 3) {
+            Some([_, b'-', to]) => {
+                (from..=*to).for_each(|byte| set.insert(byte));
+                at += 3;
+            }
+            _ => {
+                set.insert(from);
+                at += 1;
+            }
+        }
+    }
+    set
+}
+
+/// The bytes of which a capture takes at least one, for kinds that are no more than that.
+fn bytes_of(kind: &Kind) -> Option<Bytes> {
+    let host = set_of(b"A-Za-z0-9._:%-").or(Bytes::that(|byte| byte >= 0x80));
+    Some(match kind {
+        Kind::Label => set_of(b"A-Za-z0-9_-"),
+        Kind::Dotted => set_of(b"A-Za-z0-9_.$-"),
+        Kind::Name => host.or(set_of(b"/$@#+~*")),
+        Kind::Int(..) | Kind::Status => set_of(b"0-9+-"),
+        Kind::Float | Kind::Duration(_) => set_of(b"0-9+.eE-"),
+        Kind::Digits => set_of(b"0-9"),
+        Kind::Hex => set_of(b"0-9a-fA-Fx"),
+        Kind::Ip | Kind::Host | Kind::Address => host,
+        Kind::Endpoint => host.or(set_of(b"[]")),
+        Kind::Addresses => host.or(set_of(b", \"")),
+        Kind::Level => set_of(b"A-Za-z0-9"),
+        _ => return None,
+    })
+}
+
+/// Bytes that an item takes at the least, about.
+fn least(item: &Item) -> usize {
+    match item {
+        Item::Literal(bytes) => bytes.len(),
+        Item::Group(groups) => {
+            groups.iter().map(|items| items.iter().map(least).sum()).min().unwrap_or_default()
+        }
+        Item::Capture { kind: Kind::Time(_), absent, .. } if absent.is_empty() => 15,
+        Item::Capture { .. } | Item::Blanks { required: true } => 1,
+        _ => 0,
+    }
+}
+
+/// The bytes that a line of this form can end in; `None` where it can be any.
+pub(super) fn last(items: &[Item]) -> Option<Bytes> {
+    let mut all = Bytes::default();
+    for (at, item) in items.iter().enumerate().rev() {
+        let (bytes, empty) = match item {
+            Item::Literal(text) => match text.last() {
+                Some(&byte) => (Bytes::one(byte), false),
+                None => (Bytes::default(), true),
+            },
+            Item::Blanks { required } => (set_of(b" \t"), !required),
+            Item::Ahead(_) | Item::Constant(_) => (Bytes::default(), true),
+            Item::Group(groups) => {
+                // An alternative that is empty, or begins with what may be, ends in what stands before the group.
+                let (mut bytes, mut empty) = (Bytes::default(), false);
+                for items in groups {
+                    let bare = items.iter().all(|item| least(item) == 0);
+                    empty |= bare;
+                    if !items.is_empty() {
+                        let before: Vec<Item> = items[..].to_vec();
+                        bytes = bytes.or(if bare { return None } else { last(&before)? });
+                    }
+                }
+                (bytes, empty)
+            }
+            Item::Capture { kind, absent, .. } => {
+                let mut bytes = match kind {
+                    Kind::OneOf(words) => words
+                        .iter()
+                        .filter_map(|word| word.last())
+                        .fold(Bytes::default(), |set, &byte| set.or(Bytes::one(byte))),
+                    Kind::Quoted => Bytes::one(b'"'),
+                    kind => bytes_of(kind)?,
+                };
+                for text in absent {
+                    bytes = bytes.or(Bytes::one(*text.last()?));
+                }
+                (bytes, false)
+            }
+            #[allow(unreachable_patterns, reason = "an item that is not known here is any text")]
+            _ => return None,
+        };
+        all = all.or(bytes);
+        if !empty {
+            return Some(all);
+        }
+        if at == 0 {
+            return None;
+        }
+    }
+    None
+}

@@ -1,0 +1,82 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::event::{Layout, LayoutBuilder};
+use crate::format::Reference;
+
+fn bound(layout: &Layout, constants: &mut Vec<u8>) -> Auto {
+    let options = Options::default();
+    let mut bind = Bind {
+        layout,
+        prefix: "",
+        options: &options,
+        constants,
+        reference: Reference::at(1_719_792_000_000_000_000),
+        wanted: Mask::ALL,
+    };
+    Auto::new(&mut bind).expect("binds")
+}
+
+fn auto() -> Auto {
+    let mut builder = LayoutBuilder::default();
+    for field in gives().expect("fields").fields {
+        assert!(builder.add(&field.path), "too many fields");
+    }
+    bound(&builder.build(), &mut Vec::new())
+}
+
+/// All files below a folder, of a size that is quickly read.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if entry.metadata().is_ok_and(|meta| meta.len() < 1 << 20) {
+            found.push(path);
+        }
+    }
+}
+
+/// Whatever the gate rules out would not have taken the line: the answer is that of trying all formats in order.
+#[test]
+fn the_gate_changes_no_answer() {
+    let auto = auto();
+    let mut lines: Vec<Vec<u8>> = Vec::new();
+    for grammar in crate::grammar::all() {
+        lines.extend(grammar.samples().map(|(_, text)| text.as_bytes().to_vec()));
+    }
+    let mut paths = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"), &mut paths);
+    if let Some(corpora) = std::env::var_os("ALUDEL_CORPORA") {
+        for set in ["filebeat-modules", "loghub", "crowdsec-hub", "misc-formats"] {
+            files(&Path::new(&corpora).join(set), &mut paths);
+        }
+    }
+    paths.sort();
+    for path in paths {
+        let Ok(bytes) = fs::read(&path) else { continue };
+        // A part of each file: the same program's lines look alike.
+        lines.extend(bytes.split(|&byte| byte == b'\n').take(60).map(<[u8]>::to_vec));
+    }
+    let (mut texts, mut fields) = (Texts::default(), Fields::new());
+    for line in &lines {
+        let mut texts_of = || {
+            texts = Texts::default();
+            texts.push(line)
+        };
+        let input = texts_of();
+        fields.clear();
+        let by_gate = auto.find(input, &mut texts, &mut fields);
+        let told = fields.len();
+        fields.clear();
+        let is_joined = line.contains(&b'\n');
+        let mut tried = auto.candidates.iter().filter(|candidate| candidate.name != EXCEPTION || is_joined);
+        let by_trial = tried.find_map(|candidate| candidate.take(input, &mut texts, &mut fields));
+        assert_eq!((by_gate, told), (by_trial, fields.len()), "{}", String::from_utf8_lossy(line));
+    }
+    let nodes = auto.gate.len();
+    println!("{} lines, {nodes} nodes, {} candidates", lines.len(), auto.candidates.len());
+    assert!(nodes < crate::limits::GATE_NODES_MAX, "the gate is full");
+}
