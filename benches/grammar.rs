@@ -8,7 +8,7 @@ mod course;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use aludel::event::{Facts, LayoutBuilder, Mask, Options, Row, Segment, Span};
+use aludel::event::{Facts, LayoutBuilder, Mask, OptionValue, Options, Row, Segment, Span};
 use aludel::format::{Bind, Fields, Reference, commit};
 use aludel::grammar;
 use course::{Course, W1, W2};
@@ -54,10 +54,21 @@ impl Messages {
 
 /// Parses messages by a format; `named` are paths that the pipeline names beside the format's own.
 fn parse(criterion: &mut Criterion, id: &str, name: &str, named: &[&str], messages: &Messages) {
+    parse_with(criterion, id, name, &Options::default(), named, messages);
+}
+
+/// The same with options.
+fn parse_with(
+    criterion: &mut Criterion,
+    id: &str,
+    name: &str,
+    options: &Options,
+    named: &[&str],
+    messages: &Messages,
+) {
     let parser = grammar::parser(name).expect("a format");
-    let options = Options::default();
     let mut builder = LayoutBuilder::default();
-    for field in parser.gives(&options).expect("its fields").fields {
+    for field in parser.gives(options).expect("its fields").fields {
         builder.add(&field.path);
     }
     for path in named {
@@ -68,7 +79,7 @@ fn parse(criterion: &mut Criterion, id: &str, name: &str, named: &[&str], messag
     let mut bind = Bind {
         layout: &layout,
         prefix: "",
-        options: &options,
+        options,
         constants: &mut constants,
         reference: Reference::at(1_719_792_000_000_000_000),
         wanted: Mask::ALL,
@@ -95,6 +106,32 @@ fn parse(criterion: &mut Criterion, id: &str, name: &str, named: &[&str], messag
     group.finish();
 }
 
+/// The combined access log as a regular expression, as one would write it by hand.
+const COMBINED: &str = r#"^(?<source__address>\S+) (?<ident>\S+) (?<user__name>\S+) \[(?<timestamp>[^\]]+)\] "(?<http__request__method>\w+) (?<url__original>\S+) HTTP/(?<http__version>[\d.]+)" (?<http__response__status_code__int>\d+) (?<http__response__body__bytes__int>\d+) "(?<http__request__referrer>[^"]*)" "(?<user_agent__original>[^"]*)""#;
+
+/// Grok and dissect on access logs, beside `regex`.
+fn patterns(criterion: &mut Criterion) {
+    let lines: Vec<String> = [
+        ("203.0.113.7", "-", "/products/4711?colour=red", "https://shop.example.com/", "Mozilla/5.0 (X11; Linux x86_64; rv:124.0) Gecko/20100101 Firefox/124.0"),
+        ("198.51.100.23", "ada", "/health", "-", "curl/8.5.0"),
+        ("2001:db8::17", "-", "/static/app.4f2c.js", "https://shop.example.com/products", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"),
+    ]
+    .iter()
+    .map(|(host, user, path, referrer, agent)| {
+        format!("{host} - {user} [06/May/2024:07:08:09 +0000] \"GET {path} HTTP/1.1\" 200 5316 \"{referrer}\" \"{agent}\"")
+    })
+    .collect();
+    let messages = Messages::repeated(&lines);
+    let pattern =
+        |text: &str| Options::new(Vec::new(), vec![("pattern", OptionValue::Text(text.to_owned()))]);
+    let grok = pattern("%{COMBINEDAPACHELOG}");
+    parse_with(criterion, "combined/grok", "grok", &grok, &[], &messages);
+    parse_with(criterion, "combined/regex", "regex", &pattern(COMBINED), &[], &messages);
+    let cut = "%{source.address} %{} %{user.name} [%{timestamp}] \"%{http.request.method} %{url.original} HTTP/%{http.version}\" \
+               %{http.response.status_code|int} %{http.response.body.bytes|int} \"%{http.request.referrer}\" \"%{user_agent.original}\"";
+    parse_with(criterion, "combined/dissect", "dissect", &pattern(cut), &[], &messages);
+}
+
 fn all(criterion: &mut Criterion) {
     parse(criterion, "W1/nginx.access", "nginx.access", &[], &Messages::of(W1));
     let json = Messages::of(W2);
@@ -114,5 +151,5 @@ fn all(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, all);
+criterion_group!(benches, patterns, all);
 criterion_main!(benches);

@@ -195,6 +195,23 @@ impl Files for Machine {
         }
         std::fs::read(&path).map_err(wrong)
     }
+
+    fn in_folder(&self, path: &str) -> Result<Vec<String>, String> {
+        let folder = self.folder.join(path);
+        let wrong = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
+        if !std::fs::metadata(&folder).map_err(wrong)?.is_dir() {
+            return Ok(vec![path.to_owned()]);
+        }
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&folder).map_err(wrong)? {
+            let entry = entry.map_err(wrong)?;
+            if entry.file_type().map_err(wrong)?.is_file() {
+                files.push(Path::new(path).join(entry.file_name()).to_string_lossy().into_owned());
+            }
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
 }
 
 impl Environment for Machine {

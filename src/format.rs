@@ -6,8 +6,10 @@
 mod bind;
 mod cri;
 mod csv;
+mod dissect;
 mod docker;
 pub mod exception;
+mod grok;
 pub mod json;
 mod key_value;
 mod keys;
@@ -86,6 +88,8 @@ pub fn formats() -> &'static [FormatKind] {
         key_value::KIND,
         csv::KIND,
         regex::KIND,
+        grok::KIND,
+        dissect::KIND,
         syslog::KIND,
         url::KIND,
         query::KIND,

@@ -160,6 +160,26 @@ pub const TABLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Compiled size of one regular expression, in bytes.
 pub const REGEX_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Bytes of one file of patterns.
+pub const PATTERN_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Files of patterns that one format reads.
+pub const PATTERN_FILES_MAX: usize = 256;
+/// Depth to which grok patterns and the groups in them are nested.
+pub const GROK_DEPTH_MAX: usize = 64;
+/// Parts of one grok pattern, those of all patterns that it names counted each time.
+pub const GROK_NODES_MAX: usize = 200_000;
+/// Instructions of one compiled grok pattern.
+pub const GROK_PROGRAM_MAX: usize = 200_000;
+/// The most that one part of a grok pattern is repeated by number.
+pub const GROK_REPEAT_MAX: u32 = 1000;
+/// Steps that a grok pattern may take before it begins to remember where it was: lines that match need fewer.
+pub const GROK_STEPS_FREE: u64 = 4096;
+/// Steps per byte of the text and instruction of the pattern after which a grok pattern gives up. Only within atomic
+/// parts there can be so many: everything else is done at most once per byte and instruction.
+pub const GROK_STEPS_PER_BYTE: u64 = 4;
+/// Bytes in which a grok pattern remembers where it was. A text that would need more does not match.
+pub const GROK_MEMO_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Partitions that a Parquet sink holds open at once.
 pub const PARQUET_PARTITIONS_MAX: usize = 32;
 /// Bytes that the open row groups of a Parquet sink may hold in memory.

@@ -104,6 +104,8 @@ pub enum OptionType {
     Size,
     /// A list of texts.
     Texts,
+    /// Files, or folders of files, that are read when the pipeline is compiled.
+    Files,
     /// A list of field paths.
     Fields,
     /// Text that is never shown: `secret(…)` or `env(…)`.

@@ -6,6 +6,8 @@ mod captured;
 mod ceiling;
 #[path = "all/corpora_formats.rs"]
 mod corpora_formats;
+#[path = "all/corpora_grok.rs"]
+mod corpora_grok;
 #[path = "all/corpora_multiline.rs"]
 mod corpora_multiline;
 #[path = "all/cursor_log.rs"]

@@ -142,6 +142,7 @@ fn option_type(option: &OptionSpec) -> String {
         OptionType::Duration => "duration".to_owned(),
         OptionType::Size => "size".to_owned(),
         OptionType::Texts => "list of texts".to_owned(),
+        OptionType::Files => "list of files or folders".to_owned(),
         OptionType::Fields => "list of fields".to_owned(),
         OptionType::Secret => "secret".to_owned(),
         OptionType::Multiline => "preset, or list of presets".to_owned(),

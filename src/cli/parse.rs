@@ -101,6 +101,16 @@ impl Parse {
             let spec = known.iter().find(|spec| spec.name == name);
             let spec = spec.ok_or_else(|| format!("`{}` has no option `{name}`", self.grammar))?;
             let value = match spec.ty {
+                // A list that holds commas is written as JSON.
+                crate::signature::OptionType::Texts if value.starts_with('[') => {
+                    let texts = serde_json::from_str(value);
+                    OptionValue::Texts(texts.map_err(|error| format!("`{option}`: {error}"))?)
+                }
+                crate::signature::OptionType::Files => {
+                    let paths: Vec<_> = value.split(',').collect();
+                    let here = crate::catalog::Machine { folder: PathBuf::from(".") };
+                    OptionValue::Files(crate::lang::read_files(&here, &paths)?)
+                }
                 crate::signature::OptionType::Texts => {
                     OptionValue::Texts(value.split(',').map(|text| text.trim().to_owned()).collect())
                 }

@@ -20,6 +20,8 @@ pub enum OptionValue {
     Duration(Duration),
     /// Texts, or dotted field paths without their leading dot.
     Texts(Vec<String>),
+    /// Names and texts of files that were read.
+    Files(Vec<(String, String)>),
 }
 
 /// All options of one component, defaults filled in, in the order of its [`OptionSpec`]s.
@@ -75,6 +77,14 @@ impl Options {
         match self.get(name) {
             Some(OptionValue::Texts(texts)) => texts,
             Some(OptionValue::Text(text)) => std::slice::from_ref(text),
+            _ => &[],
+        }
+    }
+
+    /// Names and texts of the files of an option.
+    pub fn files(&self, name: &str) -> &[(String, String)] {
+        match self.get(name) {
+            Some(OptionValue::Files(files)) => files,
             _ => &[],
         }
     }

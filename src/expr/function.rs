@@ -175,6 +175,11 @@ pub trait Files {
     /// The bytes of a file; its path is relative to the pipeline file. The error names file and reason, also where
     /// it is longer than `bytes_max`.
     fn read(&self, path: &str, bytes_max: usize) -> Result<Vec<u8>, String>;
+
+    /// The paths of the files in a folder, in the order of their names; a path that is no folder is itself.
+    fn in_folder(&self, path: &str) -> Result<Vec<String>, String> {
+        Ok(vec![path.to_owned()])
+    }
 }
 
 impl Function {

@@ -27,6 +27,7 @@ use crate::expr::{Constant, Files};
 use crate::signature::{Field, OptionSpec, Signature};
 
 pub use condition::{Condition, condition};
+pub use options::read_files;
 
 /// What the checker is told of the components.
 pub struct Signatures<'a> {

@@ -16,6 +16,8 @@ fn readers() -> Vec<(&'static str, Reader)> {
                     OptionValue::Texts(vec!["a".into(), "b:int".into(), "c:timestamp".into()]),
                 )],
                 "regex" => vec![("pattern", OptionValue::Text("(?<a__b>[a-z]+) (?<n__int>[0-9]+)".into()))],
+                "grok" => vec![("pattern", OptionValue::Text("%{SYSLOGLINE}".into()))],
+                "dissect" => vec![("pattern", OptionValue::Text("%{a} %{+a} [%{*k}=%{&k}] %{n|int}".into()))],
                 _ => Vec::new(),
             };
             (

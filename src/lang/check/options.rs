@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::{Checker, codes};
 use crate::diag::Place;
 use crate::event::{OptionValue, Options, Template};
-use crate::expr::Constant;
+use crate::expr::{Constant, Files};
 use crate::lang::ast::{self, Expr, ExprKind, Literal, Setting};
 use crate::lang::plan;
+use crate::limits::{PATTERN_FILE_BYTES_MAX, PATTERN_FILES_MAX};
 use crate::signature::{OptionSpec, OptionType, Signature};
 
 /// The option that the language itself gives every sink.
@@ -157,6 +158,7 @@ impl Checker<'_> {
                 };
             }
             OptionType::Multiline => words(value).map(OptionValue::Texts),
+            OptionType::Files => return self.files_option(spec, value),
             _ => {
                 let constant = self.constant(value)?;
                 return match typed(spec.ty, constant) {
@@ -176,6 +178,22 @@ impl Checker<'_> {
         found
     }
 
+    /// Files that are read now, so that what is made of them is pure.
+    fn files_option(&mut self, spec: &OptionSpec, value: &Expr) -> Option<OptionValue> {
+        let constant = self.constant(value)?;
+        let Some(paths) = constant.texts() else {
+            self.mistyped(&value.place, spec.name, "the path of a file or folder, or a list of them");
+            return None;
+        };
+        match read_files(self.environment, &paths) {
+            Ok(files) => Some(OptionValue::Files(files)),
+            Err(error) => {
+                self.error(codes::WRONG_OPTION, &value.place, error);
+                None
+            }
+        }
+    }
+
     fn secret_option(&mut self, spec: &OptionSpec, value: &Expr) -> Option<OptionValue> {
         if let Some(secret) = self.secret(value) {
             return secret.ok().map(OptionValue::Text);
@@ -188,6 +206,22 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Reads files, and those of folders.
+pub fn read_files(files: &(impl Files + ?Sized), paths: &[&str]) -> Result<Vec<(String, String)>, String> {
+    let mut read = Vec::new();
+    for path in paths {
+        for path in files.in_folder(path)? {
+            let bytes = files.read(&path, PATTERN_FILE_BYTES_MAX)?;
+            let text = String::from_utf8(bytes).map_err(|_| format!("{path} is not UTF-8"))?;
+            read.push((path, text));
+        }
+        if read.len() > PATTERN_FILES_MAX {
+            return Err(format!("{path}: at most {PATTERN_FILES_MAX} files are read"));
+        }
+    }
+    Ok(read)
 }
 
 fn typed(ty: OptionType, constant: Constant) -> Result<OptionValue, String> {
