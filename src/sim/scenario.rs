@@ -253,6 +253,7 @@ impl<'a> Scenario<'a> {
         };
         let started = Process::start(self.subject, &settings, self.story.bounds, self.traced);
         self.note_faults();
+        self.mark_lives();
         match started {
             Ok(process) => {
                 self.trace().step(now, 1, || format!("started{}", told(&process.warnings)));
@@ -260,7 +261,6 @@ impl<'a> Scenario<'a> {
             }
             Err(error) => {
                 self.trace().fault(now, "a start that failed", || error.clone());
-                self.mark_lives();
                 if life.is_over() {
                     self.lives_left = self.lives_left.saturating_sub(1);
                     self.lost_power(now);
@@ -354,7 +354,7 @@ impl<'a> Scenario<'a> {
                 && let Ok(Some(rows)) = read_back::rows(destination, &self.fs, &self.cluster)
             {
                 let torn = usize::from(rows.last().is_some_and(|row| row.torn));
-                // What was not synced can be lost by a start that fails as well.
+                // What was not synced can be lost by a start as well.
                 lives.retain(|(_, all)| *all <= rows.len());
                 lives.push((rows.len() - torn, rows.len()));
             }
