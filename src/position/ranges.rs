@@ -64,6 +64,18 @@ impl Ranges {
         }
     }
 
+    /// The parts of a range that are not in the set, ascending.
+    pub fn missing(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let mut parts = Vec::new();
+        let mut at = self.first_gap(range.start);
+        while at < range.end {
+            let end = self.next_start(at).unwrap_or(range.end).min(range.end);
+            parts.push(at..end);
+            at = self.first_gap(end);
+        }
+        parts
+    }
+
     /// The ranges, ascending.
     pub fn iter(&self) -> impl Iterator<Item = Range<u64>> {
         self.0.iter().map(|(&start, &end)| start..end)

@@ -111,7 +111,8 @@ impl CatchUp {
             }
         }
         match read {
-            Read::Batch(batch) => {
+            Read::Batch(mut batch) => {
+                self.offered.take_out(&mut batch);
                 self.bytes += batch.bytes;
                 Caught::Batch(*source, batch)
             }
@@ -170,6 +171,16 @@ impl Offered {
 
     fn insert(&self, stream: &Stream, range: Range<u64>) {
         self.lock().entry((stream.id, stream.generation)).or_default().insert(range);
+    }
+
+    /// Takes what an earlier round has offered out of what a batch accounts for: its rows are passed over, and are not
+    /// settled before that offer is.
+    fn take_out(&self, batch: &mut Batch) {
+        let offered = self.lock();
+        for run in &mut batch.runs {
+            let Some(known) = offered.get(&(run.stream.id, run.stream.generation)) else { continue };
+            run.ranges = run.ranges.iter().flat_map(|range| known.missing(range.clone())).collect();
+        }
     }
 
     fn add(&self, provenance: &Provenance) {

@@ -188,7 +188,7 @@ impl Tracker {
         let accounts = &mut self.sources[entry.source].accounts;
         let low = entry.sinks.iter().map(|progress| progress.low).min().unwrap_or(0);
         for range in ranges {
-            for part in missing(&entry.handed, range.start.max(low)..range.end) {
+            for part in entry.handed.missing(range.start.max(low)..range.end) {
                 let length = part.end - part.start;
                 for ((_, account), progress) in accounts.iter_mut().zip(&entry.sinks) {
                     let open = unsettled(progress, &part);
@@ -373,22 +373,10 @@ fn touch<'m>(
     moved
 }
 
-/// The parts of a range that are not in a set.
-fn missing(set: &Ranges, range: Range<u64>) -> Vec<Range<u64>> {
-    let mut parts = Vec::new();
-    let mut at = set.first_gap(range.start);
-    while at < range.end {
-        let end = set.next_start(at).unwrap_or(range.end).min(range.end);
-        parts.push(at..end);
-        at = set.first_gap(end);
-    }
-    parts
-}
-
 /// Bytes of a range that a sink has not settled.
 fn unsettled(progress: &Progress, range: &Range<u64>) -> u64 {
     let range = range.start.max(progress.low)..range.end.max(progress.low);
-    missing(&progress.above, range).iter().map(|part| part.end - part.start).sum()
+    progress.above.missing(range).iter().map(|part| part.end - part.start).sum()
 }
 
 fn trim(entry: &mut Entry) {

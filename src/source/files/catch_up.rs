@@ -53,8 +53,8 @@ impl Files {
             }
             let Some(tail) = self.table.get(key) else { continue };
             if tail.life == Life::Lost {
-                // Lanes are interleaved: what was handed on may have holes, which are everybody's gap.
-                for handed in std::iter::once(0..tail.handed).chain(tail.handed_above.iter()) {
+                // Holes in it are everybody's gap.
+                for handed in Missed::handed(tail) {
                     notices.extend(missed.gaps(&tail.stream, handed, "it was gone when the sink came back"));
                 }
                 continue;
@@ -88,20 +88,24 @@ impl Missed {
         let from = resume.position(stream, generation).unwrap_or(tail.first).max(tail.first);
         let sets = resume.settled(stream, generation);
         let settled = sets.as_ref().and_then(|sets| sets.get(sink)).cloned().unwrap_or_default();
-        (settled.first_gap(from) < tail.position).then_some(Self { from, sets, settled })
+        // What is still open is nobody's yet.
+        let missing = |handed: Range<u64>| !settled.missing(from.max(handed.start)..handed.end).is_empty();
+        Self::handed(tail).any(missing).then_some(Self { from, sets, settled })
+    }
+
+    /// What a tail has handed on. Lanes are interleaved: it may have holes.
+    fn handed(tail: &Tail) -> impl Iterator<Item = Range<u64>> + '_ {
+        std::iter::once(0..tail.handed).chain(tail.handed_above.iter())
     }
 
     /// The parts of what was handed on that the sink does not have.
     fn gaps(&self, stream: &Arc<Stream>, handed: Range<u64>, cause: &'static str) -> Vec<Notice> {
-        let mut gaps = Vec::new();
-        let end = handed.end;
-        let mut at = self.settled.first_gap(self.from.max(handed.start));
-        while at < end {
-            let stop = self.settled.next_start(at).unwrap_or(end).min(end);
-            gaps.push(Notice::Gap { stream: stream.clone(), start: at, end: Some(stop), cause });
-            at = self.settled.first_gap(stop);
-        }
-        gaps
+        let missing = self.settled.missing(self.from.max(handed.start)..handed.end);
+        let gap = |part: Range<u64>| {
+            let (start, end) = (part.start, Some(part.end));
+            Notice::Gap { stream: stream.clone(), start, end, cause }
+        };
+        missing.into_iter().map(gap).collect()
     }
 }
 
