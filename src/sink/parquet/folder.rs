@@ -55,6 +55,8 @@ impl Folder {
             durable_folders: HashSet::default(),
             published: None,
         };
+        // A record that is seen need not be durable: its name is, before anything that it tells of is seen as well.
+        home.fs.sync_folder(&home.folders.commits)?;
         for record in unfinished {
             home.rename(&record, &mut 0)?;
         }
