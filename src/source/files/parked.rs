@@ -161,14 +161,17 @@ impl Loading {
     }
 
     /// A stream that goes on in another file is not idle; should its log have ended before it said which file it left,
-    /// the newer record counts.
+    /// its newest record counts.
     fn leave_once(&mut self) {
-        let mut moved: BTreeMap<StreamKey, u64> = BTreeMap::new();
-        for seen in self.newest.values().filter(|seen| !seen.idle) {
-            let at = moved.entry(seen.key).or_default();
-            *at = seen.at.max(*at);
+        let active = self.newest.values().filter(|seen| !seen.idle).map(|seen| (seen.key, seen.at));
+        let mut newest: BTreeMap<StreamKey, u64> = BTreeMap::new();
+        for (key, at) in active.chain(self.replaced.iter().map(|(key, place)| (*key, place.0))) {
+            let newest = newest.entry(key).or_default();
+            *newest = at.max(*newest);
         }
-        self.newest.retain(|_, seen| moved.get(&seen.key).is_none_or(|at| seen.at >= *at));
+        let counts = |key: &StreamKey, at: u64| newest.get(key).is_none_or(|newest| at >= *newest);
+        self.newest.retain(|_, seen| counts(&seen.key, seen.at));
+        self.replaced.retain(|key, place| counts(key, place.0));
     }
 
     /// Tells the idle ones from those that must be looked at: the newest of their file, and those that were replaced.
