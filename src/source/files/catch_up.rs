@@ -65,7 +65,9 @@ impl Files {
                 Some(origin) => Framer::with_origin(frame, origin),
                 None => Framer::new(frame),
             };
-            let cuts = self.log.cuts_after(tail.key(), clean);
+            // What a cut lets go that the tail has not come to, it hands on itself.
+            let mut cuts = self.log.cuts_after(tail.key(), clean);
+            cuts.retain(|cut| !tail.cuts.contains(cut));
             parts.push_back(Part::new(tail, framer, clean, missed, cuts));
         }
         (!parts.is_empty() || !notices.is_empty()).then(|| {
