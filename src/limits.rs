@@ -153,6 +153,8 @@ pub const STEPS_MAX: usize = 4096;
 pub const DIAGNOSTICS_MAX: usize = 64;
 /// Bytes of one grammar file.
 pub const GRAMMAR_BYTES_MAX: usize = 256 * 1024;
+/// Pieces that a repeated group of a grammar reads in one message: what is behind them is for the rest of the line.
+pub const GRAMMAR_REPEATS_MAX: usize = 128;
 /// Bytes of one secret's file.
 pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one lookup table file.

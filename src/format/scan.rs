@@ -133,10 +133,15 @@ pub fn ip(input: &[u8]) -> Option<IpAddr> {
 }
 
 /// Length of a host name or address at the front: letters, digits and `.`, `-`, `_`, `:`, `%` (zones of
-/// link-local addresses), and every byte of UTF-8 beyond ASCII.
+/// link-local addresses), and every byte of UTF-8 beyond ASCII. A colon behind
+/// an address is the text's.
 #[inline]
 pub fn host(input: &[u8]) -> usize {
-    input.iter().take_while(|&&byte| is_host(byte)).count()
+    let len = input.iter().take_while(|&&byte| is_host(byte)).count();
+    match input.get(..len) {
+        Some([address @ .., b':']) if is_ip(address) => len - 1,
+        _ => len,
+    }
 }
 
 #[inline]

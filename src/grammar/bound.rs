@@ -24,6 +24,8 @@ pub(super) enum Op {
     Blanks(usize),
     /// The first sequence that fits.
     Group(Group),
+    /// As many of the sequences as fit, one behind the other.
+    Many(Box<[Box<[Op]>]>),
     /// What fits here, without going on behind it.
     Ahead(Box<[Op]>),
     /// A field that is given here.
@@ -267,6 +269,9 @@ fn op(item: &Item, bind: &mut Bind<'_>) -> Result<Option<Op>, String> {
             let sequences = groups.iter().map(|items| sequence(items, bind)).collect::<Result<_, _>>()?;
             Op::Group(Group::new(sequences))
         }
+        Item::Many(groups) => {
+            Op::Many(groups.iter().map(|items| sequence(items, bind)).collect::<Result<_, _>>()?)
+        }
         Item::Ahead(items) => Op::Ahead(sequence(items, bind)?),
         Item::Constant(set) => {
             let Some((slot, value)) = constant(set, bind)? else { return Ok(None) };
@@ -320,7 +325,12 @@ fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Resu
         Kind::Host | Kind::Address | Kind::Addresses | Kind::Endpoint => Scan::Host,
         Kind::Time(form) => Scan::Time(form.clone()),
         Kind::Level => Scan::Level,
-        Kind::OneOf(words) => Scan::OneOf(words.iter().map(|word| word.as_slice().into()).collect()),
+        // The longest that fits: `CRON` must not take half of `CRONTAB`.
+        Kind::OneOf(words) => {
+            let mut words: Vec<Box<[u8]>> = words.iter().map(|word| word.as_slice().into()).collect();
+            words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+            Scan::OneOf(words.into())
+        }
         Kind::Duration(unit) => Scan::Duration(*unit),
     };
     if !path.is_empty() {

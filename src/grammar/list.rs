@@ -6,16 +6,23 @@ macro_rules! files {
     };
 }
 
+/// Parts that every grammar may name.
+pub(super) const COMMON: &str = include_str!("../../grammars/common.parts");
+
 /// Name and text of every grammar file.
 pub(super) const FILES: &[(&str, &str)] = files! {
     "apache.access"
     "apache.error"
+    "cron.log"
+    "dovecot.log"
+    "iptables.log"
     "java"
     "klog"
     "nginx.access"
     "nginx.error"
     "nginx.ingress_controller"
     "plain"
+    "postfix.log"
     "postgresql.log"
     "python"
     "redis.log"

@@ -15,6 +15,8 @@ pub(super) enum Item {
     },
     /// The first alternative that fits; the last may be empty.
     Group(Vec<Vec<Item>>),
+    /// As many of the alternatives as fit, one behind the other.
+    Many(Vec<Vec<Item>>),
     /// What fits here, without going on behind it.
     Ahead(Vec<Item>),
     /// A capture. [`Kind::Text`] occurs no more.

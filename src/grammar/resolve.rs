@@ -2,12 +2,12 @@
 //! their types.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use super::file::{NAME, OPEN, SAMPLE, TYPES};
+use super::file::{self, NAME, OPEN, SAMPLE, TYPES};
 use super::kind::Kind;
-use super::plan;
 use super::written::{Constant, Form, Item, Written};
-use super::{Grammar, Line, MESSAGE};
+use super::{Grammar, Line, MESSAGE, list, plan};
 use crate::diag::{Diagnostic, Place, nearest};
 use crate::format::exception;
 use crate::signature::{Field, Type};
@@ -20,7 +20,7 @@ pub(super) fn resolve(written: Written) -> Result<Grammar, Vec<Diagnostic>> {
     let mut wrong = Vec::new();
     names(&written, &mut wrong);
     let mut parts: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
-    for part in &written.parts {
+    for part in common().iter().chain(&written.parts) {
         let items = splice(&part.items, &parts, &mut wrong);
         parts.insert(&part.name, items);
     }
@@ -70,6 +70,13 @@ fn add_traces(fields: &mut Vec<Field>) -> bool {
     fields.extend(exception::fields());
     fields.sort_by(|one, other| one.path.cmp(&other.path));
     true
+}
+
+/// Parts that every grammar may name: the file of them is no grammar, since it has no line.
+fn common() -> &'static [Form] {
+    static COMMON: LazyLock<Vec<Form>> =
+        LazyLock::new(|| file::parse(list::COMMON).expect("a test reads the file of common parts").parts);
+    &COMMON
 }
 
 /// Names must be there, once.
@@ -129,6 +136,8 @@ fn splice(items: &[Item], parts: &BTreeMap<&str, Vec<Item>>, wrong: &mut Vec<Dia
                 alternatives: alternatives.iter().map(|items| splice(items, parts, wrong)).collect(),
                 optional: *optional,
             }),
+            Item::Many(alternatives) => spliced
+                .push(Item::Many(alternatives.iter().map(|items| splice(items, parts, wrong)).collect())),
             Item::Ahead(items) => spliced.push(Item::Ahead(splice(items, parts, wrong))),
             other => spliced.push(other.clone()),
         }
@@ -138,7 +147,9 @@ fn splice(items: &[Item], parts: &BTreeMap<&str, Vec<Item>>, wrong: &mut Vec<Dia
 
 fn count(items: &[Item]) -> usize {
     let inner = |item: &Item| match item {
-        Item::Group { alternatives, .. } => 1 + alternatives.iter().map(|items| count(items)).sum::<usize>(),
+        Item::Group { alternatives, .. } | Item::Many(alternatives) => {
+            1 + alternatives.iter().map(|items| count(items)).sum::<usize>()
+        }
         Item::Ahead(items) => 1 + count(items),
         _ => 1,
     };
@@ -168,6 +179,10 @@ fn ends(items: &[Item], behind: &End, wrong: &mut Vec<Diagnostic>) -> Vec<plan::
             Item::Constant(set) => plan::Item::Constant(set.clone()),
             Item::Part { .. } => continue,
             Item::Ahead(items) => plan::Item::Ahead(ends(items, &End::Unclear, wrong)),
+            // What follows one of many is another, or what stands behind them.
+            Item::Many(alternatives) => {
+                plan::Item::Many(alternatives.iter().map(|items| ends(items, &End::Unclear, wrong)).collect())
+            }
             Item::Group { alternatives, optional } => {
                 let behind = first(&items[at + 1..], behind);
                 let mut groups: Vec<_> =
@@ -257,7 +272,7 @@ impl Fields {
                     }
                 }
                 Item::Constant(set) => self.add(&set.path, constant_type(&set.value), maybe, place, wrong),
-                Item::Group { alternatives, .. } => {
+                Item::Group { alternatives, .. } | Item::Many(alternatives) => {
                     // What stands in a group is taken as optional, even where all alternatives give it.
                     for items in alternatives {
                         self.sequence(items, true, place, wrong);

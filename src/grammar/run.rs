@@ -5,6 +5,7 @@ use super::bound::{Bound, Op, PeerSlots, Scan};
 use super::request;
 use crate::event::{Facts, Slot, Span, Value};
 use crate::format::{Fields, Mismatch, Target, scan};
+use crate::limits::GRAMMAR_REPEATS_MAX;
 
 /// One run.
 pub(super) struct Run<'a> {
@@ -105,6 +106,7 @@ impl<'a> Run<'a> {
                     at
                 }
                 Op::Group(group) => self.group(&group.sequences, at)?,
+                Op::Many(sequences) => self.many(sequences, at),
                 Op::Url(slots) => {
                     let rest = self.rest(at);
                     let len = memchr::memchr3(b' ', b'"', b'\t', rest).unwrap_or(rest.len());
@@ -125,6 +127,18 @@ impl<'a> Run<'a> {
             self.fields.truncate(mark);
         }
         None
+    }
+
+    /// Each round looks at what follows at most once for each alternative, and the rounds are bounded: the time stays
+    /// linear in the message.
+    fn many(&mut self, sequences: &[Box<[Op]>], mut at: usize) -> usize {
+        for _ in 0..GRAMMAR_REPEATS_MAX {
+            match self.group(sequences, at) {
+                Some(end) if end > at => at = end,
+                _ => break,
+            }
+        }
+        at
     }
 
     #[inline]

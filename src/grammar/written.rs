@@ -78,6 +78,8 @@ pub enum Item {
         /// Whether nothing fits as well.
         optional: bool,
     },
+    /// `(a | b)*`: as many as fit, one behind the other, each the first alternative that fits.
+    Many(Vec<Vec<Item>>),
     /// `&(a)`: what fits here, without going on behind it.
     Ahead(Vec<Item>),
     /// `{http.version: word | "-"}`.

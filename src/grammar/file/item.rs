@@ -2,7 +2,7 @@
 
 use nom::Parser;
 use nom::bytes::complete::tag;
-use nom::character::complete::{char, multispace0, multispace1};
+use nom::character::complete::{char, multispace0, multispace1, one_of};
 use nom::combinator::opt;
 use nom::multi::{many1, separated_list0};
 use nom::sequence::{preceded, separated_pair};
@@ -59,7 +59,7 @@ fn item(input: &str, end: usize, depth: usize) -> Parsed<'_, Item> {
             Ok((rest, Item::Part { place: start..start + name.len(), name }))
         }
         _ => fail(Fault::at(input, "this is no piece of a line").help(
-            "a line is made of \"literals\", {field: kind} captures, _ blanks, (groups | of | alternatives) and names of parts",
+            "a line is made of \"literals\", {field: kind} captures, _ blanks, (groups | of | alternatives), (repeated | groups)* and names of parts",
         )),
     }
 }
@@ -73,8 +73,11 @@ fn group(input: &str, end: usize, depth: usize) -> Parsed<'_, Item> {
         match after.bytes().next() {
             Some(b'|') => rest = char('|').parse(after)?.0,
             Some(b')') => {
-                let (rest, optional) = preceded(char(')'), opt(char('?'))).parse(after)?;
-                return Ok((rest, Item::Group { alternatives, optional: optional.is_some() }));
+                let (rest, sign) = preceded(char(')'), opt(one_of("?*"))).parse(after)?;
+                if sign == Some('*') {
+                    return Ok((rest, Item::Many(alternatives)));
+                }
+                return Ok((rest, Item::Group { alternatives, optional: sign.is_some() }));
             }
             _ => return fail(Fault::at(input, "this group is not closed")),
         }
@@ -86,7 +89,7 @@ fn capture(input: &str, end: usize) -> Parsed<'_, Item> {
     let start = end - input.len();
     let (rest, _) = (char('{'), multispace0).parse(input)?;
     let (after, name) = block::path(rest)?;
-    let (after, sign) = preceded(multispace0, opt(nom::character::complete::one_of(":="))).parse(after)?;
+    let (after, sign) = preceded(multispace0, opt(one_of(":="))).parse(after)?;
     if sign == Some('=') {
         let (rest, value) = block::constant(after)?;
         let (rest, ()) = close(rest, input)?;
