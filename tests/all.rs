@@ -4,10 +4,14 @@
 mod captured;
 #[path = "all/ceiling.rs"]
 mod ceiling;
+#[path = "all/corpora_crowdsec.rs"]
+mod corpora_crowdsec;
 #[path = "all/corpora_formats.rs"]
 mod corpora_formats;
 #[path = "all/corpora_grok.rs"]
 mod corpora_grok;
+#[path = "all/corpora_loghub.rs"]
+mod corpora_loghub;
 #[path = "all/corpora_multiline.rs"]
 mod corpora_multiline;
 #[path = "all/cursor_log.rs"]

@@ -134,12 +134,14 @@ pub fn ip(input: &[u8]) -> Option<IpAddr> {
 
 /// Length of a host name or address at the front: letters, digits and `.`, `-`, `_`, `:`, `%` (zones of
 /// link-local addresses), and every byte of UTF-8 beyond ASCII. A colon behind
-/// an address is the text's.
+/// an address or a port is the text's.
 #[inline]
 pub fn host(input: &[u8]) -> usize {
     let len = input.iter().take_while(|&&byte| is_host(byte)).count();
     match input.get(..len) {
-        Some([address @ .., b':']) if is_ip(address) => len - 1,
+        Some(all @ [address @ .., b':']) if is_ip(address) || address.contains(&b':') && !is_ip(all) => {
+            len - 1
+        }
         _ => len,
     }
 }

@@ -205,8 +205,15 @@ impl<'a> Run<'a> {
             Scan::Duration(unit) => (duration(rest, *unit), "no length of time"),
             Scan::Level => (self.plan.levels.scan(rest), "no level"),
             Scan::Ip => {
-                let len = scan::host(rest);
-                let is_ip = scan::is_ip(&rest[..len]);
+                let mut len = scan::host(rest);
+                let mut is_ip = scan::is_ip(&rest[..len]);
+                // A port may follow, behind a colon or, as tcpdump has it, behind a dot.
+                let cuts = || [memchr::memchr(b':', &rest[..len]), memchr::memrchr(b'.', &rest[..len])];
+                if !is_ip
+                    && let Some(cut) = cuts().into_iter().flatten().find(|&cut| scan::is_ip(&rest[..cut]))
+                {
+                    (len, is_ip) = (cut, true);
+                }
                 (is_ip.then(|| (Value::Ip(self.part(at, len, true)), len)), "no ip address")
             }
             _ => (None, "not of the format"),
