@@ -111,9 +111,9 @@ impl RecordLog {
             file.truncate(end)?;
             file.sync()?;
         }
-        if size == 0
-            && let Some(folder) = path.parent()
-        {
+        // Its name as well: a rewrite whose process died after the rename need not be on the disk yet, and what this
+        // log is believed for would go back to what it was before.
+        if let Some(folder) = path.parent() {
             fs.sync_folder(folder)?;
         }
         let mut log = Self { fs, path: path.into(), file, size: end, unsynced: false, broken: false };
