@@ -221,8 +221,14 @@ pub const OBJECT_ASKS_MAX: usize = 8;
 pub const OBJECT_ASKS_BYTES: usize = 2 * OBJECT_PART_BYTES;
 /// Longest pause between two tries of what an object store would not do.
 pub const OBJECT_PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Tries of an ask at the start of a run, where nothing can begin without the answer: half a minute of pauses.
-pub const OBJECT_START_TRIES: u32 = 6;
+/// Tries of an ask at the start of a run, where nothing can begin without the answer: seconds, since the process hears no
+/// signal meanwhile. Then it says so, and begins anew.
+pub const OBJECT_START_TRIES: u32 = 3;
+/// How long a run waits at most before it tries again to begin, where a sink could not be reached.
+pub const START_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// How long what was read may take to go through after SIGTERM, unless told otherwise: the unit, the manifest and the
+/// compose file that come with aludel give it 45 seconds before they kill it.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(40);
 /// Folders of an archive that are remembered as durable, so that they are not synced again.
 pub const PARQUET_FOLDERS_MAX: usize = 4096;
 

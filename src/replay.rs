@@ -96,8 +96,8 @@ impl SinkPlan for Capture {
         Ok(Box::new(Lines::default()))
     }
 
-    fn open(&self, _: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String> {
-        Err("a replay opens no sink".to_owned())
+    fn open(&self, _: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), crate::sink::OpenError> {
+        Err("a replay opens no sink".to_owned().into())
     }
 
     fn guarantee(&self) -> &'static str {

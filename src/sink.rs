@@ -370,12 +370,39 @@ pub trait Sink: Send {
     }
 }
 
+/// Why a sink, and so a run, cannot begin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Somebody must see to it.
+    #[error("{0}")]
+    Wrong(String),
+    /// What must be asked before the first row cannot be reached; that may pass, so it is to be tried again.
+    #[error("{0}")]
+    NotYet(String),
+}
+
+impl OpenError {
+    /// The same with words in front.
+    pub fn of(self, what: &str) -> Self {
+        match self {
+            Self::Wrong(why) => Self::Wrong(format!("{what}: {why}")),
+            Self::NotYet(why) => Self::NotYet(format!("{what}: {why}")),
+        }
+    }
+}
+
+impl From<String> for OpenError {
+    fn from(why: String) -> Self {
+        Self::Wrong(why)
+    }
+}
+
 /// A sink that was checked and can be opened.
 pub trait SinkPlan: Send + Sync {
     /// An encoder for rows of a pipeline.
     fn encoder(&self, shape: &Shape) -> Result<Box<dyn Encoder>, String>;
     /// Opens the sink. Also says what it had settled by its own records (an archive's committed epochs).
-    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String>;
+    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), OpenError>;
     /// Whether rows must come out in the order in which they were read, although several workers encode. Then the
     /// runner keeps to this: batch numbers count up by one, from [`Sink::begin`]; every batch is offered as exactly
     /// one body ([`Body::joined`]), one without rows where there is nothing for this sink; and the budget always

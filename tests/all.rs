@@ -100,6 +100,8 @@ mod sim_files;
 mod simulation;
 #[path = "all/spool.rs"]
 mod spool;
+#[path = "all/start_and_end.rs"]
+mod start_and_end;
 #[path = "all/stdin.rs"]
 mod stdin;
 #[path = "all/support/killed.rs"]

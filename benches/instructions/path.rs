@@ -107,7 +107,7 @@ pub(super) fn run(path: &Path, events: u64) -> Result<(), String> {
     let plan = plan.ok_or_else(|| format!("{}: {errors:?}", path.name))?;
     let plan = Arc::new(catalog::build(plan).map_err(|errors| format!("{}: {errors:?}", path.name))?);
     let mut sink = match path.sink {
-        true => Some(plan.sinks[0].plan.open(world())?.0),
+        true => Some(plan.sinks[0].plan.open(world()).map_err(|error| error.to_string())?.0),
         false => None,
     };
     let mut arrived = 0;

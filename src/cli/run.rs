@@ -1,7 +1,7 @@
 //! `aludel run`: runs pipelines until stopped.
 //!
-//! SIGTERM and Ctrl-C stop reading and let what was read go through; a second one quits at once (nothing is lost:
-//! what was not settled is read again). SIGHUP reads the files again; if they do not compile, the old ones run on.
+//! SIGTERM and Ctrl-C stop reading and let what was read go through; a second one, or the end of `--drain-timeout`, quits
+//! at once (nothing is lost: what was not settled is read again). A reload drains without an end of its own. SIGHUP reads the files again; if they do not compile, the old ones run on.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,9 +15,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{WRONG_USAGE, bytes, complain, dlq, load, span, summary};
 use crate::catalog::Runnable;
+use crate::limits::{RETRY_PAUSE_MIN, START_PAUSE_MAX};
 use crate::observe::{Admin, Health};
 use crate::run::{Engine, Ledger, Settings};
 use crate::seam::{RealClock, RealFs};
+use crate::sink::OpenError;
 use crate::sink::http::HttpNetwork;
 use crate::spool::{DataDir, LetterRules, WhenFull};
 
@@ -25,6 +27,9 @@ use crate::spool::{DataDir, LetterRules, WhenFull};
 const REDRAW: Duration = Duration::from_millis(500);
 /// How often the process looks whether it has finished.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// The default of `--drain-timeout`, as [`DRAIN_TIMEOUT`].
+const DRAIN: &str = "40s";
 
 /// Run pipelines: read, parse, ship, until stopped
 #[derive(Debug, Args)]
@@ -53,6 +58,9 @@ pub(super) struct Run {
     /// How long the hours of the ledger are kept on disk
     #[arg(long, value_name = "TIME", default_value = "31d", env = "ALUDEL_LEDGER_KEEP", value_parser = span)]
     ledger_keep: Duration,
+    /// How long what was read may take to go through after SIGTERM; what has not settled by then is sent by the next run
+    #[arg(long, value_name = "TIME", default_value = DRAIN, env = "ALUDEL_DRAIN_TIMEOUT", value_parser = span)]
+    drain_timeout: Duration,
     /// Print no summary, only warnings and the ledger
     #[arg(long, short)]
     quiet: bool,
@@ -163,16 +171,19 @@ impl Run {
     ) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::listen()?;
         loop {
-            let engine = Engine::start(plan.clone(), settings).map_err(anyhow::Error::msg)?;
+            let engine = match self.begin(&mut plan, settings, &mut signals).await? {
+                Some(engine) => engine,
+                None => return Ok(ExitCode::SUCCESS),
+            };
             health.set_stats(engine.stats());
             health.set_ready(true);
             let mut screen = summary::Screen::new(&plan, self.quiet, admin.map(Admin::address));
             let end = self.watch(&engine, &mut signals, &mut screen, settings).await;
             health.set_ready(false);
-            if matches!(end, End::Quit) {
+            if let End::Quit(code, why) = end {
                 screen.leave();
-                complain("quit at once: what was not settled is read again by the next run");
-                std::process::exit(130);
+                complain(&format!("{why}: what was not settled is sent by the next run"));
+                std::process::exit(code);
             }
             let stats = engine.stats();
             let ledger = engine.join().map_err(anyhow::Error::msg)?;
@@ -180,6 +191,34 @@ impl Run {
             match end {
                 End::Reload(next) => plan = Arc::new(next),
                 _ => return Ok(outcome(&ledger)),
+            }
+        }
+    }
+
+    /// Starts the engine, as soon as all sinks that must be asked something first can be reached. `None`: stopped before.
+    async fn begin(
+        &self,
+        plan: &mut Arc<Runnable>,
+        settings: &Settings,
+        signals: &mut Signals,
+    ) -> anyhow::Result<Option<Engine>> {
+        let mut pause = RETRY_PAUSE_MIN;
+        loop {
+            let why = match Engine::start(plan.clone(), settings) {
+                Ok(engine) => return Ok(Some(engine)),
+                Err(OpenError::Wrong(why)) => anyhow::bail!(why),
+                Err(OpenError::NotYet(why)) => why,
+            };
+            pause = (2 * pause).min(START_PAUSE_MAX);
+            complain(&format!("warning: {why}; nothing is read until it can be reached, trying again"));
+            match signals.next(pause).await {
+                Wake::Stop => return Ok(None),
+                Wake::Reload => {
+                    if let Ok(Some(next)) = self.load() {
+                        *plan = Arc::new(next);
+                    }
+                }
+                Wake::Tick => {}
             }
         }
     }
@@ -193,13 +232,16 @@ impl Run {
         settings: &Settings,
     ) -> End {
         let mut stopping = false;
+        let mut deadline = None;
         let mut reload = None;
         let mut drawn = Duration::ZERO;
         while !engine.is_finished() {
             match signals.next(LOOK).await {
-                Wake::Stop if stopping => return End::Quit,
+                // A reload that waits for a dead sink may be stopped too.
+                Wake::Stop if deadline.is_some() => return End::Quit(130, "quit at once"),
                 Wake::Stop => {
                     stopping = true;
+                    deadline = Some(settings.clock.monotonic() + self.drain_timeout);
                     reload = None;
                     screen.say("stopping: what was read goes through; once more to quit at once");
                     engine.stop();
@@ -220,6 +262,9 @@ impl Run {
                 screen.say(&format!("warning: {warning}"));
             }
             let now = settings.clock.monotonic();
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                return End::Quit(1, "not all that was read has gone through in time (--drain-timeout)");
+            }
             if now >= drawn + REDRAW {
                 drawn = now;
                 screen.draw(&engine.stats().snapshot());
@@ -235,10 +280,21 @@ impl Run {
 enum End {
     Finished,
     Reload(Runnable),
-    Quit,
+    /// With a code, and why.
+    Quit(i32, &'static str),
 }
 
 /// Success unless bytes were lost or the books do not balance.
 fn outcome(ledger: &Ledger) -> ExitCode {
     if ledger.balances() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_limit() {
+        assert_eq!(span(DRAIN), Ok(crate::limits::DRAIN_TIMEOUT));
+    }
 }

@@ -31,8 +31,8 @@ impl SinkPlan for SinkProbe {
         }))
     }
 
-    fn open(&self, _: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String> {
-        Err("a profile opens no sink".to_owned())
+    fn open(&self, _: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), crate::sink::OpenError> {
+        Err("a profile opens no sink".to_owned().into())
     }
 
     fn ordered(&self) -> bool {

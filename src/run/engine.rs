@@ -34,7 +34,7 @@ use crate::limits::{BUDGET_BODIES_ALL_BYTES, BUDGET_BODIES_BYTES, BUDGET_INPUT_B
 use crate::observe::Stats;
 use crate::position::{Resume, Stream};
 use crate::seam::{Clock, Fs};
-use crate::sink::{Body, Network};
+use crate::sink::{Body, Network, OpenError};
 use crate::source::Source;
 
 /// Batches that may wait for a worker, and bodies for a sink, besides their weight in bytes.
@@ -135,7 +135,7 @@ impl Shared {
 
 impl Engine {
     /// Opens all sinks and sources and starts.
-    pub fn start(plan: Arc<Runnable>, settings: &Settings) -> Result<Self, String> {
+    pub fn start(plan: Arc<Runnable>, settings: &Settings) -> Result<Self, OpenError> {
         let stats = plan.stats();
         let bells: Vec<_> = plan.sinks.iter().map(|_| bell()).collect();
         let wakers: Vec<Waker> = bells.iter().map(|(waker, _)| waker.clone()).collect();
@@ -161,7 +161,7 @@ impl Engine {
                 engine.stop();
                 engine.shared.originals.end(&engine.wakes);
                 let _ = engine.join();
-                Err(error)
+                Err(error.into())
             }
         }
     }

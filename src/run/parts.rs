@@ -11,7 +11,7 @@ use super::settler::{Message, Opened, Settler};
 use super::worker::{Outcome, Worker};
 use crate::catalog::Runnable;
 use crate::observe::Stats;
-use crate::sink::{Body, World as SinkWorld};
+use crate::sink::{Body, OpenError, World as SinkWorld};
 use crate::source::{Notice, World as SourceWorld};
 use crate::spool::{CursorLog, DataDir, LedgerLog, host_id};
 
@@ -41,7 +41,7 @@ impl Parts {
         settings: &Settings,
         stats: &Arc<Stats>,
         wakers: &[Waker],
-    ) -> Result<Self, String> {
+    ) -> Result<Self, OpenError> {
         let (mut log, warnings) =
             CursorLog::open(settings.fs.clone(), &settings.data_dir).map_err(|error| {
                 format!("cannot read the cursor log in {}: {error}", settings.data_dir.display())
@@ -60,8 +60,10 @@ impl Parts {
                 host: host.clone(),
                 wake: wake.clone(),
             };
-            let (opened, recovered) =
-                sink.plan.open(world).map_err(|error| format!("cannot open sink {}: {error}", sink.name))?;
+            let (opened, recovered) = sink
+                .plan
+                .open(world)
+                .map_err(|error| error.of(&format!("cannot open sink {}", sink.name)))?;
             for record in recovered {
                 let before = log.done(&record);
                 log.merge(&record);

@@ -135,7 +135,8 @@ impl Process {
             Arc::new(move || bell.store(true, Ordering::Relaxed))
         };
         let wakers: Vec<Waker> = bells.iter().map(waker).collect();
-        let parts = Parts::open(&subject.plan, settings, &stats, &wakers)?;
+        let parts =
+            Parts::open(&subject.plan, settings, &stats, &wakers).map_err(|error| error.to_string())?;
         let now = settings.clock.monotonic();
         let outlets = parts.outlets.into_iter().zip(bells);
         let outlets = outlets.map(|(outlet, rung)| OutletSeat::new(outlet, rung, bounds.bodies));

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::lines::{Form, Lines};
-use super::{Body, Encoder, Next, Settled, Shape, Sink, SinkKind, SinkPlan, World};
+use super::{Body, Encoder, Next, OpenError, Settled, Shape, Sink, SinkKind, SinkPlan, World};
 use crate::event::Options;
 use crate::position::CursorRecord;
 use crate::signature::{OptionSpec, OptionType, Signature};
@@ -46,7 +46,7 @@ impl SinkPlan for Plan {
         Ok(Box::new(Lines::new(self.form, shape)))
     }
 
-    fn open(&self, _: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String> {
+    fn open(&self, _: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), OpenError> {
         Ok((Box::<Blackhole>::default(), Vec::new()))
     }
 

@@ -51,7 +51,7 @@ use crate::event::{Options, Template};
 use crate::limits::{BULK_BODY_BYTES, BULK_ROW_BYTES_MAX, REQUESTS_MAX};
 use crate::position::CursorRecord;
 use crate::signature::{OptionSpec, OptionType, Signature};
-use crate::sink::{Encoder, Endpoint, Shape, Sink, SinkKind, SinkPlan, World};
+use crate::sink::{Encoder, Endpoint, OpenError, Shape, Sink, SinkKind, SinkPlan, World};
 use buffer::Buffers;
 use encode::BulkEncoder;
 use fields::Fields;
@@ -299,7 +299,7 @@ impl SinkPlan for Plan {
         Ok(Box::new(BulkEncoder::new(router, buffers, timestamp, self.body_bytes, self.shipping.gzip)))
     }
 
-    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String> {
+    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), OpenError> {
         let node = |endpoint: &Endpoint| {
             let transport = world.network.connect(endpoint, Arc::clone(&world.wake))?;
             Ok(Node { url: endpoint.url.clone(), transport, in_flight: 0, wait: None })

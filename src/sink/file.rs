@@ -12,7 +12,7 @@ use std::{io, mem};
 
 use super::lines::{Form, Lines};
 use super::reorder::Reorder;
-use super::{Body, Encoder, Next, Payload, Settled, Shape, Sink, SinkKind, SinkPlan, World};
+use super::{Body, Encoder, Next, OpenError, Payload, Settled, Shape, Sink, SinkKind, SinkPlan, World};
 use crate::event::Options;
 use crate::limits::{FILE_SYNC_BYTES, FILE_SYNC_LINGER, MESSAGE_BYTES_MAX};
 use crate::position::CursorRecord;
@@ -65,7 +65,7 @@ impl SinkPlan for Plan {
         Ok(Box::new(Lines::new(Some(self.form), shape)))
     }
 
-    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String> {
+    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), OpenError> {
         let sink = FileSink::open(world.fs, &self.path, self.form == Form::Ndjson)
             .map_err(|error| format!("cannot open {}: {error}", self.path.display()))?;
         Ok((Box::new(sink), Vec::new()))

@@ -23,7 +23,7 @@ use crate::seam::kafka::{LINK_OPTIONS, Link, ProducerConfig, Transactions};
 use crate::signature::{OptionSpec, OptionType, Signature};
 use crate::sink::lines::{Form, Writer};
 use crate::sink::router::Router;
-use crate::sink::{Encoder, Shape, Sink, SinkKind, SinkPlan, World};
+use crate::sink::{Encoder, OpenError, Shape, Sink, SinkKind, SinkPlan, World};
 use encode::RecordEncoder;
 use ship::Shipper;
 
@@ -210,8 +210,8 @@ impl SinkPlan for Plan {
 
     /// Does not wait for the cluster, which may be away while other sinks have work. What the log has by the cursors in it is not told here
     /// but left out by the sink itself, row by row, as soon as it has read them.
-    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String> {
-        let brokers = world.network.kafka().ok_or("there is no Kafka on this network")?;
+    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), OpenError> {
+        let brokers = world.network.kafka().ok_or_else(|| "there is no Kafka on this network".to_owned())?;
         let own = || format!("aludel-{}-{}", HEXLOWER.encode(&world.host), self.name);
         let id = self.transactions.then(|| self.transactional_id.clone().unwrap_or_else(own));
         let config = ProducerConfig {

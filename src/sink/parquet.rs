@@ -26,7 +26,7 @@ use std::sync::Arc;
 use archive::{Archive, Home};
 use settings::{At, OPTIONS, Settings};
 
-use super::{Encoder, Shape, Sink, SinkKind, SinkPlan, World};
+use super::{Encoder, OpenError, Shape, Sink, SinkKind, SinkPlan, World};
 use crate::event::Options;
 use crate::position::CursorRecord;
 use crate::signature::Signature;
@@ -79,7 +79,7 @@ impl SinkPlan for Plan {
         Ok(Box::new(encoder::ColumnEncoder::new(plan, apart)))
     }
 
-    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String> {
+    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), OpenError> {
         let failed = |error: String| format!("cannot open {}: {error}", self.place());
         let (home, cursors): (Box<dyn Home>, _) = match &self.settings.at {
             At::Folder(path) => {
@@ -88,7 +88,8 @@ impl SinkPlan for Plan {
                 (Box::new(home), cursors)
             }
             At::Bucket(place) => {
-                let (home, cursors) = start::open(&world, place, &self.name).map_err(failed)?;
+                let (home, cursors) = start::open(&world, place, &self.name)
+                    .map_err(|error| error.of(&format!("cannot open {}", self.place())))?;
                 (Box::new(home), cursors)
             }
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::lines::{Form, Lines};
 use super::reorder::Reorder;
-use super::{Body, Encoder, Next, Payload, Settled, Shape, Sink, SinkKind, SinkPlan, World};
+use super::{Body, Encoder, Next, OpenError, Payload, Settled, Shape, Sink, SinkKind, SinkPlan, World};
 use crate::event::Options;
 use crate::position::CursorRecord;
 use crate::signature::{OptionSpec, OptionType, Signature};
@@ -57,7 +57,7 @@ impl SinkPlan for Plan {
         Ok(Box::new(Lines::new(Some(self.form), shape)))
     }
 
-    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), String> {
+    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), OpenError> {
         Ok((Box::new(Stdout::new(world.fs.output())), Vec::new()))
     }
 

@@ -320,7 +320,7 @@ fn life(
     batches: u64,
     fill: Fill<'_>,
 ) -> Result<Vec<u64>, String> {
-    let (mut sink, cursors) = plan.open(world(disk))?;
+    let (mut sink, cursors) = plan.open(world(disk)).map_err(|error| error.to_string())?;
     let mut encoder = plan.encoder(shape)?;
     let (mut settled, mut now) = (Vec::new(), Duration::ZERO);
     for n in 0..batches {
@@ -500,7 +500,7 @@ fn a_damaged_commit_record_is_named() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     disk.put(path, &bytes);
-    let error = plan.open(world(&disk)).err().expect("it does not open");
+    let error = plan.open(world(&disk)).err().expect("it does not open").to_string();
     assert!(error.contains("000000000000.json") && error.contains("damaged"), "{error}");
 }
 

@@ -74,7 +74,7 @@ impl Node {
     /// up where the store is dead. `late` comes to the store once the run has begun. Returns the numbers of the
     /// batches that were settled.
     fn life(&self, batches: u64, late: Vec<Ask>, fill: Fill<'_>) -> Result<Vec<u64>, String> {
-        let (mut sink, cursors) = self.plan.open(self.world())?;
+        let (mut sink, cursors) = self.plan.open(self.world()).map_err(|error| error.to_string())?;
         for ask in late {
             let _ = self.store.late(ask);
         }

@@ -80,17 +80,26 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/s3.sh")
 impl S3Server {
     /// With a bucket `logs`.
     pub(crate) fn start() -> Result<Self, String> {
+        let server = Self::away();
+        server.run().map(|()| server)
+    }
+
+    /// Does not run yet.
+    pub(crate) fn away() -> Self {
         // Free when asked.
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
-        let server = Self { folder: tempfile::tempdir().expect("a folder"), port };
-        let folder = server.folder.path().display().to_string();
-        let ran = Command::new(SCRIPT).args(["start", &folder, &port.to_string(), "logs"]).output();
+        Self { folder: tempfile::tempdir().expect("a folder"), port }
+    }
+
+    pub(crate) fn run(&self) -> Result<(), String> {
+        let folder = self.folder.path().display().to_string();
+        let ran = Command::new(SCRIPT).args(["start", &folder, &self.port.to_string(), "logs"]).output();
         let ran = ran.map_err(|error| error.to_string())?;
         let said = String::from_utf8_lossy(&ran.stderr).into_owned();
         match ran.status.code() {
-            Some(0) => Ok(server),
+            Some(0) => Ok(()),
             Some(77) => Err(said),
             code => panic!("{SCRIPT} ended with {code:?}: {said}"),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::limits::{OBJECT_ASKS_BYTES, OBJECT_ASKS_MAX, OBJECT_PAUSE_MAX, OBJECT_START_TRIES};
 use crate::seam::{Answer, Ask, Objects, Refusal};
-use crate::sink::Next;
+use crate::sink::{Next, OpenError};
 
 /// Failures in a row before people are told: a busy store refuses one request now and then.
 const QUIET_FAILURES: u32 = 3;
@@ -129,8 +129,8 @@ fn pause(failures: u32) -> Duration {
     pause.min(OBJECT_PAUSE_MAX)
 }
 
-/// Asks, and waits for the answer; only at the start of a run, where nothing can begin without it.
-pub(super) fn settle(objects: &mut dyn Objects, ask: &Ask) -> Result<Verdict, String> {
+/// Asks, and waits a little for the answer; only at the start of a run, where nothing can begin without it.
+pub(super) fn settle(objects: &mut dyn Objects, ask: &Ask) -> Result<Verdict, OpenError> {
     let mut last = String::new();
     for attempt in 0..OBJECT_START_TRIES {
         if attempt > 0 {
@@ -150,10 +150,10 @@ pub(super) fn settle(objects: &mut dyn Objects, ask: &Ask) -> Result<Verdict, St
             Some((_, Err(Refusal::Missing))) => return Ok(Verdict::Missing),
             Some((_, Err(Refusal::Exists))) => return Ok(Verdict::Exists),
             Some((_, Err(Refusal::Unfit(why)))) => return Ok(Verdict::Unfit(why)),
-            Some((_, Err(Refusal::Denied(why)))) => return Err(why),
+            Some((_, Err(Refusal::Denied(why)))) => return Err(OpenError::Wrong(why)),
             Some((_, Err(Refusal::Later { why, .. }))) => last = why,
-            None => return Err("it does not answer".to_owned()),
+            None => return Err(OpenError::NotYet("it does not answer".to_owned())),
         }
     }
-    Err(last)
+    Err(OpenError::NotYet(last))
 }

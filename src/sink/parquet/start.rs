@@ -11,14 +11,18 @@ use super::bucket::{Bucket, Keys, undo};
 use super::commit::{FileEntry, Record, Sources, cursors, damaged};
 use crate::position::CursorRecord;
 use crate::seam::{Answer, Ask, Fs, Objects};
-use crate::sink::World;
 use crate::sink::s3::Place;
+use crate::sink::{OpenError, World};
 
 /// Digits of a writer's number.
 const WRITER_LEN: usize = 16;
 
 /// Opens an archive in a bucket.
-pub(super) fn open(world: &World, place: &Place, sink: &str) -> Result<(Bucket, Vec<CursorRecord>), String> {
+pub(super) fn open(
+    world: &World,
+    place: &Place,
+    sink: &str,
+) -> Result<(Bucket, Vec<CursorRecord>), OpenError> {
     let own = world.data_dir.join("parquet").join(sink);
     let staging = own.join("staging");
     let writer = prepare(world, &own, &staging).map_err(|error| format!("{}: {error}", own.display()))?;
@@ -84,16 +88,16 @@ struct Found {
     next: u64,
 }
 
-fn done(objects: &mut dyn Objects, ask: Ask) -> Result<Answer, String> {
+fn done(objects: &mut dyn Objects, ask: Ask) -> Result<Answer, OpenError> {
     match settle(objects, &ask)? {
         Verdict::Done(answer) => Ok(answer),
-        other => Err(format!("{ask:?} is answered by {other:?}")),
+        other => Err(format!("{ask:?} is answered by {other:?}").into()),
     }
 }
 
-fn recover(objects: &mut dyn Objects, keys: &Keys) -> Result<Found, String> {
+fn recover(objects: &mut dyn Objects, keys: &Keys) -> Result<Found, OpenError> {
     let Answer::Keys(names) = done(objects, Ask::List { folder: keys.records() })? else {
-        return Err("a list is answered by something else".to_owned());
+        return Err("a list is answered by something else".to_owned().into());
     };
     let own = format!("{}/", keys.records());
     let names: Vec<&str> = names.iter().filter_map(|name| name.strip_prefix(&own)).collect();
@@ -134,15 +138,15 @@ fn recover(objects: &mut dyn Objects, keys: &Keys) -> Result<Found, String> {
     Ok(Found { sources, base, epochs: kept, next })
 }
 
-fn get(objects: &mut dyn Objects, key: &str) -> Result<Record, String> {
+fn get(objects: &mut dyn Objects, key: &str) -> Result<Record, OpenError> {
     match done(objects, Ask::Get { key: key.to_owned() })? {
-        Answer::Object(bytes) => Record::decode(&bytes).map_err(|why| damaged(key, &why)),
-        other => Err(format!("{key} is answered by {other:?}")),
+        Answer::Object(bytes) => Ok(Record::decode(&bytes).map_err(|why| damaged(key, &why))?),
+        other => Err(format!("{key} is answered by {other:?}").into()),
     }
 }
 
 /// Does what is left of a recorded epoch. False where that cannot be done and it was undone.
-fn finish(objects: &mut dyn Objects, keys: &Keys, record: &Record) -> Result<bool, String> {
+fn finish(objects: &mut dyn Objects, keys: &Keys, record: &Record) -> Result<bool, OpenError> {
     let mut whole = true;
     for file in &record.files {
         whole &= complete(objects, keys, file)?;
@@ -162,7 +166,7 @@ fn finish(objects: &mut dyn Objects, keys: &Keys, record: &Record) -> Result<boo
     Ok(false)
 }
 
-fn complete(objects: &mut dyn Objects, keys: &Keys, file: &FileEntry) -> Result<bool, String> {
+fn complete(objects: &mut dyn Objects, keys: &Keys, file: &FileEntry) -> Result<bool, OpenError> {
     let key = format!("{}{}", keys.prefix, file.published);
     if let Some(upload) = file.upload.clone() {
         let ask = Ask::Complete { key: key.clone(), upload: upload.id, parts: upload.parts };
@@ -174,13 +178,13 @@ fn complete(objects: &mut dyn Objects, keys: &Keys, file: &FileEntry) -> Result<
     Ok(matches!(size, Verdict::Done(Answer::Size(size)) if size == file.bytes))
 }
 
-fn abort_orphans(objects: &mut dyn Objects, keys: &Keys) -> Result<(), String> {
+fn abort_orphans(objects: &mut dyn Objects, keys: &Keys) -> Result<(), OpenError> {
     let uploads = match settle(objects, &Ask::Uploads { prefix: keys.prefix.clone() }) {
         Ok(Verdict::Done(Answer::Uploads(uploads))) => uploads,
-        Ok(other) => return Err(format!("a list of uploads is answered by {other:?}")),
+        Ok(other) => return Err(format!("a list of uploads is answered by {other:?}").into()),
         // They cost storage until the bucket's own rule removes them, but nobody sees them.
         Err(why) => {
-            tracing::warn!(why, "unfinished uploads of an earlier run cannot be listed, and stay");
+            tracing::warn!(%why, "unfinished uploads of an earlier run cannot be listed, and stay");
             return Ok(());
         }
     };
