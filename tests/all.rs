@@ -16,6 +16,8 @@ mod corpora_loghub;
 mod corpora_multiline;
 #[path = "all/cursor_log.rs"]
 mod cursor_log;
+#[path = "all/dependencies.rs"]
+mod dependencies;
 #[path = "all/disk.rs"]
 mod disk;
 #[path = "all/elasticsearch.rs"]
