@@ -3,14 +3,15 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use crate::enrich;
 use crate::event::{Layout, Mask, Options, Slot};
 use crate::expr::Files;
 use crate::format::{Bind, Format, Reference};
 use crate::grammar;
-use crate::lang::{Environment, Formats, Given, Signatures, plan as lang};
+use crate::lang::{Enrichers, Environment, Formats, Given, Signatures, plan as lang};
 use crate::limits::{LEDGER_HOURS_MAX, SECRET_BYTES_MAX};
 use crate::observe::Stats;
-use crate::signature::OptionSpec;
+use crate::signature::{Field, OptionSpec};
 use crate::sink::{Shape, SinkKind, SinkPlan};
 use crate::source::{SourceKind, SourcePlan};
 use crate::spool::LetterRules;
@@ -49,6 +50,8 @@ pub struct Runnable {
     pub sinks: Vec<NamedSink>,
     /// Decides the year of times that have none; moved with the data.
     pub reference: Reference,
+    /// What enrichers look things up in.
+    pub data: Arc<enrich::Data>,
     /// The version of the pipeline files that it was made from, for dead letters.
     pub version: String,
     /// How many dead letters are kept.
@@ -157,6 +160,28 @@ pub fn signatures() -> Signatures<'static> {
         sources: SOURCES.iter().map(|kind| kind.signature).collect(),
         sinks: SINKS.iter().map(|kind| kind.signature).collect(),
         formats: &AllFormats,
+        enrichers: &AllEnrichers,
+    }
+}
+
+/// The enrichers, as the checker is told of them.
+struct AllEnrichers;
+
+impl Enrichers for AllEnrichers {
+    fn names(&self) -> Vec<String> {
+        enrich::ENRICHERS.iter().map(|kind| kind.signature.name.to_owned()).collect()
+    }
+
+    fn options(&self, name: &str) -> Option<&'static [OptionSpec]> {
+        enrich::kind(name).map(|kind| kind.signature.options)
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        enrich::kind(name).is_some_and(|kind| kind.takes)
+    }
+
+    fn gives(&self, name: &str, options: &Options) -> Result<Vec<Field>, String> {
+        (enrich::kind(name).ok_or_else(|| format!("unknown enricher `{name}`"))?.gives)(options)
     }
 }
 
@@ -236,9 +261,31 @@ const OF_PATHS: &[&str] = &["files", "journald", "file", "parquet"];
 /// same from wherever it is run.
 pub fn root_paths(plan: &mut lang::Plan, folder: &Path) {
     let of_paths = plan.sources.iter_mut().chain(&mut plan.sinks).filter(|of| OF_PATHS.contains(&of.kind));
+    let start = |path: &str| plain(&folder.join(path)).to_string_lossy().into_owned();
+    for line in &mut plan.pipelines {
+        each_enricher(&mut line.steps, &mut |of| of.options.each_path(start));
+    }
     for argument in of_paths.flat_map(|of| &mut of.options.arguments) {
         if !argument.contains("://") {
             *argument = plain(&folder.join(&*argument)).to_string_lossy().into_owned();
+        }
+    }
+}
+
+/// Visits the enrichers below these steps.
+fn each_enricher(steps: &mut [lang::Step], visit: &mut dyn FnMut(&mut lang::EnricherUse)) {
+    for step in steps {
+        match step {
+            lang::Step::Enrich(uses) => uses.iter_mut().for_each(&mut *visit),
+            lang::Step::When { then, otherwise, .. } => {
+                each_enricher(then, visit);
+                each_enricher(otherwise, visit);
+            }
+            lang::Step::Match { arms, otherwise, .. } => {
+                arms.iter_mut().for_each(|(_, steps)| each_enricher(steps, visit));
+                each_enricher(otherwise, visit);
+            }
+            _ => {}
         }
     }
 }
@@ -291,7 +338,9 @@ pub fn build_around(plan: lang::Plan, around: &mut dyn Around) -> Result<Runnabl
     let sinks = plan.sinks.into_iter().map(sink).collect::<Result<_, _>>()?;
     let reference = Reference::default();
     let mut next = 0;
-    let pipelines = plan.pipelines.into_iter().map(|of| pipeline(of, &reference, &mut *around, &mut next));
+    let mut data = enrich::Data::default();
+    let pipelines =
+        plan.pipelines.into_iter().map(|of| pipeline(of, &reference, &mut data, &mut *around, &mut next));
     let pipelines = pipelines.collect::<Result<_, _>>()?;
     let (version, letters) = (String::new(), LetterRules::default());
     Ok(Runnable {
@@ -299,6 +348,7 @@ pub fn build_around(plan: lang::Plan, around: &mut dyn Around) -> Result<Runnabl
         pipelines,
         sinks,
         reference,
+        data: Arc::new(data),
         version,
         letters,
         ledger_hours: LEDGER_HOURS_MAX,
@@ -321,6 +371,7 @@ fn sink(of: lang::Component) -> Result<NamedSink, String> {
 fn pipeline(
     of: lang::Pipeline,
     reference: &Reference,
+    data: &mut enrich::Data,
     around: &mut dyn Around,
     next: &mut usize,
 ) -> Result<Pipeline, String> {
@@ -329,6 +380,7 @@ fn pipeline(
         formats: Vec::new(),
         constants: of.constants.to_vec(),
         reference: reference.clone(),
+        data,
         around,
         next,
     };
@@ -390,6 +442,7 @@ struct Builder<'a> {
     formats: Vec<FormatName>,
     constants: Vec<u8>,
     reference: Reference,
+    data: &'a mut enrich::Data,
     around: &'a mut dyn Around,
     /// The number of the next part.
     next: &'a mut usize,
@@ -432,6 +485,10 @@ impl Builder<'_> {
                 let formats = self.around.formats(first_number, bound).into();
                 Box::new(step::Parse { input, formats, first_count, otherwise })
             }
+            lang::Step::Enrich(uses) => {
+                let enrichers = uses.iter().map(|of| self.enricher(of)).collect::<Result<_, _>>()?;
+                Box::new(step::Enrich { enrichers })
+            }
             lang::Step::Set(fields) => Box::new(step::Set { fields: fields.into() }),
             lang::Step::Rename(fields) => Box::new(step::Rename { fields: fields.into() }),
             lang::Step::Remove(fields) => Box::new(step::Remove { fields: fields.into() }),
@@ -450,6 +507,22 @@ impl Builder<'_> {
             }
             lang::Step::To(sinks) => Box::new(step::To { sinks: sinks.into() }),
         })
+    }
+
+    /// An enricher, bound to the layout.
+    fn enricher(&mut self, of: &lang::EnricherUse) -> Result<step::Looked, String> {
+        let layout = self.layout.clone();
+        let mut bind = Bind {
+            layout: &layout,
+            prefix: layout.path(of.into),
+            options: &of.options,
+            constants: &mut self.constants,
+            reference: self.reference.clone(),
+            wanted: Mask::ALL,
+        };
+        let kind = enrich::kind(&of.name).ok_or_else(|| format!("unknown enricher `{}`", of.name))?;
+        let bound = (kind.bind)(&mut bind, self.data).map_err(|error| format!("{}: {error}", of.name))?;
+        Ok((kind.takes.then_some(of.input), bound))
     }
 
     /// A grammar or a format, bound to the layout.

@@ -16,7 +16,9 @@ mod parse;
 pub mod plan;
 mod print;
 
-pub use check::{Condition, Environment, Formats, Given, Signatures, check, compile, condition, read_files};
+pub use check::{
+    Condition, Enrichers, Environment, Formats, Given, Signatures, check, compile, condition, read_files,
+};
 pub use explain::explain;
 pub use outline::outline;
 pub use parse::parse;

@@ -162,6 +162,19 @@ pub const TABLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Compiled size of one regular expression, in bytes.
 pub const REGEX_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Bytes of a file that an enricher looks things up in.
+pub const ENRICH_FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// How often such files are looked at for changes.
+pub const ENRICH_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Addresses whose names are asked for at a time; others are asked for by later events.
+pub const DNS_ASKS_MAX: usize = 1024;
+/// Names of addresses that are kept.
+pub const DNS_NAMES_MAX: usize = 16 * 1024;
+/// How long a name is kept, and that there is none.
+pub const DNS_NAME_KEPT: Duration = Duration::from_secs(10 * 60);
+/// How long an answer of a DNS server is waited for; no event waits with it.
+pub const DNS_WAIT: Duration = Duration::from_secs(2);
+
 /// Bytes of one file of patterns.
 pub const PATTERN_FILE_BYTES_MAX: usize = 1024 * 1024;
 /// Files of patterns that one format reads.

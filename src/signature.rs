@@ -104,6 +104,8 @@ pub enum OptionType {
     Size,
     /// A list of texts.
     Texts,
+    /// The path of a file that is read while the pipeline runs.
+    Path,
     /// Files, or folders of files, that are read when the pipeline is compiled.
     Files,
     /// A list of field paths.

@@ -7,6 +7,7 @@
 
 mod block;
 mod drop;
+mod enrich;
 mod keep;
 mod r#match;
 mod parse;
@@ -23,6 +24,7 @@ use crate::signature::Signature;
 
 pub use block::Block;
 pub use drop::Drop;
+pub use enrich::{Enrich, Looked};
 pub use keep::Keep;
 pub use r#match::Match;
 pub use parse::{Counts, FormatCounts, Parse};
@@ -36,6 +38,7 @@ pub use when::When;
 /// The steps of the language, in the order of the documentation.
 pub static SIGNATURES: &[&Signature] = &[
     &parse::SIGNATURE,
+    &enrich::SIGNATURE,
     &set::SIGNATURE,
     &rename::SIGNATURE,
     &remove::SIGNATURE,
@@ -86,6 +89,8 @@ pub struct Context<'a> {
 pub struct Work {
     /// What formats took and refused, to be gathered by the runner.
     pub counts: Counts,
+    /// What enrichers look things up in, as it is for this batch.
+    pub held: crate::enrich::Held,
     /// Fields of the parse that is going on.
     fields: Fields,
     /// Why the formats of that parse refused the text so far.

@@ -82,6 +82,7 @@ fn signatures() -> impl Iterator<Item = &'static Signature> {
         .chain(sources)
         .chain(sinks)
         .chain(format::formats().iter().map(|kind| kind.signature))
+        .chain(crate::enrich::ENRICHERS.iter().map(|kind| kind.signature))
 }
 
 fn known() -> Vec<String> {
@@ -142,6 +143,7 @@ fn option_type(option: &OptionSpec) -> String {
         OptionType::Duration => "duration".to_owned(),
         OptionType::Size => "size".to_owned(),
         OptionType::Texts => "list of texts".to_owned(),
+        OptionType::Path => "path".to_owned(),
         OptionType::Files => "list of files or folders".to_owned(),
         OptionType::Fields => "list of fields".to_owned(),
         OptionType::Secret => "secret".to_owned(),

@@ -20,6 +20,8 @@ pub enum OptionValue {
     Duration(Duration),
     /// Texts, or dotted field paths without their leading dot.
     Texts(Vec<String>),
+    /// The path of a file, from where the program runs.
+    Path(String),
     /// Names and texts of files that were read.
     Files(Vec<(String, String)>),
 }
@@ -46,8 +48,17 @@ impl Options {
     /// The text of an option.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.get(name)? {
-            OptionValue::Text(text) => Some(text),
+            OptionValue::Text(text) | OptionValue::Path(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// Changes every path that the options name.
+    pub fn each_path(&mut self, change: impl Fn(&str) -> String) {
+        for (_, value) in &mut self.values {
+            if let OptionValue::Path(path) = value {
+                *path = change(path);
+            }
         }
     }
 

@@ -166,12 +166,12 @@ impl Pattern {
 }
 
 fn kind(inner: &str) -> Result<Kind, String> {
-    let name = |name: &str| name.to_owned();
+    let name = || inner.chars().skip(1).collect();
     Ok(match inner.as_bytes().first() {
         None => Kind::Skipped,
         Some(b'?' | b'*') if inner.len() == 1 => Kind::Skipped,
-        Some(b'?' | b'*') => Kind::Key(name(&inner[1..])),
-        Some(b'&') => Kind::Value(name(&inner[1..])),
+        Some(b'?' | b'*') => Kind::Key(name()),
+        Some(b'&') => Kind::Value(name()),
         first => {
             let more = first == Some(&b'+');
             let inner = inner.trim_start_matches('+');

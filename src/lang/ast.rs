@@ -104,6 +104,15 @@ pub struct Pipeline {
     pub place: Place,
 }
 
+/// One use of an enricher.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Enrichment {
+    /// The enricher; its first argument is the field that it looks at.
+    pub enricher: FormatUse,
+    /// The object that takes the fields; the one that the field is in when absent.
+    pub into: Option<Path>,
+}
+
 /// One step of a pipeline, with its place from the `|` on.
 pub type Step = Spanned<StepKind>;
 
@@ -121,6 +130,8 @@ pub enum StepKind {
         /// What happens to events that no format takes.
         otherwise: Option<Spanned<Otherwise>>,
     },
+    /// `enrich ENRICHER(PATH, OPTION = VALUE …) [into PATH], …`
+    Enrich(Vec<Enrichment>),
     /// `set PATH = EXPR, PATH = EXPR …`
     Set(Vec<(Path, Expr)>),
     /// `rename PATH to PATH, …`

@@ -7,6 +7,7 @@
 mod collect;
 mod condition;
 mod constant;
+mod enrich;
 mod expr;
 mod guard;
 mod options;
@@ -37,6 +38,8 @@ pub struct Signatures<'a> {
     pub sinks: Vec<&'static Signature>,
     /// Formats and grammars.
     pub formats: &'a dyn Formats,
+    /// Enrichers.
+    pub enrichers: &'a dyn Enrichers,
 }
 
 /// What a format gives under given options.
@@ -46,6 +49,18 @@ pub struct Given {
     pub fields: Vec<Field>,
     /// Whether the data may bring others.
     pub open: bool,
+}
+
+/// The enrichers.
+pub trait Enrichers {
+    /// All names.
+    fn names(&self) -> Vec<String>;
+    /// The options of an enricher; `None` where there is none of that name.
+    fn options(&self, name: &str) -> Option<&'static [OptionSpec]>;
+    /// Whether it looks at a field.
+    fn takes(&self, name: &str) -> bool;
+    /// The fields it gives; the error says what is wrong with an option.
+    fn gives(&self, name: &str, options: &Options) -> Result<Vec<Field>, String>;
 }
 
 /// The formats and grammars.

@@ -132,6 +132,14 @@ impl Words<'_> {
                 };
                 format!("parse {} as {}{into} else {otherwise}", self.path(*input), formats.join(" or "))
             }
+            Step::Enrich(uses) => {
+                let one = |of: &crate::lang::plan::EnricherUse| {
+                    let input =
+                        if of.input == 0 { String::new() } else { format!("({})", self.path(of.input)) };
+                    format!("{}{input} ({} fields)", of.name, of.fields.len())
+                };
+                format!("enrich {}", uses.iter().map(one).collect::<Vec<_>>().join(", "))
+            }
             Step::Set(fields) => {
                 let one = |(slot, value): &(Slot, _)| format!("{} = {}", self.typed(*slot), self.expr(value));
                 format!("set {}", fields.iter().map(one).collect::<Vec<_>>().join(", "))

@@ -41,6 +41,7 @@ fn own_reads(step: &Step, layout: &Layout) -> Mask {
     let mut add = |slot: Slot| all.insert_all(slot..layout.end(slot));
     match step {
         Step::Parse { input, .. } => add(*input),
+        Step::Enrich(uses) => uses.iter().filter(|of| of.input != 0).for_each(|of| add(of.input)),
         Step::Set(fields) => fields.iter().for_each(|(_, expr)| expr.reads(&mut add)),
         Step::Rename(fields) => fields.iter().for_each(|(from, _)| add(*from)),
         Step::Drop { when: Some(of), .. }
@@ -60,6 +61,9 @@ pub(super) fn sent(steps: &[Step], layout: &Layout, mut present: Mask, sent_to: 
         match step {
             Step::To(_) => sent_to.add(&present),
             Step::Parse { into, .. } => present.insert_all(below(*into)),
+            Step::Enrich(uses) => {
+                uses.iter().flat_map(|of| &of.fields).for_each(|slot| present.insert_all(below(*slot)));
+            }
             Step::Set(fields) => fields.iter().for_each(|(slot, _)| present.insert_all(below(*slot))),
             Step::Rename(fields) => {
                 for (from, to) in fields {
@@ -99,7 +103,7 @@ fn before(step: &mut Step, layout: &Layout, wanted: Mask) -> Mask {
             *told = wanted;
             wanted
         }
-        Step::Set(_) | Step::Rename(_) => wanted,
+        Step::Set(_) | Step::Rename(_) | Step::Enrich(_) => wanted,
         Step::Remove(fields) => {
             let mut left = wanted;
             fields.iter().flat_map(|field| below(*field)).for_each(|slot| left.remove(slot));

@@ -81,6 +81,21 @@ pub struct FormatUse {
     pub fields: Vec<Field>,
 }
 
+/// An enricher of an `enrich` step.
+#[derive(Debug)]
+pub struct EnricherUse {
+    /// Its name.
+    pub name: String,
+    /// The field that it looks at; 0 where it looks at none.
+    pub input: Slot,
+    /// Its options, defaults filled in.
+    pub options: Options,
+    /// The object that takes the fields; 0 is the event.
+    pub into: Slot,
+    /// The fields that it gives.
+    pub fields: Vec<Slot>,
+}
+
 /// A checked step.
 #[derive(Debug)]
 pub enum Step {
@@ -97,6 +112,8 @@ pub enum Step {
         /// The fields that anyone looks at behind it; others need not be made.
         wanted: Mask,
     },
+    /// `enrich`
+    Enrich(Vec<EnricherUse>),
     /// `set`
     Set(Vec<(Slot, Expr)>),
     /// `rename`

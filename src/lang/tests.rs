@@ -104,6 +104,10 @@ fn step() -> impl Strategy<Value = Step> {
         (path(), formats, prop::option::of(path()), otherwise()).prop_map(
             |(input, formats, into, otherwise)| { StepKind::Parse { input, formats, into, otherwise } }
         ),
+        prop::collection::vec((format_use(), prop::option::of(path())), 1..3).prop_map(|list| {
+            let list = list.into_iter().map(|(enricher, into)| Enrichment { enricher, into });
+            StepKind::Enrich(list.collect())
+        }),
         prop::collection::vec((path(), expr()), 1..4).prop_map(StepKind::Set),
         prop::collection::vec((path(), path()), 1..4).prop_map(StepKind::Rename),
         paths().prop_map(StepKind::Remove),

@@ -30,7 +30,8 @@ use super::parts::{Parts, Waker};
 use super::settler::Ledger;
 use super::wake::Wake;
 use crate::catalog::Runnable;
-use crate::limits::{BUDGET_BODIES_ALL_BYTES, BUDGET_BODIES_BYTES, BUDGET_INPUT_BYTES};
+use crate::enrich::Data;
+use crate::limits::{BUDGET_BODIES_ALL_BYTES, BUDGET_BODIES_BYTES, BUDGET_INPUT_BYTES, ENRICH_LOOK_EVERY};
 use crate::observe::Stats;
 use crate::position::{Resume, Stream};
 use crate::seam::{Clock, Fs};
@@ -133,6 +134,22 @@ impl Shared {
     }
 }
 
+/// Reads what enrichers look things up in anew where it was changed, and asks for names, while anything is read.
+fn tend(shared: &Shared, data: &Data, fs: &dyn Fs, clock: &dyn Clock) {
+    let mut resolvers = data.resolvers();
+    let mut looked = clock.monotonic();
+    while !shared.is_over() {
+        let now = clock.monotonic();
+        if now.saturating_sub(looked) >= ENRICH_LOOK_EVERY {
+            looked = now;
+            data.refresh(fs).into_iter().for_each(|said| shared.warn(said));
+        }
+        data.resolve(&mut resolvers, now, REST);
+        // With an answer outstanding it was waited for, else a rest is due.
+        std::thread::sleep(REST / 4);
+    }
+}
+
 impl Engine {
     /// Opens all sinks and sources and starts.
     pub fn start(plan: Arc<Runnable>, settings: &Settings) -> Result<Self, OpenError> {
@@ -155,7 +172,7 @@ impl Engine {
             warnings: Mutex::new(std::mem::take(&mut parts.warnings)),
         });
         let mut engine = Self { shared, wakes: Vec::new(), threads: Vec::new(), settler: None, stats };
-        match engine.spawn(&plan, &settings.clock, parts, bells) {
+        match engine.spawn(&plan, &settings.clock, &settings.fs, parts, bells) {
             Ok(()) => Ok(engine),
             Err(error) => {
                 engine.stop();
@@ -170,6 +187,7 @@ impl Engine {
         &mut self,
         plan: &Arc<Runnable>,
         clock: &Arc<dyn Clock>,
+        fs: &Arc<dyn Fs>,
         parts: Parts,
         bells: Vec<(Waker, Receiver<()>)>,
     ) -> Result<(), String> {
@@ -223,6 +241,10 @@ impl Engine {
             }
         }
         drop(to_sinks);
+        if !plan.data.is_empty() {
+            let (shared, plan, clock, fs) = (self.shared.clone(), plan.clone(), clock.clone(), fs.clone());
+            self.thread("enrich".into(), move || tend(&shared, &plan.data, &*fs, &*clock))?;
+        }
         for (index, ((outlet, bodies), (waker, wake))) in
             parts.outlets.into_iter().zip(queues).zip(bells).enumerate()
         {

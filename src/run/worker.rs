@@ -110,6 +110,7 @@ impl Worker {
             if !pipeline.sources.contains(&source) {
                 continue;
             }
+            self.plan.data.meet(&mut line.work.held);
             let events = batch.messages.len() as u64;
             line.again = again;
             line.process(pipeline, &mut batch, &facts, &mut outcome);

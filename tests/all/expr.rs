@@ -102,7 +102,10 @@ fn examples_of_functions_run() {
 
 #[test]
 fn examples_of_steps_run() {
-    let examples = SIGNATURES.iter().flat_map(|signature| signature.examples);
+    let formats = aludel::format::formats().iter().map(|kind| kind.signature);
+    let enrichers = aludel::enrich::ENRICHERS.iter().map(|kind| kind.signature);
+    let examples = SIGNATURES.iter().copied().chain(formats).chain(enrichers);
+    let examples = examples.flat_map(|signature| signature.examples);
     all_hold(examples.map(|example| fault(example.source, example.input, example.result)));
 }
 

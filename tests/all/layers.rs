@@ -13,15 +13,25 @@ const TABLE: &[(&str, &[&str])] = &[
     ("grammar", &["format"]),
     ("expr", &[]),
     ("lang", &["expr"]),
-    ("step", &["expr", "format", "grammar"]),
+    ("enrich", &["format"]),
+    ("step", &["expr", "format", "grammar", "enrich"]),
     ("spool", &[]),
     ("source", &["frame", "spool"]),
     ("sink", &["frame"]),
     (
         "catalog",
-        &["frame", "format", "grammar", "expr", "lang", "step", "source", "sink", "spool", "observe"],
+        &[
+            "frame", "format", "grammar", "expr", "lang", "enrich", "step", "source", "sink", "spool",
+            "observe",
+        ],
     ),
-    ("run", &["catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "spool", "observe"]),
+    (
+        "run",
+        &[
+            "catalog", "enrich", "lang", "expr", "step", "format", "frame", "source", "sink", "spool",
+            "observe",
+        ],
+    ),
     ("replay", &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),
     ("profile", &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),
     (

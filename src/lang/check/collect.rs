@@ -59,6 +59,17 @@ impl<'a, 'c> Collector<'a, 'c> {
                 self.add(&prefix);
                 formats.iter().for_each(|format| self.format(format, &prefix));
             }
+            StepKind::Enrich(list) => {
+                for of in list {
+                    of.enricher.arguments.iter().for_each(|argument| self.expr(argument));
+                    let used = self.checker.quietly(|checker| checker.enricher(of));
+                    let Some(used) = used else { continue };
+                    self.add(&used.into);
+                    for field in &used.fields {
+                        self.add(&join(&used.into, &field.path));
+                    }
+                }
+            }
             StepKind::Set(fields) => fields.iter().for_each(|(path, value)| {
                 self.path(path);
                 self.expr(value);

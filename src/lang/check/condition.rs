@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::collect::Collector;
 use super::expr::Shared;
 use super::scope::Scope;
-use super::{Checker, Environment, Formats, Given, Signatures};
+use super::{Checker, Enrichers, Environment, Formats, Given, Signatures};
 use crate::diag::Diagnostic;
 use crate::event::{Options, Row, Value};
 use crate::expr::{Constants, Expr as Ready, Files};
 use crate::lang::ast::{Expr, Name};
 use crate::lang::plan::Plan;
-use crate::signature::OptionSpec;
+use crate::signature::{Field, OptionSpec};
 
 /// A condition and the row that it is held against.
 pub struct Condition {
@@ -31,7 +31,8 @@ impl Condition {
 
 /// Makes a condition of an expression. Fields may be missing without `??`: what fails does not hold.
 pub fn condition(expr: &Expr) -> Result<Condition, Vec<Diagnostic>> {
-    let signatures = Signatures { sources: Vec::new(), sinks: Vec::new(), formats: &Nothing };
+    let signatures =
+        Signatures { sources: Vec::new(), sinks: Vec::new(), formats: &Nothing, enrichers: &Nothing };
     let mut checker = Checker {
         signatures: &signatures,
         environment: &Nothing,
@@ -66,6 +67,24 @@ impl Formats for Nothing {
 
     fn gives(&self, _: &str, _: &Options) -> Result<Given, String> {
         Ok(Given::default())
+    }
+}
+
+impl Enrichers for Nothing {
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn options(&self, _: &str) -> Option<&'static [OptionSpec]> {
+        None
+    }
+
+    fn takes(&self, _: &str) -> bool {
+        false
+    }
+
+    fn gives(&self, _: &str, _: &Options) -> Result<Vec<Field>, String> {
+        Ok(Vec::new())
     }
 }
 

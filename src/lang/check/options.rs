@@ -228,6 +228,8 @@ fn typed(ty: OptionType, constant: Constant) -> Result<OptionValue, String> {
     match (ty, constant) {
         (OptionType::Text, Constant::Text(text)) => Ok(OptionValue::Text(text)),
         (OptionType::Text, _) => Err("a text".to_owned()),
+        (OptionType::Path, Constant::Text(path)) => Ok(OptionValue::Path(path)),
+        (OptionType::Path, _) => Err("the path of a file".to_owned()),
         (OptionType::Template, Constant::Text(text)) => Template::parse(&text)
             .map(OptionValue::Template)
             .map_err(|(at, why)| format!("a template; byte {at}: {why}")),

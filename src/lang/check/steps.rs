@@ -84,6 +84,10 @@ impl<'a> Checker<'a> {
                 let otherwise = otherwise.as_ref().map(|otherwise| &otherwise.node);
                 ready.push(self.parse(input, formats, into.as_ref(), otherwise, scope, walk));
             }
+            StepKind::Enrich(list) => {
+                let uses = list.iter().filter_map(|of| self.enrich(of, scope, walk)).collect();
+                ready.push(Step::Enrich(uses));
+            }
             StepKind::Set(fields) => ready.push(self.set(fields, scope, walk)),
             StepKind::Rename(fields) => ready.push(self.rename(fields, scope, walk)),
             StepKind::Remove(paths) => {
@@ -133,8 +137,8 @@ impl<'a> Checker<'a> {
             }
             StepKind::Call { name, .. } => {
                 let known = [
-                    "parse", "set", "rename", "remove", "keep", "drop", "reject", "when", "match", "use",
-                    "to",
+                    "parse", "enrich", "set", "rename", "remove", "keep", "drop", "reject", "when", "match",
+                    "use", "to",
                 ];
                 self.unknown(codes::UNKNOWN_STEP, "step", name, known);
             }

@@ -1,14 +1,14 @@
 //! Steps of a pipeline.
 
-use super::super::ast::{Arm, Expr, FormatUse, Otherwise, Path, Spanned, Step, StepKind};
+use super::super::ast::{Arm, Enrichment, Expr, FormatUse, Otherwise, Path, Spanned, Step, StepKind};
 use super::super::codes;
 use super::super::lex::Token;
 use super::{Failed, Parsed, Parser};
 use crate::diag::{Diagnostic, Place, nearest};
 
 /// Words that begin a step of the language itself.
-pub(in crate::lang) const STEPS: [&str; 11] =
-    ["parse", "set", "rename", "remove", "keep", "drop", "reject", "when", "match", "use", "to"];
+pub(in crate::lang) const STEPS: [&str; 12] =
+    ["parse", "enrich", "set", "rename", "remove", "keep", "drop", "reject", "when", "match", "use", "to"];
 
 impl Parser<'_> {
     /// Steps up to and with the closing brace.
@@ -61,6 +61,7 @@ impl Parser<'_> {
         let start = self.take().place;
         match word.as_str() {
             "parse" => self.parse_step(),
+            "enrich" => Ok(StepKind::Enrich(self.list(Self::enrichment)?)),
             "set" => Ok(StepKind::Set(self.list(Self::assignment)?)),
             "rename" => Ok(StepKind::Rename(self.list(Self::renaming)?)),
             "remove" => Ok(StepKind::Remove(self.list(Self::path)?)),
@@ -115,8 +116,18 @@ impl Parser<'_> {
         Ok(StepKind::Parse { input, formats, into, otherwise })
     }
 
+    fn enrichment(&mut self) -> Parsed<Enrichment> {
+        let enricher = self.used("the name of an enricher; see `aludel list enrichers`")?;
+        let into = if self.eat_word("into") { Some(self.path()?) } else { None };
+        Ok(Enrichment { enricher, into })
+    }
+
     fn format(&mut self) -> Parsed<FormatUse> {
-        let name = self.dotted("the name of a format")?;
+        self.used("the name of a format")
+    }
+
+    fn used(&mut self, what: &str) -> Parsed<FormatUse> {
+        let name = self.dotted(what)?;
         let (arguments, options) =
             if self.is("(") { self.call_arguments()? } else { (Vec::new(), Vec::new()) };
         Ok(FormatUse { name, arguments, options })

@@ -3,7 +3,9 @@
 use super::Printer;
 use super::doc::Doc;
 use super::expr::{escaped, path_text};
-use crate::lang::ast::{Arm, Expr, FormatUse, Name, Otherwise, Path, Pipeline, Spanned, Step, StepKind};
+use crate::lang::ast::{
+    Arm, Enrichment, Expr, FormatUse, Name, Otherwise, Path, Pipeline, Spanned, Step, StepKind,
+};
 
 /// Columns from a step's `|` to the steps inside of it.
 const INNER: usize = 4;
@@ -81,6 +83,11 @@ impl Printer<'_> {
             StepKind::Parse { input, formats, into, otherwise } => {
                 self.parse(input, formats, into.as_ref(), otherwise.as_ref())
             }
+            StepKind::Enrich(list) => {
+                let parts: Vec<_> = list.iter().map(|of| self.enrichment(of)).collect();
+                let parts = Doc::join(parts, &[Doc::text(","), Doc::Line]);
+                Doc::All(vec![Doc::text("enrich "), Doc::group(vec![Doc::indent(INNER + 5, parts)])])
+            }
             StepKind::Set(list) => {
                 let parts: Vec<_> = list.iter().map(|(path, value)| self.assignment(path, value)).collect();
                 let between = [Doc::text(","), Doc::Line];
@@ -139,6 +146,14 @@ impl Printer<'_> {
         }
         let head = Doc::text(format!("parse {} as ", path_text(input)));
         Doc::group(vec![head, Doc::indent(INNER, Doc::All(rest))])
+    }
+
+    fn enrichment(&mut self, of: &Enrichment) -> Doc {
+        let enricher = self.format(&of.enricher);
+        match &of.into {
+            Some(into) => Doc::All(vec![enricher, Doc::text(format!(" into {}", path_text(into)))]),
+            None => enricher,
+        }
     }
 
     pub(super) fn format(&mut self, format: &FormatUse) -> Doc {
