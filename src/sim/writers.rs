@@ -1,8 +1,12 @@
 //! The programs whose logs are read, and what rotates those: they append, rename, copy, cut, remove and swap at any
 //! moment, and note the truth of it.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::lines;
@@ -31,8 +35,18 @@ struct Program {
     rotated: u32,
     /// Rotated files that are still there, with the content of each, oldest first.
     old: Vec<(PathBuf, usize)>,
+    /// A rotated file that is being compressed.
+    packing: Option<Packing>,
     linked: bool,
     target: u32,
+}
+
+/// A rotated file of which a part stands compressed beside it.
+struct Packing {
+    from: PathBuf,
+    to: PathBuf,
+    /// Compressed bytes that are not written yet.
+    rest: Vec<u8>,
 }
 
 /// All programs, and what they wrote.
@@ -78,6 +92,15 @@ fn matcher(glob: &str) -> Option<GlobMatcher> {
     Some(GlobBuilder::new(glob).literal_separator(true).build().ok()?.compile_matcher())
 }
 
+fn compress(bytes: &[u8], zstd: bool) -> io::Result<Vec<u8>> {
+    if zstd {
+        return zstd::encode_all(bytes, 3);
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
 impl Writers {
     /// Programs for the feeds of all sources.
     pub(super) fn new(seed: u64, fs: &SimFs, feeds: &[Feed], lines: u32) -> Self {
@@ -105,6 +128,7 @@ impl Writers {
                         rest: None,
                         rotated: 0,
                         old: Vec::new(),
+                        packing: None,
                         linked: dice.one_in(6),
                         target: 0,
                     });
@@ -135,6 +159,7 @@ impl Writers {
     /// Ends what is begun, one program after the other.
     pub(super) fn finish(&mut self, clock: &SimClock, trace: &mut Trace) {
         for at in 0..self.programs.len() {
+            self.end_packing(at, clock.monotonic(), trace);
             while self.programs[at].rest.is_some() {
                 self.write_to(at, clock, true, trace);
             }
@@ -267,6 +292,9 @@ impl Writers {
     pub(super) fn rotate(&mut self, clock: &SimClock, trace: &mut Trace) {
         let at = self.dice.below(self.programs.len() as u64) as usize;
         let now = clock.monotonic();
+        if self.end_packing(at, now, trace) {
+            return;
+        }
         if self.programs[at].open != self.programs[at].path {
             // It was renamed before: now its program opens the log anew.
             self.reopen(at);
@@ -282,7 +310,8 @@ impl Writers {
             self.drop_content(at);
             return trace.fault(now, "symlink swap", || shown);
         }
-        match self.dice.below(8) {
+        match self.dice.below(10) {
+            8 | 9 => self.pack(at, now, trace),
             0..3 => {
                 let reopened = self.dice.one_in(2);
                 self.rename(at, reopened);
@@ -372,6 +401,44 @@ impl Writers {
         true
     }
 
+    /// Begins to compress a rotated file that its program has let go of.
+    fn pack(&mut self, at: usize, now: Duration, trace: &mut Trace) {
+        let (zstd, number) = (self.dice.one_in(3), self.dice.below(SIM_ROTATED_FILES_MAX as u64) as usize);
+        let program = &mut self.programs[at];
+        let Some((from, _)) = program.old.get(number).filter(|(path, _)| *path != program.open) else { return };
+        let packed = |path: &Path| path.extension().is_some_and(|end| end == "gz" || end == "zst");
+        let Ok(bytes) = self.fs.content(from).map_err(drop).and_then(|bytes| match packed(from) {
+            true => Err(()),
+            false => compress(&bytes, zstd).map_err(drop),
+        }) else {
+            return;
+        };
+        let mut to = from.clone().into_os_string();
+        to.push(if zstd { ".zst" } else { ".gz" });
+        let to = PathBuf::from(to);
+        let part = self.dice.below(bytes.len() as u64 + 1) as usize;
+        let _ = self.fs.write(&to, &bytes[..part]);
+        let kind = if zstd { "rotate to zstd" } else { "rotate to gzip" };
+        trace.fault(now, kind, || format!("{}, {part} of {} bytes", to.display(), bytes.len()));
+        program.packing = Some(Packing { from: from.clone(), to, rest: bytes[part..].to_vec() });
+        if self.dice.one_in(2) {
+            self.end_packing(at, now, trace);
+        }
+    }
+
+    /// Writes what is left of a compressed file, and removes the one that it was made of. False where there is none.
+    fn end_packing(&mut self, at: usize, now: Duration, trace: &mut Trace) -> bool {
+        let program = &mut self.programs[at];
+        let Some(Packing { from, to, rest }) = program.packing.take() else { return false };
+        let _ = self.fs.write(&to, &rest);
+        let _ = self.fs.remove(&from);
+        trace.say(now, || format!("{} is written and {} removed", to.display(), from.display()));
+        if let Some((path, _)) = program.old.iter_mut().find(|(path, _)| *path == from) {
+            *path = to;
+        }
+        true
+    }
+
     fn truncate(&mut self, at: usize) {
         self.set_state(at, State::Destroyed);
         self.cut_off(at);
@@ -389,6 +456,9 @@ impl Writers {
         program.old.push((path, content));
         if program.old.len() > SIM_ROTATED_FILES_MAX {
             let (path, content) = program.old.remove(0);
+            if let Some(packing) = program.packing.take_if(|packing| packing.from == path) {
+                let _ = self.fs.remove(&packing.to);
+            }
             let _ = self.fs.remove(&path);
             self.truth.contents[content].state = State::Destroyed;
         }
