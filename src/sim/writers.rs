@@ -405,7 +405,9 @@ impl Writers {
     fn pack(&mut self, at: usize, now: Duration, trace: &mut Trace) {
         let (zstd, number) = (self.dice.one_in(3), self.dice.below(SIM_ROTATED_FILES_MAX as u64) as usize);
         let program = &mut self.programs[at];
-        let Some((from, _)) = program.old.get(number).filter(|(path, _)| *path != program.open) else { return };
+        let Some((from, _)) = program.old.get(number).filter(|(path, _)| *path != program.open) else {
+            return;
+        };
         let packed = |path: &Path| path.extension().is_some_and(|end| end == "gz" || end == "zst");
         let Ok(bytes) = self.fs.content(from).map_err(drop).and_then(|bytes| match packed(from) {
             true => Err(()),

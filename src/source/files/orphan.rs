@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::copies::Opened;
-use super::identity::{Cut, Record, StreamKey};
+use super::identity::{Cut, Print, Record, StreamKey, TAIL_BYTES};
 use super::state::Files;
 use super::table::Key;
 use crate::position::StreamId;
@@ -110,6 +110,9 @@ impl Files {
     pub(super) fn adopt_orphan(&mut self, record: &Record, cuts: &[Cut]) -> io::Result<bool> {
         let key = (record.stream, record.generation);
         let Some(path) = self.orphans_found.get(&key).cloned() else { return Ok(false) };
+        // The process that wrote it may have died before it was on the disk.
+        self.world.fs.open_append(&path)?.sync()?;
+        self.world.fs.sync_folder(&self.orphans)?;
         let file: Arc<dyn File> = Arc::from(self.world.fs.open(&path)?);
         let orphan = Orphan::open(file, record.id)?;
         let resumed = self.resume.position(record.stream, record.generation);
@@ -127,7 +130,9 @@ impl Files {
         let stat = orphan.stat()?;
         let mut tail = self.tail_of(&record, cuts, &stat, &record.path, low);
         (tail.packing, tail.is_orphan, tail.leaving) = (None, true, Some(self.now));
-        tail.tail = record.tail;
+        // As much of it as the copy has: a file that turns up must have held the same.
+        let known = tail.position.saturating_sub(first).min(TAIL_BYTES);
+        tail.tail = Print::before(&orphan, tail.position, known)?;
         tail.goal = self.finishing.is_some().then_some(end);
         self.orphan_bytes += bytes;
         self.orphans_found.remove(&key);
