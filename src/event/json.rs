@@ -96,8 +96,10 @@ fn write_dotted(texts: &Texts, members: &[(&[u8], Value)], out: &mut Vec<u8>) {
         }
         write_string(&String::from_utf8_lossy(name), out);
         out.push(b':');
-        if group.len() == 1 && name.len() == key.len() {
-            write_value(texts, value, out);
+        let last = group.last().map_or((key, value), |&i| members[i]);
+        // A key that is there twice: the last counts, and nothing is below it to go down to.
+        if group.iter().all(|&i| members[i].0.len() == name.len()) {
+            write_value(texts, last.1, out);
         } else {
             write_group(texts, members, &group, name.len(), out);
         }

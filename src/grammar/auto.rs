@@ -231,6 +231,10 @@ fn may_be(name: &str, text: &[u8]) -> bool {
             words.next().is_some_and(pair)
                 && words.next().is_none_or(|word| pair(word) || word.is_empty() || text.contains(&b'"'))
         }
+        // Any program of syslog looks the same, but for what only Apple's have.
+        "macos.system" => [&b"com.apple."[..], b" last message repeated ", b" kernel[0]: "]
+            .iter()
+            .any(|mark| memchr::memmem::find(text, mark).is_some()),
         "json" | "docker" => text.trim_ascii_start().first() == Some(&b'{'),
         _ => true,
     }

@@ -132,13 +132,27 @@ impl<'a> Run<'a> {
     /// Each round looks at what follows at most once for each alternative, and the rounds are bounded: the time stays
     /// linear in the message.
     fn many(&mut self, sequences: &[Box<[Op]>], mut at: usize) -> usize {
+        let mark = self.fields.len();
         for _ in 0..GRAMMAR_REPEATS_MAX {
             match self.group(sequences, at) {
                 Some(end) if end > at => at = end,
                 _ => break,
             }
         }
+        self.keep_last(mark);
         at
+    }
+
+    /// Of fields that were found twice the last counts.
+    fn keep_last(&mut self, mark: usize) {
+        let mut at = mark;
+        while let Some((target, rest)) = self.fields.get(at..).and_then(<[_]>::split_first) {
+            if rest.iter().any(|(other, _)| *other == target.0) {
+                self.fields.remove(at);
+            } else {
+                at += 1;
+            }
+        }
     }
 
     #[inline]

@@ -40,6 +40,9 @@ const FILES: &[(&str, &str)] = &[
     ("python/iso.log", "plain"),
     ("python/dashed.log", "python"),
     ("python/bracketed.log", "python"),
+    ("ruby/app.log", "ruby"),
+    ("php/error.log", "php.error"),
+    ("php/stderr.log", "php.error"),
 ];
 
 fn captured() -> PathBuf {
