@@ -457,8 +457,24 @@ impl Builder<'_> {
     /// The steps of a pipeline or of a branch.
     fn block(&mut self, steps: Vec<lang::Step>) -> Result<Block, String> {
         let number = self.number();
-        let steps = steps.into_iter().map(|step| self.step(step)).collect::<Result<_, _>>()?;
-        Ok(self.around.block(number, Block(steps)))
+        let steps = self.sequence(&mut steps.into_iter())?;
+        Ok(self.around.block(number, steps))
+    }
+
+    /// Steps in order; those behind an `unroll` are its own.
+    fn sequence(&mut self, steps: &mut std::vec::IntoIter<lang::Step>) -> Result<Block, String> {
+        let mut ready = Vec::new();
+        while let Some(step) = steps.next() {
+            if let lang::Step::Unroll { list, into, too_many } = step {
+                let number = self.number();
+                let then = self.sequence(steps)?;
+                let unroll = Box::new(step::Unroll { list, into, too_many, then });
+                ready.push(self.around.step(number, unroll));
+                break;
+            }
+            ready.push(self.step(step)?);
+        }
+        Ok(Block(ready))
     }
 
     fn step(&mut self, step: lang::Step) -> Result<Box<dyn Step>, String> {
@@ -489,6 +505,7 @@ impl Builder<'_> {
                 let enrichers = uses.iter().map(|of| self.enricher(of)).collect::<Result<_, _>>()?;
                 Box::new(step::Enrich { enrichers })
             }
+            lang::Step::Unroll { .. } => return Err("an `unroll` takes the steps behind it".into()),
             lang::Step::Set(fields) => Box::new(step::Set { fields: fields.into() }),
             lang::Step::Rename(fields) => Box::new(step::Rename { fields: fields.into() }),
             lang::Step::Remove(fields) => Box::new(step::Remove { fields: fields.into() }),

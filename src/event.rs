@@ -26,6 +26,6 @@ pub use batch::{Batch, Message, Origin, Run, Segment};
 pub use json::{write_object, write_string, write_timestamp, write_value};
 pub use layout::{Layout, LayoutBuilder, Mask, Slot};
 pub use options::{BoundPart, BoundTemplate, OptionValue, Options, Template, write_plain};
-pub use row::{Entry, Row, Texts};
+pub use row::{Entry, Row, Saved, Texts};
 pub use value::{Facts, Span, Value};
 pub use writer::Writer;

@@ -4,15 +4,18 @@
 //! A format never touches the row's fields itself, so that a failed one leaves the event as it was.
 
 mod bind;
+mod cef;
 mod cri;
 mod csv;
 mod dissect;
 mod docker;
 pub mod exception;
+mod extension;
 mod grok;
 pub mod json;
 mod key_value;
 mod keys;
+mod leef;
 mod logfmt;
 mod members;
 mod own;
@@ -20,9 +23,11 @@ mod query;
 mod regex;
 pub mod scan;
 pub mod syslog;
+mod table;
 pub mod time;
 mod typed;
 pub mod url;
+pub mod xml;
 mod zone;
 
 pub use bind::{Bind, Place, Reference};
@@ -95,6 +100,11 @@ pub fn formats() -> &'static [FormatKind] {
         query::KIND,
         cri::KIND,
         docker::KIND,
+        cef::KIND,
+        leef::KIND,
+        xml::KIND,
+        table::W3C,
+        table::ZEEK,
         own::LETTER_KIND,
         own::GAP_KIND,
         exception::KIND,

@@ -13,6 +13,7 @@ mod cri;
 mod docker;
 mod emit;
 mod framer;
+mod header;
 mod lane;
 mod machine;
 mod options;
@@ -26,6 +27,7 @@ use crate::event::Message;
 pub use class::{Language, Languages};
 pub use config::{Attach, Format, FrameConfig, Multiline, Patterns};
 pub use framer::{Framer, Lanes};
+pub use header::{Header, HeaderLines};
 pub use options::OPTIONS;
 
 /// Reads bytes of a stream again: appends exactly the given range.

@@ -4,6 +4,12 @@
 //! In: grammar files, then messages. Out: typed fields in ECS names. A file carries its own evidence: every line
 //! form has a sample, and every sample matches exactly one form, whole, with exactly the values given.
 //!
+//! A `line` is a text; a `json` form is an object, whose members are made of the same pieces: `.key = …` must be there
+//! and be so, `.key? = …` stays under its own name where it is not, `.key` only has to be there, `!.key` must not, and
+//! `.* = {name: object}` says where all others go. Keys with dots are paths. A JSON dialect is one such file.
+//! An `xml` form is the same for a document: attributes are keys with `@`, and elements with an attribute `Name` are
+//! named by it.
+//!
 //! The written form ([`written`]) is what the file says; [`Grammar`] has its parts put in place and its fields
 //! typed; [`Grammar::bind`] gives the plan for one pipeline's layout.
 
@@ -14,6 +20,7 @@ mod kind;
 mod level;
 mod list;
 mod message;
+mod object;
 mod plan;
 mod request;
 mod resolve;
@@ -66,6 +73,8 @@ const MESSAGE: &str = "message";
 struct Line {
     name: String,
     items: Vec<plan::Item>,
+    /// Where the message is a JSON object: its members instead.
+    object: Option<plan::Object>,
     /// Tried only where no other fits.
     fallback: bool,
 }
@@ -104,6 +113,11 @@ impl Grammar {
     /// Texts that it reads, with the line form that each is of.
     pub fn samples(&self) -> impl Iterator<Item = (&str, &str)> {
         self.samples.iter().map(|sample| (sample.line.as_str(), sample.text.as_str()))
+    }
+
+    /// Whether the data may bring fields that the file does not name.
+    fn is_open(&self) -> bool {
+        self.lines.iter().any(|line| line.object.as_ref().is_some_and(|object| object.rest.is_empty()))
     }
 
     /// Binds it to the layout of a pipeline.
@@ -188,7 +202,7 @@ impl Parser {
     /// The fields it gives.
     pub fn gives(self, options: &Options) -> Result<Gives, String> {
         match self {
-            Self::Grammar(grammar) => Ok(Gives { fields: grammar.fields.clone(), open: false }),
+            Self::Grammar(grammar) => Ok(Gives { fields: grammar.fields.clone(), open: grammar.is_open() }),
             Self::Format(format) => (format.gives)(options),
             Self::Auto => auto::gives(),
         }

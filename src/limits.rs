@@ -114,6 +114,9 @@ pub const SLOTS_MAX: usize = 512;
 /// Keys that one event may carry beyond the named paths; past it the event counts as not parsed.
 pub const REST_KEYS_MAX: usize = 1024;
 
+/// Longest header line of a stream, and most that all of them together may have.
+pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+
 /// Depth of nesting accepted in JSON.
 pub const JSON_DEPTH_MAX: usize = 64;
 

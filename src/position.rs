@@ -7,7 +7,7 @@ mod ranges;
 use std::sync::Arc;
 
 pub use cursor::{CursorRecord, RecordError, decode_record, encode_record};
-pub use id::{EVENT_ID_LEN, EventId, IdPrefix, PipelineTag, StreamId};
+pub use id::{EVENT_ID_LEN, EventId, FIRST_ITEM, IdPrefix, PipelineTag, StreamId, own_bytes};
 pub use ranges::Ranges;
 
 /// One generation of one file, one connection, one partition: bytes with positions that never change.

@@ -16,6 +16,7 @@ mod remove;
 mod rename;
 mod set;
 mod to;
+mod unroll;
 mod when;
 
 use crate::event::{Row, Value};
@@ -33,12 +34,14 @@ pub use remove::Remove;
 pub use rename::Rename;
 pub use set::Set;
 pub use to::To;
+pub use unroll::Unroll;
 pub use when::When;
 
 /// The steps of the language, in the order of the documentation.
 pub static SIGNATURES: &[&Signature] = &[
     &parse::SIGNATURE,
     &enrich::SIGNATURE,
+    &unroll::SIGNATURE,
     &set::SIGNATURE,
     &rename::SIGNATURE,
     &remove::SIGNATURE,
@@ -74,6 +77,14 @@ pub trait Step: Send + Sync {
 pub trait Emit {
     /// Encodes the row for a sink, by its number in the plan.
     fn emit(&mut self, sink: usize, row: &mut Row);
+    /// The event is to become so many. False where ids have not as many numbers.
+    fn unroll(&mut self, _items: usize) -> bool {
+        true
+    }
+    /// What comes now is the item of this number, counted from 0.
+    fn item(&mut self, _number: usize) {}
+    /// What became of that item, and why a `parse` refused it, if one did.
+    fn item_done(&mut self, _flow: Flow, _refused: Option<&'static str>) {}
 }
 
 /// What a step may use beside the row.
@@ -100,6 +111,11 @@ pub struct Work {
 }
 
 impl Work {
+    /// Forgets why an earlier `parse` refused its text.
+    pub(crate) fn forget(&mut self) {
+        self.reasons.clear();
+    }
+
     /// Why the first format of the last `parse` refused the text, if none took it.
     pub fn refused(&self) -> Option<&'static str> {
         self.reasons.first().copied()

@@ -4,14 +4,20 @@
 mod captured;
 #[path = "all/ceiling.rs"]
 mod ceiling;
+#[path = "all/corpora_cloud.rs"]
+mod corpora_cloud;
 #[path = "all/corpora_crowdsec.rs"]
 mod corpora_crowdsec;
+#[path = "all/corpora_formats.rs"]
+mod corpora_formats;
 #[path = "all/corpora_formats.rs"]
 mod corpora_formats;
 #[path = "all/corpora_grok.rs"]
 mod corpora_grok;
 #[path = "all/corpora_loghub.rs"]
 mod corpora_loghub;
+#[path = "all/corpora_misc.rs"]
+mod corpora_misc;
 #[path = "all/corpora_multiline.rs"]
 mod corpora_multiline;
 #[path = "all/cursor_log.rs"]
@@ -52,6 +58,8 @@ mod full_disk;
 mod grammar;
 #[path = "all/grammar_properties.rs"]
 mod grammar_properties;
+#[path = "all/headers.rs"]
+mod headers;
 #[path = "all/inputs.rs"]
 mod inputs;
 #[path = "all/kafka.rs"]

@@ -54,7 +54,7 @@ fn is_clean(bytes: &[u8]) -> bool {
 pub struct Message {
     /// The text, without envelope and separator.
     pub text: Span,
-    /// The envelope's time stamp as text (CRI and docker), or empty.
+    /// The envelope's time stamp as text (CRI and docker); for plain lines the header lines above it; or empty.
     pub time: Span,
     /// Position of the message's first byte in the stream, envelope included.
     pub start: u64,

@@ -22,9 +22,22 @@ pub struct Texts {
     scratch: Vec<u8>,
     constants: Arc<[u8]>,
     segments: Vec<Arc<Segment>>,
+    header: Option<Span>,
 }
 
 impl Texts {
+    /// The header lines that stand above the message in its stream; empty where there are none.
+    #[inline]
+    pub fn header(&self) -> Span {
+        self.header.unwrap_or(Span { start: 0, len: 0, buffer: Span::ARENA, facts: Facts::UNKNOWN })
+    }
+
+    /// Says which header lines stand above the message.
+    #[inline]
+    pub fn set_header(&mut self, header: Option<Span>) {
+        self.header = header;
+    }
+
     /// The bytes of a span. A span that points nowhere is empty.
     #[inline]
     pub fn bytes(&self, span: Span) -> &[u8] {
@@ -93,6 +106,15 @@ impl Texts {
     pub fn derived_bytes(&self) -> usize {
         self.arena.len()
     }
+}
+
+/// What an event was at some point; see [`Row::save`].
+#[derive(Debug)]
+pub struct Saved {
+    values: Vec<(Slot, Value)>,
+    rest: Vec<Entry>,
+    rest_at: Mask,
+    arena_len: usize,
 }
 
 /// One event. Made once per worker and plan, and reset for each message.
@@ -264,6 +286,25 @@ impl Row {
         }
         self.rest.retain(|entry| wanted.contains(entry.parent));
         self.rest_at.keep(wanted);
+    }
+
+    /// The event as it is now, to come back to with [`Row::restore`]. Text derived later is gone then.
+    pub fn save(&self) -> Saved {
+        Saved {
+            values: self.present.iter().map(|slot| (slot, self.values[slot as usize])).collect(),
+            rest: self.rest.clone(),
+            rest_at: self.rest_at,
+            arena_len: self.texts.arena.len(),
+        }
+    }
+
+    /// The event as it was.
+    pub fn restore(&mut self, saved: &Saved) {
+        self.present.clear();
+        saved.values.iter().for_each(|(slot, value)| self.set(*slot, *value));
+        self.rest.clone_from(&saved.rest);
+        self.rest_at = saved.rest_at;
+        self.texts.arena.truncate(saved.arena_len);
     }
 
     /// Appends the JSON form of a value to `out`.

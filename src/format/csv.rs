@@ -1,25 +1,26 @@
 //! Rows of comma separated values (RFC 4180) whose columns are known.
 
-use super::members::{Derived, part};
+use super::members::{Derived, Members, part};
 use super::typed::{convert, name_and_type};
 use super::{Bind, Calendar, Fields, Format, FormatKind, Gives, Mismatch, Target};
-use crate::event::{Options, Slot, Span, Texts};
+use crate::event::{Options, Slot, Span, Texts, Value};
 use crate::signature::{Example, Field, OptionSpec, OptionType, Signature, Type};
 
 /// The format as the list has it.
 pub(super) const KIND: FormatKind = FormatKind {
     signature: &Signature {
         name: "csv",
-        summary: "a row of separated values whose columns are given",
+        summary: "a row of separated values whose columns are given, or named by the first line of the stream",
         doc: "A column is a field path, with `:int`, `:float`, `:bool`, `:ip` or `:timestamp` behind it where it is not \
-              text; `_` is passed over. An empty value is no field. A row may have fewer values than columns.",
+              text; `_` is passed over. An empty value is no field. A row may have fewer values than columns. Without \
+              `columns` they are those of the header, which the source must hand on (`header = first`); values are text then.",
         form: "csv",
         options: &[
             OptionSpec {
                 name: "columns",
                 ty: OptionType::Texts,
                 default: None,
-                doc: "the columns, in order",
+                doc: "the columns, in order; without them the header says them",
             },
             OptionSpec {
                 name: "delimiter",
@@ -52,7 +53,7 @@ pub(super) const KIND: FormatKind = FormatKind {
         byte(options, "quote", b'"')?;
         let columns = options.texts("columns");
         if columns.is_empty() {
-            return Err("a csv row needs its columns".into());
+            return Ok(Gives { fields: Vec::new(), open: true });
         }
         let fields = columns.iter().map(|column| name_and_type(column, ":")).filter(|(name, _)| *name != "_");
         let field =
@@ -66,6 +67,7 @@ pub(super) const KIND: FormatKind = FormatKind {
             Ok((slot, ty))
         };
         Ok(Box::new(Csv {
+            root: bind.root()?,
             columns: bind.options.texts("columns").iter().map(column).collect::<Result<_, String>>()?,
             delimiter: byte(bind.options, "delimiter", b',')?,
             quote: byte(bind.options, "quote", b'"')?,
@@ -83,6 +85,8 @@ fn byte(options: &Options, name: &str, default: u8) -> Result<u8, String> {
 }
 
 struct Csv {
+    /// Where columns of the header go.
+    root: Slot,
     columns: Box<[(Option<Slot>, Type)]>,
     delimiter: u8,
     quote: u8,
@@ -92,7 +96,11 @@ struct Csv {
 impl Format for Csv {
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
         let mut derived = Derived::new(texts);
-        let done = self.row(input, texts.bytes(input), &mut derived, fields);
+        let done = if self.columns.is_empty() {
+            self.named_row(input, texts, &mut derived, fields)
+        } else {
+            self.row(input, texts.bytes(input), &mut derived, fields)
+        };
         derived.finish(texts);
         done
     }
@@ -125,6 +133,48 @@ impl Csv {
                 let value = convert(text, span, *ty, &self.calendar)
                     .ok_or_else(|| Mismatch::at(at, "a value is not of the type of its column"))?;
                 fields.push((Target::Slot(slot), value));
+            }
+            match next {
+                Some(next) => at = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// A row whose columns are those of the header.
+    fn named_row(
+        &self,
+        input: Span,
+        texts: &Texts,
+        derived: &mut Derived,
+        fields: &mut Fields,
+    ) -> Result<(), Mismatch> {
+        let header = texts.header();
+        let names = texts.bytes(header);
+        if names.is_empty() {
+            return Err(Mismatch::at(0, "no header line above names the columns"));
+        }
+        let bytes = texts.bytes(input);
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let mut members = Members::new(self.root, fields);
+        let (mut at, mut name_at) = (0, Some(0));
+        loop {
+            let Some(here) = name_at else { return Err(Mismatch::at(at, "more values than columns")) };
+            let name = derived.bytes.len();
+            let (name_start, name_end, name_next) = self.value(names, here, derived)?;
+            name_at = name_next;
+            let key = if derived.bytes.len() > name {
+                (derived.span(name), derived.bytes[name..].to_vec())
+            } else {
+                (header.part(name_start, name_end - name_start), names[name_start..name_end].to_vec())
+            };
+            let from = derived.bytes.len();
+            let (start, end, next) = self.value(bytes, at, derived)?;
+            let span =
+                if derived.bytes.len() > from { derived.span(from) } else { part(input, start, end - start) };
+            if span.len > 0 && !key.1.is_empty() {
+                let same = |other: Span| texts.bytes(other) == key.1;
+                members.put(fields, (key.0, &key.1), Value::Text(span), same)?;
             }
             match next {
                 Some(next) => at = next,

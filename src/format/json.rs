@@ -39,16 +39,19 @@ const EXAMPLES: &[Example] = &[Example {
 }];
 
 /// The format, bound.
+#[derive(Debug)]
 pub struct Json {
     /// Named objects; 0 is the one that the format writes to.
     nodes: Vec<Node>,
 }
 
+#[derive(Debug)]
 struct Node {
     slot: Slot,
     children: Vec<Child>,
 }
 
+#[derive(Debug)]
 struct Child {
     fingerprint: u64,
     key: Box<[u8]>,

@@ -194,6 +194,12 @@ pub fn blanks(input: &[u8]) -> usize {
     input.iter().take_while(|&&byte| byte == b' ' || byte == b'\t').count()
 }
 
+/// `true` or `false` at the front, and its length.
+pub fn bool(input: &[u8]) -> Option<(bool, usize)> {
+    let is = |word: &[u8]| input.starts_with(word);
+    if is(b"true") { Some((true, 4)) } else { is(b"false").then_some((false, 5)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

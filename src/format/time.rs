@@ -17,7 +17,7 @@ pub use pattern::{Pattern, PatternPiece};
 pub struct Parts {
     /// Year of the Gregorian calendar.
     pub year: Option<i64>,
-    /// Month, from 1.
+    /// Month, from 1; 0 where there is only a time of day.
     pub month: u32,
     /// Day of the month, from 1.
     pub day: u32,
@@ -54,14 +54,27 @@ pub enum TimeForm {
     Compact,
     /// Seconds since 1970, with a fraction, or milli-, micro- or nanoseconds, told by the number of digits.
     Epoch,
+    /// `16:15:55.103`: the day is that of the reference, or the one before.
+    Clock,
     /// A pattern of `strftime` fields.
     Pattern(Pattern),
 }
 
 impl TimeForm {
     /// The names of the forms, as grammars write them.
-    pub const NAMES: [&str; 10] =
-        ["clf", "rfc3339", "iso", "rfc3164", "asctime", "day_first", "klog", "compact", "epoch", "\"%Y…\""];
+    pub const NAMES: [&str; 11] = [
+        "clf",
+        "rfc3339",
+        "iso",
+        "rfc3164",
+        "asctime",
+        "day_first",
+        "klog",
+        "compact",
+        "epoch",
+        "clock",
+        "\"%Y…\"",
+    ];
 
     /// The form of a name.
     pub fn named(name: &str) -> Option<Self> {
@@ -75,6 +88,7 @@ impl TimeForm {
             "klog" => Self::Klog,
             "compact" => Self::Compact,
             "epoch" => Self::Epoch,
+            "clock" => Self::Clock,
             _ => return None,
         })
     }
@@ -92,10 +106,33 @@ impl TimeForm {
             Self::Klog => klog(input)?,
             Self::Compact => compact(input)?,
             Self::Epoch => return epoch(input),
+            Self::Clock => time_of_day(input)?,
             Self::Pattern(pattern) => return pattern.scan(input, calendar),
         };
         Some((calendar.unix_ns(&parts)?, len))
     }
+}
+
+/// The point in time that the whole of a text tells, in any of the common forms; a zone may stand behind it.
+pub fn whole(text: &[u8], calendar: &Calendar) -> Option<i64> {
+    let forms = [
+        TimeForm::Iso,
+        TimeForm::Epoch,
+        TimeForm::Clf,
+        TimeForm::Asctime,
+        TimeForm::Rfc3164,
+        TimeForm::DayFirst,
+        TimeForm::Compact,
+    ];
+    let read = |form: &TimeForm| {
+        let (ns, len) = form.scan(text, calendar)?;
+        let rest = text.get(len..).filter(|rest| !rest.is_empty());
+        let Some(rest) = rest else { return Some(ns) };
+        let (offset_s, len) = offset(rest.strip_prefix(b" ")?)?;
+        let there = Calendar { zone: super::Zone::Fixed(offset_s), reference: calendar.reference.clone() };
+        (len + 1 == rest.len()).then(|| form.scan(text, &there)).flatten().map(|(ns, _)| ns)
+    };
+    forms.iter().find_map(read)
 }
 
 /// Two digits at `at`.
@@ -122,6 +159,13 @@ fn clock(input: &[u8], at: usize, parts: &mut Parts) -> Option<usize> {
         return None;
     }
     Some(fraction(input, at + 8, parts))
+}
+
+/// A time of day alone: the date is left for the calendar.
+fn time_of_day(input: &[u8]) -> Option<(Parts, usize)> {
+    let mut parts = Parts::default();
+    let at = clock(input, 0, &mut parts)?;
+    Some((parts, at))
 }
 
 /// An optional fraction of a second; digits past the ninth are dropped. A separator without digits stays.

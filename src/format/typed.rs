@@ -36,11 +36,7 @@ pub(super) fn convert(bytes: &[u8], span: Span, ty: Type, calendar: &Calendar) -
             _ => None,
         },
         Type::Ip => scan::is_ip(bytes).then_some(Value::Ip(span)),
-        Type::Timestamp => {
-            let forms = [time::TimeForm::Iso, time::TimeForm::Epoch, time::TimeForm::Clf];
-            let read = |form: &time::TimeForm| form.scan(bytes, calendar).filter(|(_, len)| whole(*len));
-            forms.iter().find_map(read).map(|(ns, _)| Value::Timestamp(ns))
-        }
+        Type::Timestamp => time::whole(bytes, calendar).map(Value::Timestamp),
         _ => Some(Value::Text(span)),
     }
 }

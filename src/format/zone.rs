@@ -76,8 +76,22 @@ impl Calendar {
     pub fn unix_ns(&self, parts: &Parts) -> Option<i64> {
         match parts.year {
             Some(year) => self.in_year(parts, year),
+            None if parts.month == 0 => self.on_day(parts),
             None => self.nearest(parts),
         }
+    }
+
+    /// The day that puts a time of day nearest before the reference and half a day: clocks differ, and midnight comes
+    /// between a line and its reading.
+    fn on_day(&self, parts: &Parts) -> Option<i64> {
+        let latest = self.reference.get().saturating_add(DAY_NS / 2);
+        let on = |day: i64| {
+            let (year, month, day) = super::time::civil(day);
+            self.in_year(&Parts { month, day, ..*parts }, year)
+        };
+        let today = latest.div_euclid(DAY_NS);
+        // Zones reach a day to both sides.
+        (today - 2..=today + 1).rev().filter_map(on).find(|&ns| ns <= latest)
     }
 
     /// The year that puts the time nearest before the reference and a day: clocks differ, and a line may be

@@ -5,6 +5,7 @@ use std::time::Duration;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::class::{Language, Languages};
+use super::header::HeaderLines;
 use crate::event::{Options, Origin};
 use crate::limits;
 
@@ -77,6 +78,8 @@ impl Patterns {
 pub struct FrameConfig {
     /// How lines are wrapped.
     pub format: Format,
+    /// Which lines say what the columns of others are.
+    pub header: HeaderLines,
     /// Which lines belong together.
     pub multiline: Multiline,
     /// Whether a trace joins the log line before it.
@@ -93,6 +96,7 @@ impl Default for FrameConfig {
     fn default() -> Self {
         Self {
             format: Format::Auto,
+            header: HeaderLines::None,
             multiline: Multiline::Languages(Languages::ALL),
             attach: Attach::Previous,
             message_bytes: limits::MESSAGE_BYTES_MAX,
@@ -114,6 +118,12 @@ impl FrameConfig {
                 Some("cri") => Format::Cri,
                 Some("docker") => Format::Docker,
                 Some(other) => return Err(format!("format is auto, lines, cri or docker, not `{other}`")),
+            },
+            header: match options.text("header") {
+                None | Some("none") => HeaderLines::None,
+                Some("first") => HeaderLines::First,
+                Some("hash") => HeaderLines::Hash,
+                Some(other) => return Err(format!("header is none, first or hash, not `{other}`")),
             },
             multiline: multiline(options)?,
             attach: match options.text("attach") {

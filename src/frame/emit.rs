@@ -72,6 +72,7 @@ pub(super) struct Env<'e, 'b, 'o> {
     unreadable: &'e mut Vec<Range<u64>>,
     first_message: usize,
     first_range: usize,
+    header: Option<Span>,
 }
 
 impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
@@ -83,7 +84,18 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
     ) -> Self {
         let (first_message, first_range) = (out.messages.len(), out.ranges.len());
         let Block { position, bytes, buffer, now, fetch, .. } = block;
-        Self { position, bytes, buffer, now, fetch, out, unreadable, first_message, first_range }
+        Self {
+            position,
+            bytes,
+            buffer,
+            now,
+            fetch,
+            out,
+            unreadable,
+            first_message,
+            first_range,
+            header: None,
+        }
     }
 
     /// Puts in order what lanes gave out of order, and merges ranges that touch.
@@ -99,6 +111,16 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
             for range in sorted.drain(..) {
                 push_range(self.out.ranges, self.first_range, range);
             }
+        }
+    }
+
+    /// Says which header lines stand above the messages that come now.
+    pub(super) fn put_header(&mut self, text: &[u8]) {
+        self.header = None;
+        if !text.is_empty() {
+            let start = self.out.joined.len();
+            self.out.joined.extend_from_slice(text);
+            self.header = Some(Self::joined_span(start, self.out.joined.len()));
         }
     }
 
@@ -244,6 +266,11 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
 
     fn time(&mut self, piece: &Piece) -> Span {
         let range = piece.time();
+        if range.is_empty()
+            && let Some(header) = self.header
+        {
+            return header;
+        }
         if range.is_empty() || self.slice(&range).is_some() {
             return self.span(&range);
         }

@@ -8,6 +8,7 @@ use memchr::memchr_iter;
 
 use super::config::{Format, FrameConfig};
 use super::emit::{Env, Piece};
+use super::header::Header;
 use super::lane::Lane;
 use super::{Block, Fetch, Framed, cri, docker};
 use crate::event::Origin;
@@ -56,6 +57,7 @@ pub struct Framer {
     /// The middle of a line longer than a block.
     long: bool,
     lanes: Vec<Lane>,
+    header: Header,
     scratch: Vec<u8>,
     unreadable: Vec<Range<u64>>,
 }
@@ -70,6 +72,7 @@ impl Framer {
             Format::Docker => Mode::Known(Origin::Docker),
         };
         Self {
+            header: Header::new(config.header),
             config,
             mode,
             told_at: None,
@@ -118,7 +121,11 @@ impl Framer {
     pub fn frame(&mut self, block: Block<'_>, out: &mut Framed<'_>) -> usize {
         let (position, bytes, last) = (block.position, block.bytes, block.last);
         let mut unreadable = std::mem::take(&mut self.unreadable);
+        let Block { fetch, buffer, now, .. } = block;
+        self.header.above(position, &mut *fetch);
+        let block = Block { position, bytes, buffer, last, now, fetch };
         let mut env = Env::new(block, out, &mut unreadable);
+        env.put_header(self.header.text());
         let mut at = 0;
         for end in memchr_iter(b'\n', bytes) {
             at = self.long_steps(bytes.get(..end).unwrap_or_default(), at, position, &mut env);
@@ -205,8 +212,21 @@ impl Framer {
 
     #[inline]
     fn plain(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
+        if self.header.is_header(start, line) {
+            return self.header_line(start, line, separator, env);
+        }
         let (lane, config, scratch) = self.lane(0);
         lane.line(whole(start, line, separator), config, env, scratch);
+    }
+
+    /// A header line ends what is open, which stands below the header before it.
+    #[cold]
+    fn header_line(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
+        let (lane, config, scratch) = self.lane(0);
+        lane.flush(config, env, scratch);
+        env.account(&whole(start, line, separator));
+        self.header.take(line);
+        env.put_header(self.header.text());
     }
 
     /// A line without envelope in a stream that has them: a message of its own, and nothing goes on across it, for
@@ -346,6 +366,7 @@ impl Framer {
         let mut unreadable = std::mem::take(&mut self.unreadable);
         let block = Block { position: 0, bytes: &[], buffer: 0, last: false, now, fetch };
         let mut env = Env::new(block, out, &mut unreadable);
+        env.put_header(self.header.text());
         self.flush(&mut env, due);
         env.close();
         self.unreadable = unreadable;

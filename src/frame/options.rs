@@ -3,6 +3,7 @@
 use crate::signature::{OptionSpec, OptionType};
 
 const FORMATS: &[&str] = &["auto", "lines", "cri", "docker"];
+const HEADERS: &[&str] = &["none", "first", "hash"];
 const ATTACH: &[&str] = &["previous", "none"];
 
 /// Options that every source of lines takes, read by [`super::FrameConfig::from_options`].
@@ -12,6 +13,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         ty: OptionType::Word(FORMATS),
         default: Some("auto"),
         doc: "How lines are wrapped. `auto` tells CRI and docker json-file lines from plain ones, for each stream by itself.",
+    },
+    OptionSpec {
+        name: "header",
+        ty: OptionType::Word(HEADERS),
+        default: Some("none"),
+        doc: "Which lines are no messages but say what the columns of those below them are, for the formats `csv`, `w3c` and `zeek_tsv`: the `first` of a stream, or all that begin with `#` (`hash`). After a restart they are read again from the front of the file; of a stream that cannot be read again they are known from its start on.",
     },
     OptionSpec {
         name: "multiline",

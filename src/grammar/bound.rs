@@ -4,6 +4,7 @@ use memchr::memmem::Finder;
 
 use super::kind::Kind;
 use super::level::Levels;
+use super::object::{self, Objects};
 use super::plan::Item;
 use super::request::RequestSlots;
 use super::run::Run;
@@ -42,6 +43,17 @@ pub(super) enum Op {
     Request(Box<RequestSlots>),
     /// A request's target.
     Url(Box<RequestSlots>),
+}
+
+impl Op {
+    /// Whether it begins with the bracket of a JSON list.
+    pub(super) fn is_bracket(&self) -> bool {
+        match self {
+            Self::Byte(byte) => *byte == b'[',
+            Self::Literal(literal) => literal.bytes.first() == Some(&b'['),
+            _ => false,
+        }
+    }
 }
 
 /// Sequences of which the first that fits is taken.
@@ -119,6 +131,7 @@ pub(super) enum Scan {
     Hex,
     Ip,
     Host,
+    Bool,
     Time(TimeForm),
     Level,
     OneOf(Box<[Box<[u8]>]>),
@@ -136,10 +149,21 @@ pub(super) struct PeerSlots {
     pub(super) with_port: bool,
 }
 
+/// One line form.
+#[derive(Debug)]
+pub(super) enum Line {
+    /// A text.
+    Text(Box<[Op]>),
+    /// A JSON object.
+    Object(object::Form),
+}
+
 /// The plan.
 #[derive(Debug)]
 pub(super) struct Bound {
-    lines: Box<[Box<[Op]>]>,
+    lines: Box<[Line]>,
+    /// For lines that are JSON objects: how those are read.
+    objects: Option<Objects>,
     sets: Box<[(Target, Value)]>,
     pub(super) calendar: Calendar,
     pub(super) levels: Levels,
@@ -157,9 +181,15 @@ impl Bound {
             .map(|set| constant(set, bind).map(|of| of.map(|(slot, value)| (Target::Slot(slot), value))))
             .filter_map(Result::transpose);
         let sets = sets.collect::<Result<_, _>>()?;
-        let lines = grammar.lines.iter().map(|line| sequence(&line.items, bind)).collect::<Result<_, _>>()?;
+        let objects = Objects::new(grammar.lines.iter().filter_map(|line| line.object.as_ref()), bind)?;
+        let line = |line: &super::Line| match (&line.object, &objects) {
+            (Some(object), Some(objects)) => objects.form(object, bind).map(Line::Object),
+            _ => sequence(&line.items, bind).map(Line::Text),
+        };
+        let lines = grammar.lines.iter().map(line).collect::<Result<_, _>>()?;
         Ok(Self {
             lines,
+            objects,
             sets,
             calendar: bind.calendar()?,
             levels: Levels::new(bind),
@@ -174,9 +204,23 @@ impl Bound {
         &self,
         first: usize,
         input: Span,
-        texts: &Texts,
+        texts: &mut Texts,
         fields: &mut Fields,
     ) -> Result<usize, Mismatch> {
+        if let Some(objects) = &self.objects {
+            let forms = self.lines.iter().enumerate().skip(first);
+            let forms = forms.filter_map(|(at, line)| match line {
+                Line::Object(form) => Some((at, form)),
+                Line::Text(_) => None,
+            });
+            let found = objects.find(self, forms, input, texts, fields);
+            if found.is_ok() {
+                fields.extend_from_slice(&self.sets);
+            }
+            if found.is_ok() || self.lines.iter().all(|line| matches!(line, Line::Object(_))) {
+                return found;
+            }
+        }
         let bytes = texts.bytes(input);
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         // A joined message holds line feeds, which its segment does not count as unclean.
@@ -185,6 +229,7 @@ impl Bound {
         let mark = fields.len();
         let mut run = Run::new(self, bytes, input, plain, fields);
         for (at, line) in self.lines.iter().enumerate().skip(first) {
+            let Line::Text(line) = line else { continue };
             if let Some(end) = run.sequence(line, 0) {
                 if end == bytes.len() {
                     fields.extend_from_slice(&self.sets);
@@ -253,7 +298,8 @@ fn constant(set: &Set, bind: &mut Bind<'_>) -> Result<Option<(Slot, Value)>, Str
     Ok(Some((slot, value)))
 }
 
-fn sequence(items: &[Item], bind: &mut Bind<'_>) -> Result<Box<[Op]>, String> {
+/// The operations of a sequence.
+pub(super) fn sequence(items: &[Item], bind: &mut Bind<'_>) -> Result<Box<[Op]>, String> {
     items.iter().filter_map(|item| op(item, bind).transpose()).collect()
 }
 
@@ -324,6 +370,9 @@ fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Resu
         Kind::Ip => Scan::Ip,
         Kind::Host | Kind::Address | Kind::Addresses | Kind::Endpoint => Scan::Host,
         Kind::Time(form) => Scan::Time(form.clone()),
+        Kind::Bool => Scan::Bool,
+        // The check keeps these out of texts.
+        Kind::Any | Kind::Object | Kind::List => Scan::Rest,
         Kind::Level => Scan::Level,
         // The longest that fits: `CRON` must not take half of `CRONTAB`.
         Kind::OneOf(words) => {

@@ -5,6 +5,7 @@
 
 mod block;
 mod item;
+mod member;
 mod sample;
 
 use crate::diag::{Code, Diagnostic};
@@ -93,7 +94,8 @@ pub(super) fn parse(text: &str) -> Result<Written, Vec<Diagnostic>> {
 }
 
 fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fault> {
-    const WORDS: [&str; 8] = ["grammar", "see", "set", "part", "line", "otherwise", "sample", "refuse"];
+    const WORDS: [&str; 10] =
+        ["grammar", "see", "set", "part", "line", "json", "xml", "otherwise", "sample", "refuse"];
     let word = block.split_whitespace().next().unwrap_or_default();
     let body = block.get(word.len()..).unwrap_or_default();
     let place = |rest: &str, len: usize| {
@@ -112,9 +114,25 @@ fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fau
         "part" | "line" | "otherwise" => {
             let body = body.trim_start();
             let (name, items) = item::finish(block::form(body, start + block.len()))?;
-            let form = Form { place: place(body, name.len()), name, items, fallback: word == "otherwise" };
+            let fallback = word == "otherwise";
+            let form =
+                Form { place: place(body, name.len()), name, items, fallback, members: None, xml: false };
             let forms = if word == "part" { &mut written.parts } else { &mut written.lines };
             forms.push(form);
+        }
+        "json" | "xml" => {
+            let body = body.trim_start();
+            let (name, members) = item::finish(member::form(body, start + block.len()))?;
+            let place = place(body, name.len());
+            let form = Form {
+                place,
+                name,
+                items: Vec::new(),
+                fallback: false,
+                members: Some(members),
+                xml: word == "xml",
+            };
+            written.lines.push(form);
         }
         "sample" => written.samples.push(sample::sample(block, start)?),
         "refuse" => written.refused.push(sample::sample(block, start)?),

@@ -42,6 +42,14 @@ pub enum Kind {
     Endpoint,
     /// A point in time.
     Time(TimeForm),
+    /// `true` or `false`.
+    Bool,
+    /// A member of a JSON object, whatever it is.
+    Any,
+    /// A member that is an object, with what is in it.
+    Object,
+    /// A member that is a list.
+    List,
     /// A level of severity, in any case; its name in lower case.
     Level,
     /// One of these words.
@@ -76,6 +84,10 @@ pub(super) const NAMES: &[&str] = &[
     "addresses",
     "endpoint",
     "time",
+    "bool",
+    "any",
+    "object",
+    "list",
     "level",
     "one",
     "nanos",
@@ -135,11 +147,20 @@ impl Kind {
         match self {
             Self::Int(..) | Self::Status => Type::Int,
             Self::Float => Type::Float,
+            Self::Bool => Type::Bool,
+            Self::Any => Type::Any,
+            Self::Object => Type::Object,
+            Self::List => Type::List,
             Self::Ip => Type::Ip,
             Self::Time(_) => Type::Timestamp,
             Self::Duration(_) => Type::Duration,
             _ => Type::Text,
         }
+    }
+
+    /// Whether it is only for members of JSON objects, since text has no such thing.
+    pub(super) fn is_json(&self) -> bool {
+        matches!(self, Self::Any | Self::Object | Self::List)
     }
 
     /// Empty text is not kept, so what can be empty can be missing.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::auto::AUTO;
 use super::parser;
 use crate::event::{Layout, LayoutBuilder, Mask, Options, Row, Slot, Value, write_object};
-use crate::format::time::TimeForm;
+use crate::format::time;
 use crate::format::{Bind, Calendar, Fields, Format, Reference, commit};
 
 /// Where a message was found, beside its text.
@@ -37,7 +37,18 @@ struct Slots {
 }
 
 /// Where open formats keep the time of an event, best first.
-const TIMES: [&str; 7] = ["@timestamp", "timestamp", "time", "ts", "date", "datetime", "fields.time"];
+const TIMES: [&str; 10] = [
+    "@timestamp",
+    "timestamp",
+    "time",
+    "ts",
+    "date",
+    "datetime",
+    "fields.time",
+    "eventTime",
+    "requestReceivedTimestamp",
+    "published",
+];
 
 const PATHS: [&str; 6] =
     ["@timestamp", "error.message", "event.original", "log.flags", "log.offset", "message"];
@@ -106,9 +117,7 @@ impl Reader {
 fn time_of(row: &Row, slot: Slot, calendar: &Calendar) -> Option<i64> {
     let mut text = Vec::new();
     crate::event::write_plain(&row.texts, row.get(slot)?, &mut text);
-    let forms = [TimeForm::Iso, TimeForm::Epoch, TimeForm::Clf, TimeForm::Asctime];
-    let whole = |form: &TimeForm| form.scan(&text, calendar).filter(|(_, len)| *len == text.len());
-    forms.iter().find_map(whole).map(|(ns, _)| ns)
+    time::whole(&text, calendar)
 }
 
 /// A format bound to a layout of its own.

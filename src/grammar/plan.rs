@@ -1,7 +1,7 @@
 //! A resolved line: parts are in place, every text knows where it ends.
 
 use super::kind::Kind;
-use super::written::Set;
+use super::written::{Need, Set};
 
 /// One piece of a resolved line.
 #[derive(Clone, Debug)]
@@ -30,4 +30,26 @@ pub(super) enum Item {
     },
     /// A field that this alternative gives.
     Constant(Set),
+}
+
+/// A resolved JSON object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Object {
+    /// Its members.
+    pub(super) members: Vec<Member>,
+    /// Path of the object that gets what no member says; empty for the event itself.
+    pub(super) rest: String,
+    /// Whether the message is an XML document.
+    pub(super) xml: bool,
+}
+
+/// A resolved member of a JSON object.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    /// Path of its keys.
+    pub(super) path: String,
+    /// Whether it must be there.
+    pub(super) need: Need,
+    /// What its text is made of; empty where it only has to be there.
+    pub(super) items: Vec<Item>,
 }

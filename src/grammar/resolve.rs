@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::file::{self, NAME, OPEN, SAMPLE, TYPES};
+use super::file::{self, NAME, OPEN, SAMPLE, SYNTAX, TYPES};
 use super::kind::Kind;
-use super::written::{Constant, Form, Item, Written};
+use super::written::{Constant, Form, Item, Member, Need, Written};
 use super::{Grammar, Line, MESSAGE, list, plan};
 use crate::diag::{Diagnostic, Place, nearest};
 use crate::format::exception;
@@ -38,9 +38,14 @@ pub(super) fn resolve(written: Written) -> Result<Grammar, Vec<Diagnostic>> {
             fields.add(&set.path, constant_type(&set.value), false, &written.name_place, &mut wrong);
         }
         fields.sequence(&items, false, &line.place, &mut wrong);
+        text_only(&items, &mut wrong);
+        let object = line.members.as_ref().map(|members| plan::Object {
+            xml: line.xml,
+            ..object(members, &parts, &mut fields, &mut wrong)
+        });
         fields.end();
         let items = ends(&items, &End::Whole, &mut wrong);
-        lines.push(Line { name: line.name.clone(), items, fallback: line.fallback });
+        lines.push(Line { name: line.name.clone(), items, object, fallback: line.fallback });
     }
     if !wrong.is_empty() {
         return Err(wrong);
@@ -77,6 +82,62 @@ fn common() -> &'static [Form] {
     static COMMON: LazyLock<Vec<Form>> =
         LazyLock::new(|| file::parse(list::COMMON).expect("a test reads the file of common parts").parts);
     &COMMON
+}
+
+/// Puts the members of a JSON object in place.
+fn object(
+    members: &[Member],
+    parts: &BTreeMap<&str, Vec<Item>>,
+    fields: &mut Fields,
+    wrong: &mut Vec<Diagnostic>,
+) -> plan::Object {
+    let mut object = plan::Object::default();
+    for (at, member) in members.iter().enumerate() {
+        let Member { path, place, need, items } = member;
+        if let Some(first) = members[..at].iter().find(|other| other.path == *path) {
+            let diagnostic = Diagnostic::error(NAME, place.clone(), format!("`.{path}` is there twice"));
+            wrong.push(diagnostic.related(first.place.clone(), "the first"));
+        }
+        let items = splice(items, parts, wrong);
+        if path == "*" {
+            match &items[..] {
+                [Item::Capture { path, kind: Kind::Object, .. }] if !path.is_empty() => {
+                    fields.add(path, Type::Object, true, place, wrong);
+                    object.rest.clone_from(path);
+                }
+                _ => {
+                    let help = "write `.* = {name: object}`; without it they stay where they are";
+                    let message = "all other members go below an object";
+                    wrong.push(Diagnostic::error(SYNTAX, place.clone(), message).help(help));
+                }
+            }
+            continue;
+        }
+        if !matches!(&items[..], [Item::Capture { .. }]) {
+            text_only(&items, wrong);
+        }
+        fields.sequence(&items, *need == Need::May, place, wrong);
+        let items = ends(&items, &End::Whole, wrong);
+        object.members.push(plan::Member { path: path.clone(), need: *need, items });
+    }
+    object
+}
+
+/// Pieces of a text have no values of JSON among them.
+fn text_only(items: &[Item], wrong: &mut Vec<Diagnostic>) {
+    for item in items {
+        match item {
+            Item::Capture { kind, place, .. } if kind.is_json() => {
+                let message = "this kind is only for a whole member of a `json` form";
+                wrong.push(Diagnostic::error(SYNTAX, place.clone(), message));
+            }
+            Item::Group { alternatives, .. } | Item::Many(alternatives) => {
+                alternatives.iter().for_each(|items| text_only(items, wrong));
+            }
+            Item::Ahead(items) => text_only(items, wrong),
+            _ => {}
+        }
+    }
 }
 
 /// Names must be there, once.

@@ -212,6 +212,9 @@ impl<'a> Run<'a> {
                 "no whole number within the bounds of the format",
             ),
             Scan::Float => (scan::float(rest).map(|(float, len)| (Value::Float(float), len)), "no number"),
+            Scan::Bool => {
+                (scan::bool(rest).map(|(bool, len)| (Value::Bool(bool), len)), "neither true nor false")
+            }
             Scan::Time(form) => (
                 form.scan(rest, &self.plan.calendar).map(|(ns, len)| (Value::Timestamp(ns), len)),
                 "no time of the form that the format has",

@@ -59,6 +59,34 @@ pub struct Form {
     pub items: Vec<Item>,
     /// `otherwise`: tried only where no line fits.
     pub fallback: bool,
+    /// For `json`: the members of the object that the message is. There are no items then.
+    pub members: Option<Vec<Member>>,
+    /// For `xml`: the message is a document, read as an object.
+    pub xml: bool,
+}
+
+/// What is said of one member of a JSON object.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Path of its keys; `*` for all that no other names.
+    pub path: String,
+    /// Where the path stands.
+    pub place: Place,
+    /// Whether it must be there.
+    pub need: Need,
+    /// What its text is made of; empty where it only has to be there.
+    pub items: Vec<Item>,
+}
+
+/// Whether a member must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// `.key`: without it the message is not of the form.
+    Must,
+    /// `.key?`: what is not of the form said stays under its own name.
+    May,
+    /// `!.key`: with it the message is not of the form.
+    Never,
 }
 
 /// One piece of a sequence.

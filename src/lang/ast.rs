@@ -132,6 +132,13 @@ pub enum StepKind {
     },
     /// `enrich ENRICHER(PATH, OPTION = VALUE …) [into PATH], …`
     Enrich(Vec<Enrichment>),
+    /// `unroll PATH [into PATH]`
+    Unroll {
+        /// The list.
+        list: Path,
+        /// Where each item goes; the list's own place when absent.
+        into: Option<Path>,
+    },
     /// `set PATH = EXPR, PATH = EXPR …`
     Set(Vec<(Path, Expr)>),
     /// `rename PATH to PATH, …`

@@ -56,6 +56,7 @@ codes! {
     UNUSED = "E124", "a source or sink that no pipeline uses (warning)";
     TOO_MANY_FIELDS = "E125", "a pipeline that names too many fields";
     TOO_MANY_STEPS = "E126", "a pipeline with too many steps, those of its fragments counted";
+    UNROLL = "E127", "a second `unroll`, or one in a branch";
     // Values.
     NOT_CONSTANT = "E140", "a value that must be known before any event is seen";
     WRONG_OPTION = "E141", "an option with a value that it does not take";

@@ -140,6 +140,9 @@ impl Words<'_> {
                 };
                 format!("enrich {}", uses.iter().map(one).collect::<Vec<_>>().join(", "))
             }
+            Step::Unroll { list, into, .. } => {
+                format!("unroll {} into {}", self.path(*list), self.path(*into))
+            }
             Step::Set(fields) => {
                 let one = |(slot, value): &(Slot, _)| format!("{} = {}", self.typed(*slot), self.expr(value));
                 format!("set {}", fields.iter().map(one).collect::<Vec<_>>().join(", "))

@@ -42,6 +42,7 @@ fn own_reads(step: &Step, layout: &Layout) -> Mask {
     match step {
         Step::Parse { input, .. } => add(*input),
         Step::Enrich(uses) => uses.iter().filter(|of| of.input != 0).for_each(|of| add(of.input)),
+        Step::Unroll { list, .. } => add(*list),
         Step::Set(fields) => fields.iter().for_each(|(_, expr)| expr.reads(&mut add)),
         Step::Rename(fields) => fields.iter().for_each(|(from, _)| add(*from)),
         Step::Drop { when: Some(of), .. }
@@ -64,6 +65,7 @@ pub(super) fn sent(steps: &[Step], layout: &Layout, mut present: Mask, sent_to: 
             Step::Enrich(uses) => {
                 uses.iter().flat_map(|of| &of.fields).for_each(|slot| present.insert_all(below(*slot)));
             }
+            Step::Unroll { into, .. } => present.insert_all(below(*into)),
             Step::Set(fields) => fields.iter().for_each(|(slot, _)| present.insert_all(below(*slot))),
             Step::Rename(fields) => {
                 for (from, to) in fields {
@@ -103,7 +105,7 @@ fn before(step: &mut Step, layout: &Layout, wanted: Mask) -> Mask {
             *told = wanted;
             wanted
         }
-        Step::Set(_) | Step::Rename(_) | Step::Enrich(_) => wanted,
+        Step::Set(_) | Step::Rename(_) | Step::Enrich(_) | Step::Unroll { .. } => wanted,
         Step::Remove(fields) => {
             let mut left = wanted;
             fields.iter().flat_map(|field| below(*field)).for_each(|slot| left.remove(slot));

@@ -114,6 +114,15 @@ pub enum Step {
     },
     /// `enrich`
     Enrich(Vec<EnricherUse>),
+    /// `unroll`; the steps behind it run for each item.
+    Unroll {
+        /// The list.
+        list: Slot,
+        /// Where each item goes.
+        into: Slot,
+        /// Why an event with too many items is refused.
+        too_many: u16,
+    },
     /// `set`
     Set(Vec<(Slot, Expr)>),
     /// `rename`

@@ -78,7 +78,21 @@ pub struct EventId {
     pub part: u16,
 }
 
+/// The part of the first event that a message was unrolled to; the others count on. Parts of a message that was cut are
+/// numbered from 1 and never come near.
+pub const FIRST_ITEM: u16 = 0x8000;
+
+/// Source bytes that an event stands for in the books: those of its message, and nothing for further items of one.
+pub fn own_bytes(start: u64, end: u64, part: u16) -> u64 {
+    if part > FIRST_ITEM { 0 } else { end.saturating_sub(start) }
+}
+
 impl EventId {
+    /// Source bytes that the event stands for in the books; see [`own_bytes`].
+    pub fn own_bytes(&self) -> u64 {
+        own_bytes(self.start, self.end, self.part)
+    }
+
     /// Reads the letters of an id. `None` where they are not one of this version.
     pub fn decode(text: &[u8]) -> Option<Self> {
         let mut bytes = [0; ID_BYTES];

@@ -120,8 +120,10 @@ impl Bound {
             row.set(slot, Value::Int(message.start as i64));
         }
         if run.origin == Origin::Lines {
+            row.texts.set_header(Some(message.time).filter(|header| header.len > 0));
             return;
         }
+        row.texts.set_header(None);
         if run.origin == Origin::Kafka {
             self.fill_kafka(row, run, message);
         } else if let Some(slot) = self.lane {

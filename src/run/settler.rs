@@ -165,7 +165,7 @@ fn refused(sink: usize, rejection: &Rejection, provenance: &Provenance) -> Optio
     let id = rejection.id?;
     let stream = provenance.stream(&id)?.clone();
     let reason = rejection.kind().into();
-    Some(Unsent { sink, stream, rejected: true, reason, bytes: id.end - id.start })
+    Some(Unsent { sink, stream, rejected: true, reason, bytes: id.own_bytes() })
 }
 
 /// The bookkeeper.

@@ -9,11 +9,11 @@ use super::lag::bit;
 use super::letters::{Draft, Letter};
 use super::reader::Job;
 use crate::catalog::{Pipeline, Runnable};
-use crate::event::{Batch, Row, Run, Slot, Value};
+use crate::event::{Batch, Message, Row, Run, Slot, Value};
 use crate::format::{Calendar, time};
 use crate::limits::LANES_MAX;
 use crate::observe::{Stats, count};
-use crate::position::{EventId, IdPrefix, Ranges, Stream};
+use crate::position::{EventId, FIRST_ITEM, IdPrefix, Ranges, Stream, own_bytes};
 use crate::sink::{Body, Encoder, EventRef, Provenance, refusal_kind};
 use crate::spool::Stage;
 use crate::step::{Context, Emit, Flow, ReasonId, Step, Work};
@@ -239,14 +239,40 @@ impl Line {
             read_unix_ns,
             sent: 0,
             refused: Vec::new(),
+            item: None,
+            items: Vec::new(),
         };
         let mut context = Context { outputs: &mut out, work: &mut self.work };
         let flow = pipeline.steps.run(&mut self.row, &mut context);
-        let (sent, refused) = (out.sent, out.refused);
+        let (sent, refused, items) = (out.sent, out.refused, out.items);
+        if !items.is_empty() {
+            return self.items(pipeline, run, items, event, read_unix_ns, outcome);
+        }
         if sent == pipeline.sinks_mask && refused.is_empty() && flow == Flow::Next {
             return;
         }
-        self.account(pipeline, run, flow, sent, refused, event, read_unix_ns, outcome);
+        let refused_by = self.work.refused();
+        self.account(pipeline, run, (flow, refused_by), sent, refused, event, read_unix_ns, outcome);
+    }
+
+    /// The same for the events that one message was unrolled to.
+    fn items(
+        &mut self,
+        pipeline: &Pipeline,
+        run: &Run,
+        items: Vec<Item>,
+        event: EventRef<'_>,
+        read_unix_ns: i64,
+        outcome: &mut Outcome,
+    ) {
+        for Item { part, sent, flow, why, refused } in items {
+            if sent == pipeline.sinks_mask && refused.is_empty() && flow == Flow::Next {
+                continue;
+            }
+            let message = Message { part, ..*event.message };
+            let event = EventRef { message: &message, ..event };
+            self.account(pipeline, run, (flow, why), sent, refused, event, read_unix_ns, outcome);
+        }
     }
 
     /// Writes down why an event does not reach every sink.
@@ -255,7 +281,7 @@ impl Line {
         &mut self,
         pipeline: &Pipeline,
         run: &Run,
-        flow: Flow,
+        (flow, refused_by): (Flow, Option<&'static str>),
         sent: u64,
         refused: Vec<(usize, String)>,
         event: EventRef<'_>,
@@ -273,7 +299,7 @@ impl Line {
             Flow::Reject(number) => {
                 bump(&mut self.rejected, number);
                 if !self.again {
-                    let why = match (pipeline.is_parse(number), self.work.refused()) {
+                    let why = match (pipeline.is_parse(number), refused_by) {
                         (true, Some(format)) => (Stage::Parse, format!("{}: {format}", reason(number))),
                         (true, None) => (Stage::Parse, reason(number).to_string()),
                         (false, _) => (Stage::Step, reason(number).to_string()),
@@ -288,7 +314,11 @@ impl Line {
             // What a sink had settled before this start is in the books already.
             let before = run.settled.as_deref().and_then(|settled| settled.get(sink));
             if before.is_none_or(|ranges| !ranges.contains(event.message.start)) {
-                let bytes = event.message.end - event.message.start;
+                let Message { start, end, part, .. } = *event.message;
+                let bytes = own_bytes(start, end, part);
+                if bytes == 0 && part > FIRST_ITEM {
+                    return;
+                }
                 let of_run = self.unsent_before;
                 add_unsent(&mut outcome.unsent, of_run, sink, &run.stream, rejected, why, bytes);
             }
@@ -375,9 +405,38 @@ struct Out<'a> {
     read_unix_ns: i64,
     sent: u64,
     refused: Vec<(usize, String)>,
+    /// The item that is under way, where the message is unrolled, and what went before it.
+    item: Option<(Message, u64)>,
+    items: Vec<Item>,
+}
+
+/// What became of one event of a message that was unrolled.
+struct Item {
+    part: u16,
+    sent: u64,
+    flow: Flow,
+    why: Option<&'static str>,
+    refused: Vec<(usize, String)>,
 }
 
 impl Emit for Out<'_> {
+    fn unroll(&mut self, items: usize) -> bool {
+        items <= usize::from(u16::MAX - FIRST_ITEM)
+    }
+
+    fn item(&mut self, number: usize) {
+        let part = FIRST_ITEM.saturating_add(u16::try_from(number).unwrap_or(u16::MAX));
+        let before = self.item.map_or(self.sent, |(_, before)| before);
+        self.item = Some((Message { part, ..*self.event.message }, before));
+        self.sent = before;
+    }
+
+    fn item_done(&mut self, flow: Flow, why: Option<&'static str>) {
+        let Some((Message { part, .. }, _)) = self.item else { return };
+        let refused = std::mem::take(&mut self.refused);
+        self.items.push(Item { part, sent: self.sent, flow, why, refused });
+    }
+
     #[inline]
     fn emit(&mut self, sink: usize, row: &mut Row) {
         self.sent |= bit(sink);
@@ -402,7 +461,8 @@ impl Emit for Out<'_> {
             }
         }
         if let Some(encoder) = &mut self.encoders[sink] {
-            match encoder.push(row, self.event) {
+            let message = self.item.as_ref().map_or(self.event.message, |(message, _)| message);
+            match encoder.push(row, EventRef { message, ..self.event }) {
                 Ok(()) => self.offered[sink] += 1,
                 Err(reason) => self.refused.push((sink, reason)),
             }

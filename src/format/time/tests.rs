@@ -79,3 +79,23 @@ fn a_zone_applies_where_the_text_has_none() {
     assert_eq!(shown(&TimeForm::Iso, "2024-01-01 12:00:00Z", &calendar), "2024-01-01T12:00:00.000Z 0");
     assert!(Zone::named("Europe/Nowhere").is_err());
 }
+
+#[test]
+fn a_time_of_day_is_of_the_day_that_is_nearest_before() {
+    // 2024-05-06T07:08:09Z
+    let calendar = |zone: &str| Calendar {
+        zone: crate::format::Zone::named(zone).expect("a zone"),
+        reference: crate::format::Reference::at(1_714_979_289_000_000_000),
+    };
+    for (text, zone, expected) in [
+        ("07:08:09.5", "UTC", "2024-05-06T07:08:09.500Z"),
+        ("19:08:09", "UTC", "2024-05-06T19:08:09.000Z"),
+        ("23:59:59,999", "UTC", "2024-05-05T23:59:59.999Z"),
+        ("00:00:01", "-08:00", "2024-05-06T08:00:01.000Z"),
+    ] {
+        let (ns, len) = TimeForm::Clock.scan(text.as_bytes(), &calendar(zone)).expect("a time");
+        let mut out = Vec::new();
+        crate::event::write_timestamp(ns, &mut out);
+        assert_eq!((String::from_utf8_lossy(&out).as_ref(), len), (expected, text.len()), "{text}");
+    }
+}

@@ -60,7 +60,7 @@ pub(super) fn path(input: &str) -> Parsed<'_, String> {
     }
 }
 
-fn equals(input: &str) -> Parsed<'_, ()> {
+pub(super) fn equals(input: &str) -> Parsed<'_, ()> {
     match preceded(multispace0::<_, Fault>, char('=')).parse(input) {
         Ok((rest, _)) => Ok((rest, ())),
         Err(_) => fail(Fault::at(input.trim_start(), "an `=` is missing here")),

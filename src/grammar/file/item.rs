@@ -23,11 +23,11 @@ pub(super) fn finish<T>(parsed: Parsed<'_, T>) -> Result<T, Fault> {
     }
 }
 
-/// Items up to the end of the block, `|` or `)`.
+/// Items up to the end of the block, `|` or `)`, or the `.` or `!` that begins the next member of a JSON object.
 pub(super) fn sequence(input: &str, end: usize, depth: usize) -> Parsed<'_, Vec<Item>> {
     let mut items = Vec::new();
     let (mut rest, _) = multispace0(input)?;
-    while !rest.is_empty() && !rest.starts_with([')', '|']) {
+    while !rest.is_empty() && !rest.starts_with([')', '|', '.', '!']) {
         let (after, item) = item(rest, end, depth)?;
         items.push(item);
         rest = multispace0(after)?.0;
@@ -146,6 +146,10 @@ fn kind(input: &str) -> Parsed<'_, Kind> {
         "addresses" => Kind::Addresses,
         "endpoint" => Kind::Endpoint,
         "time" => return time(rest),
+        "bool" => Kind::Bool,
+        "any" => Kind::Any,
+        "object" => Kind::Object,
+        "list" => Kind::List,
         "level" => Kind::Level,
         "one" => {
             let (rest, _) = preceded(multispace0, tag("of")).parse(rest)?;

@@ -70,6 +70,10 @@ impl<'a, 'c> Collector<'a, 'c> {
                     }
                 }
             }
+            StepKind::Unroll { list, into } => {
+                self.path(list);
+                into.iter().for_each(|into| self.path(into));
+            }
             StepKind::Set(fields) => fields.iter().for_each(|(path, value)| {
                 self.path(path);
                 self.expr(value);

@@ -52,6 +52,8 @@ impl<'a> Checker<'a> {
             types: BTreeMap::new(),
             steps: 0,
             inside: Vec::new(),
+            branches: 0,
+            unrolled: false,
         };
         let mut scope = Scope::start();
         walk.note(&scope);

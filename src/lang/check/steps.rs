@@ -6,7 +6,7 @@ use super::collect::join;
 use super::expr::Shared;
 use super::scope::{Known, Scope};
 use super::{Checker, Given, codes, guard};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Place};
 use crate::event::{Mask, Slot};
 use crate::expr::unify;
 use crate::lang::ast::{self, Arm, Expr, Path, Step as Written, StepKind};
@@ -28,6 +28,10 @@ pub(super) struct Walk<'p, 'l> {
     pub(super) types: BTreeMap<String, Type>,
     /// Steps walked so far.
     pub(super) steps: usize,
+    /// Branches that are being walked.
+    pub(super) branches: usize,
+    /// Whether an `unroll` stands above.
+    pub(super) unrolled: bool,
     /// Fragments that are being walked, outermost first.
     pub(super) inside: Vec<String>,
 }
@@ -88,6 +92,9 @@ impl<'a> Checker<'a> {
                 let uses = list.iter().filter_map(|of| self.enrich(of, scope, walk)).collect();
                 ready.push(Step::Enrich(uses));
             }
+            StepKind::Unroll { list, into } => {
+                ready.push(self.unroll(list, into.as_ref(), &step.place, scope, walk));
+            }
             StepKind::Set(fields) => ready.push(self.set(fields, scope, walk)),
             StepKind::Rename(fields) => ready.push(self.rename(fields, scope, walk)),
             StepKind::Remove(paths) => {
@@ -121,8 +128,10 @@ impl<'a> Checker<'a> {
                 let (mut yes, mut no) = (scope.clone(), scope.clone());
                 guard::assume(condition, true, &mut yes);
                 guard::assume(condition, false, &mut no);
+                walk.branches += 1;
                 let then = self.steps(then, &mut yes, walk);
                 let otherwise = self.steps(otherwise, &mut no, walk);
+                walk.branches -= 1;
                 *scope = yes.join(no);
                 ready.push(Step::When { condition: ready_condition, then, otherwise });
             }
@@ -137,8 +146,8 @@ impl<'a> Checker<'a> {
             }
             StepKind::Call { name, .. } => {
                 let known = [
-                    "parse", "enrich", "set", "rename", "remove", "keep", "drop", "reject", "when", "match",
-                    "use", "to",
+                    "parse", "unroll", "enrich", "set", "rename", "remove", "keep", "drop", "reject", "when",
+                    "match", "use", "to",
                 ];
                 self.unknown(codes::UNKNOWN_STEP, "step", name, known);
             }
@@ -226,6 +235,36 @@ impl<'a> Checker<'a> {
         Step::Parse { input: walk.slot(input), formats: uses, into, otherwise, wanted: Mask::ALL }
     }
 
+    fn unroll(
+        &mut self,
+        list: &Path,
+        into: Option<&Path>,
+        place: &Place,
+        scope: &mut Scope,
+        walk: &mut Walk<'_, '_>,
+    ) -> Step {
+        for path in [Some(list), into].into_iter().flatten() {
+            self.part(path, "unrolled");
+        }
+        if walk.branches > 0 || std::mem::replace(&mut walk.unrolled, true) {
+            let message = "a pipeline has one `unroll`, outside of branches";
+            let help = "put it before the branch; what is no list goes through it as it was";
+            self.error_with_help(codes::UNROLL, place, message, Some(help.to_owned()));
+        }
+        if let Some(known) = self.lookup(list, scope)
+            && !matches!(known.ty, Type::Any | Type::List | Type::Object)
+        {
+            let message = format!("only a list can be unrolled, `.{}` is {}", list.dotted(), known.ty);
+            self.error(codes::WRONG_TYPE, &list.place, message);
+        }
+        let target = into.unwrap_or(list);
+        // What is no list stays where it was.
+        scope.write(&list.dotted(), Type::Any, true);
+        scope.write(&target.dotted(), Type::Any, true);
+        let too_many = walk.reason("more items than one message may have");
+        Step::Unroll { list: walk.slot(list), into: walk.slot(target), too_many }
+    }
+
     fn set(&mut self, fields: &[(Path, Expr)], scope: &mut Scope, walk: &mut Walk<'_, '_>) -> Step {
         let mut ready = Vec::new();
         let mut known = Vec::new();
@@ -285,6 +324,7 @@ impl<'a> Checker<'a> {
         let typed = self.expr(subject, scope, &mut walk.shared);
         let mut after = scope.clone();
         let mut ready = Vec::new();
+        walk.branches += 1;
         let rest = self.steps(otherwise, &mut after, walk);
         for arm in arms {
             let patterns =
@@ -294,6 +334,7 @@ impl<'a> Checker<'a> {
             ready.push((patterns, self.steps(&arm.steps, &mut inside, walk)));
             after = after.join(inside);
         }
+        walk.branches -= 1;
         *scope = after;
         Step::Match { subject: typed.ready, arms: ready, otherwise: rest }
     }

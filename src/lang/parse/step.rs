@@ -7,8 +7,10 @@ use super::{Failed, Parsed, Parser};
 use crate::diag::{Diagnostic, Place, nearest};
 
 /// Words that begin a step of the language itself.
-pub(in crate::lang) const STEPS: [&str; 12] =
-    ["parse", "enrich", "set", "rename", "remove", "keep", "drop", "reject", "when", "match", "use", "to"];
+pub(in crate::lang) const STEPS: [&str; 13] = [
+    "parse", "unroll", "enrich", "set", "rename", "remove", "keep", "drop", "reject", "when", "match", "use",
+    "to",
+];
 
 impl Parser<'_> {
     /// Steps up to and with the closing brace.
@@ -62,6 +64,11 @@ impl Parser<'_> {
         match word.as_str() {
             "parse" => self.parse_step(),
             "enrich" => Ok(StepKind::Enrich(self.list(Self::enrichment)?)),
+            "unroll" => {
+                let list = self.path()?;
+                let into = if self.eat_word("into") { Some(self.path()?) } else { None };
+                Ok(StepKind::Unroll { list, into })
+            }
             "set" => Ok(StepKind::Set(self.list(Self::assignment)?)),
             "rename" => Ok(StepKind::Rename(self.list(Self::renaming)?)),
             "remove" => Ok(StepKind::Remove(self.list(Self::path)?)),

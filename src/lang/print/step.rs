@@ -88,6 +88,10 @@ impl Printer<'_> {
                 let parts = Doc::join(parts, &[Doc::text(","), Doc::Line]);
                 Doc::All(vec![Doc::text("enrich "), Doc::group(vec![Doc::indent(INNER + 5, parts)])])
             }
+            StepKind::Unroll { list, into } => {
+                let into = into.as_ref().map_or(String::new(), |into| format!(" into {}", path_text(into)));
+                Doc::text(format!("unroll {}{into}", path_text(list)))
+            }
             StepKind::Set(list) => {
                 let parts: Vec<_> = list.iter().map(|(path, value)| self.assignment(path, value)).collect();
                 let between = [Doc::text(","), Doc::Line];

@@ -1,0 +1,378 @@
+//! Messages that are JSON objects or XML documents: members that the grammar names become fields, by the same pieces that texts are made
+//! of; all others stay as they are, below an object of the grammar's choice.
+//!
+//! The keys of all forms of a grammar make a layout of their own; the object is read into that, in one pass, and what
+//! was found is then moved to where the event has it.
+
+use memchr::memmem::Finder;
+
+use super::bound::{Bound, Op, Scan, sequence};
+use super::kind::Kind;
+use super::plan;
+use super::run::Run;
+use super::written::Need;
+use crate::event::{Facts, Layout, LayoutBuilder, Mask, Options, Slot, Span, Texts, Value, write_plain};
+use crate::format::json::Json;
+use crate::format::{Bind, Fields, Format, Mismatch, Reference, Target, xml};
+
+/// How the objects of a grammar are read.
+#[derive(Debug)]
+pub(super) struct Objects {
+    json: Json,
+    layout: Layout,
+    /// The path of each key of the layout, as a constant.
+    paths: Box<[Span]>,
+}
+
+/// One form, bound.
+#[derive(Debug)]
+pub(super) struct Form {
+    /// What is said of a key, by its slot in the layout of the keys.
+    members: Box<[Option<(Need, Take)>]>,
+    must: Mask,
+    /// Where all other members go.
+    rest: Slot,
+    /// Last keys of the members that must be there, with the quote behind them: a look for them is cheaper than
+    /// reading the object.
+    needles: Box<[Finder<'static>]>,
+    xml: bool,
+}
+
+/// What becomes of a member.
+#[derive(Debug)]
+enum Take {
+    /// It only has to be there, or not.
+    Look,
+    /// It is taken as it is.
+    Value(Kind, Option<Slot>),
+    /// Its text is taken apart.
+    Text(Box<[Op]>),
+}
+
+impl Objects {
+    /// For these forms; nothing where there are none.
+    pub(super) fn new<'a>(
+        forms: impl Iterator<Item = &'a plan::Object>,
+        bind: &mut Bind<'_>,
+    ) -> Result<Option<Self>, String> {
+        let mut builder = LayoutBuilder::default();
+        let mut any = false;
+        for form in forms {
+            any = true;
+            if form.members.iter().any(|member| !builder.add(&member.path)) {
+                return Err("more keys than a json form may name".into());
+            }
+        }
+        if !any {
+            return Ok(None);
+        }
+        let layout = builder.build();
+        let inner = Bind {
+            layout: &layout,
+            prefix: "",
+            options: &Options::default(),
+            constants: &mut Vec::new(),
+            reference: Reference::default(),
+            wanted: Mask::ALL,
+        };
+        let json = Json::new(&inner)?;
+        let paths =
+            (0..layout.len()).map(|slot| bind.constant(layout.path(slot as Slot).as_bytes())).collect();
+        Ok(Some(Self { json, layout, paths }))
+    }
+
+    /// Binds a form.
+    pub(super) fn form(&self, object: &plan::Object, bind: &mut Bind<'_>) -> Result<Form, String> {
+        let mut members: Vec<_> = std::iter::repeat_with(|| None).take(self.layout.len()).collect();
+        let (mut must, mut needles) = (Mask::default(), Vec::new());
+        for member in &object.members {
+            let slot = self.layout.slot(&member.path).ok_or("a key is not in its own layout")?;
+            if member.need == Need::Must {
+                must.insert(slot);
+                let key = self.layout.key(slot);
+                let needle =
+                    if object.xml { key.trim_start_matches(['@', '#']).into() } else { format!("{key}\"") };
+                needles.push(Finder::new(&needle).into_owned());
+            }
+            let take = match &member.items[..] {
+                [] => Take::Look,
+                [plan::Item::Capture { path, kind, .. }] if kind.is_json() => {
+                    let slot = if path.is_empty() { None } else { bind.wanted_slot(path)? };
+                    Take::Value(kind.clone(), slot)
+                }
+                items => Take::Text(sequence(items, bind)?),
+            };
+            members[usize::from(slot)] = Some((member.need, take));
+        }
+        let rest = if object.rest.is_empty() { bind.root()? } else { bind.slot(&object.rest)? };
+        Ok(Form { members: members.into(), must, rest, needles: needles.into(), xml: object.xml })
+    }
+
+    /// Gives the number of the first form that fits, with its fields.
+    pub(super) fn find<'a>(
+        &self,
+        plan: &Bound,
+        forms: impl Iterator<Item = (usize, &'a Form)>,
+        input: Span,
+        texts: &mut Texts,
+        fields: &mut Fields,
+    ) -> Result<usize, Mismatch> {
+        let xml = match texts.bytes(input).trim_ascii_start() {
+            [b'{', ..] => false,
+            [b'<', ..] => true,
+            _ => return Err(Mismatch::at(0, "not a json object")),
+        };
+        let mut missing = Mismatch::at(0, "a key of the format is missing");
+        let mark = fields.len();
+        let mut found = None;
+        for (at, form) in forms.filter(|(_, form)| form.xml == xml) {
+            if found.is_none() {
+                let bytes = texts.bytes(input);
+                if !form.needles.iter().all(|needle| needle.find(bytes).is_some()) {
+                    continue;
+                }
+                let object = if xml { document(input, texts)? } else { input };
+                self.json.parse(object, texts, fields)?;
+                found = Some(fields.len());
+            }
+            let end = found.unwrap_or(mark);
+            match self.fill(plan, form, mark..end, texts, fields) {
+                Ok(()) => {
+                    fields.drain(mark..end);
+                    return Ok(at);
+                }
+                Err(mismatch) => missing = mismatch,
+            }
+            fields.truncate(end);
+        }
+        fields.truncate(mark);
+        Err(missing)
+    }
+
+    /// Moves the members, which stand in a range of `fields`, to where a form has them.
+    fn fill(
+        &self,
+        plan: &Bound,
+        form: &Form,
+        members: std::ops::Range<usize>,
+        texts: &mut Texts,
+        fields: &mut Fields,
+    ) -> Result<(), Mismatch> {
+        let mut must = form.must;
+        for at in members {
+            let (target, value) = fields[at];
+            let slot = self.slot(target, texts);
+            // An object whose members are named stands there as its members only.
+            let mut above = match (slot, target) {
+                (Some(slot), _) | (None, Target::Slot(slot)) => self.layout.parent(slot),
+                (None, Target::Key(parent, _)) => parent,
+            };
+            while above != 0 {
+                must.remove(above);
+                above = self.layout.parent(above);
+            }
+            if let Some((slot, (need, take))) =
+                slot.and_then(|slot| Some((slot, form.members[usize::from(slot)].as_ref()?)))
+            {
+                match need {
+                    Need::Never => return Err(Mismatch::at(0, "a key that the format has not")),
+                    _ if take.run(plan, value, texts, fields) => {
+                        must.remove(slot);
+                        // A list that was taken apart stays as well: few pieces take all of it.
+                        if !matches!((take, value), (Take::Text(_), Value::List(_))) {
+                            continue;
+                        }
+                    }
+                    Need::Must if !matches!(take, Take::Look) => {
+                        return Err(Mismatch::at(0, "a member is not as the format has it"));
+                    }
+                    _ => must.remove(slot),
+                }
+            }
+            let key = self.key(target, texts);
+            fields.push((Target::Key(form.rest, key), value));
+        }
+        if must == Mask::default() { Ok(()) } else { Err(Mismatch::at(0, "a key of the format is missing")) }
+    }
+
+    /// The slot of a member that a form may name.
+    #[inline]
+    fn slot(&self, target: Target, texts: &Texts) -> Option<Slot> {
+        match target {
+            Target::Slot(slot) => Some(slot),
+            Target::Key(parent, key) => {
+                let key = texts.bytes(key);
+                memchr::memchr(b'.', key)?;
+                key.split(|&byte| byte == b'.').try_fold(parent, |at, key| self.layout.child(at, key))
+            }
+        }
+    }
+
+    /// The key of a member that no form takes, from the object itself on.
+    fn key(&self, target: Target, texts: &mut Texts) -> Span {
+        match target {
+            Target::Slot(slot) => self.paths[usize::from(slot)],
+            Target::Key(0, key) => key,
+            Target::Key(parent, key) => {
+                let mut path = texts.scratch();
+                path.extend_from_slice(self.layout.path(parent).as_bytes());
+                path.push(b'.');
+                path.extend_from_slice(texts.bytes(key));
+                texts.keep(path).with(key.facts)
+            }
+        }
+    }
+}
+
+/// A document as an object.
+fn document(input: Span, texts: &mut Texts) -> Result<Span, Mismatch> {
+    if texts.text(input).is_none() {
+        return Err(Mismatch::at(0, "not utf-8"));
+    }
+    let mut json = texts.scratch();
+    let done = xml::to_json(texts.bytes(input), &xml::Shape::of_grammars(), &mut json);
+    let span = texts.keep(json);
+    done.map(|()| span)
+}
+
+impl Take {
+    /// Takes a value, if it is as the form says.
+    fn run(&self, plan: &Bound, value: Value, texts: &mut Texts, fields: &mut Fields) -> bool {
+        let ops = match self {
+            Self::Look => return false,
+            Self::Value(kind, slot) => {
+                let fits = match kind {
+                    Kind::Object => matches!(value, Value::Object(_)),
+                    Kind::List => matches!(value, Value::List(_)),
+                    _ => true,
+                };
+                if let Some(slot) = slot.filter(|_| fits) {
+                    fields.push((Target::Slot(slot), value));
+                }
+                return fits;
+            }
+            Self::Text(ops) => ops,
+        };
+        // What needs no look at the text is most of what there is.
+        if let [Op::Capture(scan, slot, absent)] = &**ops
+            && absent.is_empty()
+        {
+            let same = match (scan, value) {
+                (Scan::Rest, Value::Text(span)) => span.len > 0,
+                (Scan::Int(least, most), Value::Int(int)) => (*least..=*most).contains(&int),
+                (Scan::Float, Value::Float(_)) | (Scan::Bool, Value::Bool(_)) => true,
+                _ => false,
+            };
+            if same {
+                fields.extend(slot.map(|slot| (Target::Slot(slot), value)));
+                return true;
+            }
+        }
+        let span = match value {
+            Value::Text(span) => span,
+            // A list is taken apart as it is written, by who asks for its bracket.
+            Value::List(span) if matches!(ops.first(), Some(op) if op.is_bracket()) => span,
+            Value::Null | Value::Object(_) | Value::List(_) => return false,
+            number => {
+                let mut text = texts.scratch();
+                write_plain(texts, number, &mut text);
+                texts.keep(text).with(Facts::PLAIN)
+            }
+        };
+        let mark = fields.len();
+        let bytes = texts.bytes(span);
+        let mut run = Run::new(plan, bytes, span, span.facts.is_plain(), fields);
+        if run.sequence(ops, 0) == Some(bytes.len()) {
+            return true;
+        }
+        fields.truncate(mark);
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::grammar::{Grammar, parse_fields};
+
+    const FILE: &str = r#"grammar test "a test"
+
+json record =
+  .kind  = "order"
+  .user  = {user.name: rest}
+  .user.id? = {user.id: rest}
+  .at
+  !.secret
+  .http.status? = {http.response.status_code: int 100..599}
+  .peers? = "[\"" {source.ip: ip} "\"" {rest}
+  .more? = {test.more: any}
+  .* = {test: object}
+
+sample record
+  {"kind":"order","user":"eve","at":1}
+  => test.at=1 user.name=eve
+"#;
+
+    fn fields(text: &str) -> String {
+        let grammar = Grammar::load("test", FILE).expect("a grammar");
+        match parse_fields(&grammar, text) {
+            Ok(fields) => fields.iter().map(|(path, value)| format!("{path}={value} ")).collect(),
+            Err(message) => message,
+        }
+    }
+
+    #[test]
+    fn what_no_member_says_goes_below_the_object_and_keeps_its_name() {
+        let base = r#"{"kind":"order","user":"eve","at":null"#;
+        let cases = [
+            // A key with dots is a path, as everywhere.
+            (
+                r#","http.status":204,"http":{"size":3}"#,
+                "http.response.status_code=204 test.at= test.http.size=3 user.name=eve ",
+            ),
+            // What is not as the form says stays.
+            (r#","http":{"status":99}"#, "test.at= test.http.status=99 user.name=eve "),
+            (
+                r#","peers":["192.0.2.1","x"]"#,
+                "source.ip=192.0.2.1 test.at= test.peers=[\"192.0.2.1\",\"x\"] user.name=eve ",
+            ),
+            (r#","peers":"192.0.2.1""#, "test.at= test.peers=192.0.2.1 user.name=eve "),
+            (r#","more":[1,{"a":2}]"#, "test.at= test.more=[1,{\"a\":2}] user.name=eve "),
+            (r#","a":{"b":{"c":1}}"#, "test.a={\"b\":{\"c\":1}} test.at= user.name=eve "),
+            // The last of equal keys counts, whichever spelling it has.
+            (r#","more":1,"mor\u0065":2"#, "test.at= test.more=2 user.name=eve "),
+        ];
+        for (more, expected) in cases {
+            assert_eq!(fields(&format!("{base}{more}}}")), expected, "{more}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_of_the_form_is_refused_with_a_reason() {
+        for (text, reason) in [
+            ("order", "not a json object"),
+            (r#"{"kind":"order","user":"eve""#, "a key of the format is missing"),
+            (r#"{"kind":"order","user":"eve","at":"#, "not a json value"),
+            (r#"{"kind":"order","at":"user"}"#, "a key of the format is missing"),
+            (r#"{"kind":"other","user":"eve","at":1}"#, "a member is not as the format has it"),
+            (r#"{"kind":"order","user":"eve","at":1,"secret":0}"#, "a key that the format has not"),
+        ] {
+            assert_eq!(fields(text), reason, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_meant_is_refused() {
+        for (written, message) in [
+            (".a = {x: object} \"b\"", "this kind is only for a whole member"),
+            (".a .a", "`.a` is there twice"),
+            (".* = {x: int}", "all other members go below an object"),
+            ("a = {x: int}", "this is no member of a json object"),
+            (".a = ", "nothing says what this member is"),
+        ] {
+            let text = format!("grammar t \"t\"\n\njson l =\n  {written}\n\nsample l\n  {{\"a\":1}}\n");
+            let report = Grammar::load("t", &text).expect_err(written);
+            let found = report.diagnostics.iter().any(|diagnostic| diagnostic.message.contains(message));
+            assert!(found, "{written}: {:?}", report.diagnostics);
+        }
+    }
+}
