@@ -10,8 +10,6 @@ mod corpora_cloud;
 mod corpora_crowdsec;
 #[path = "all/corpora_formats.rs"]
 mod corpora_formats;
-#[path = "all/corpora_formats.rs"]
-mod corpora_formats;
 #[path = "all/corpora_grok.rs"]
 mod corpora_grok;
 #[path = "all/corpora_loghub.rs"]

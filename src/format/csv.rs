@@ -19,7 +19,7 @@ pub(super) const KIND: FormatKind = FormatKind {
             OptionSpec {
                 name: "columns",
                 ty: OptionType::Texts,
-                default: None,
+                default: Some("[]"),
                 doc: "the columns, in order; without them the header says them",
             },
             OptionSpec {
@@ -43,7 +43,7 @@ pub(super) const KIND: FormatKind = FormatKind {
         ],
         examples: &[Example {
             title: "typed columns",
-            source: "parse .message as csv { columns = [\"source.ip:ip\", \"http.response.status_code:int\", \"message\"] }",
+            source: "parse .message as csv(columns = [\"source.ip:ip\", \"http.response.status_code:int\", \"message\"])",
             input: r#"{"message": "203.0.113.7,404,\"no, \"\"x\"\"\""}"#,
             result: r#"{"message": "no, \"x\"", "source": {"ip": "203.0.113.7"}, "http": {"response": {"status_code": 404}}}"#,
         }],

@@ -250,7 +250,9 @@ impl Dissect {
             }
             let len = piece.end.find(&bytes[at..]);
             let len = len.ok_or_else(|| Mismatch::at(at, "a delimiter of the pattern is not there"))?;
-            places.push((at, at + len));
+            // Padding stands before the delimiter or repeats it.
+            let pad = bytes[at..at + len].iter().rev().take_while(|byte| piece.padded && **byte == end[0]);
+            places.push((at, at + len - pad.count()));
             at += len + end.len();
             while piece.padded && bytes[at..].starts_with(end) {
                 at += end.len();

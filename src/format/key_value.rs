@@ -31,7 +31,7 @@ pub(super) const KIND: FormatKind = FormatKind {
         ],
         examples: &[Example {
             title: "separators of one's own",
-            source: "parse .message as key_value { pair_separator = \",\", value_separator = \":\" }",
+            source: "parse .message as key_value(pair_separator = \",\", value_separator = \":\")",
             input: r#"{"message": "path:\"/a,b\", host: shop.example"}"#,
             result: r#"{"message": "path:\"/a,b\", host: shop.example", "path": "/a,b", "host": "shop.example"}"#,
         }],

@@ -93,7 +93,7 @@ pub(super) const LETTER_KIND: FormatKind = FormatKind {
         options: &[],
         examples: &[Example {
             title: "who refused what, and why",
-            source: "parse .message as aludel.letter | keep @timestamp, error, event.original, aludel.by",
+            source: "parse .message as aludel.letter | keep .@timestamp, .error, .event.original, .aludel.by",
             input: r#"{"message": "{\"time\":\"2026-11-26T10:00:00.5Z\",\"stage\":\"sink\",\"by\":\"es\",\"error\":\"too old\",\"pipeline\":\"web\",\"version\":\"0123456789ab\",\"source\":\"pods\",\"stream\":\"/var/log/a.log\",\"stream_id\":\"00000000000000aa\",\"generation\":0,\"lane\":0,\"start\":10,\"end\":22,\"part\":0,\"id\":\"x\",\"original\":\"an odd line\\n\"}"}"#,
             result: r#"{"@timestamp": "2026-11-26T10:00:00.500Z", "error": {"message": "too old"}, "event": {"original": "an odd line\n"}, "aludel": {"by": "es"}}"#,
         }],
@@ -112,7 +112,7 @@ pub(super) const GAP_KIND: FormatKind = FormatKind {
         options: &[],
         examples: &[Example {
             title: "which bytes are lost",
-            source: "parse .message as aludel.gap | keep event.reason, aludel.bytes, aludel.stream.path",
+            source: "parse .message as aludel.gap | keep .event.reason, .aludel.bytes, .aludel.stream.path",
             input: r#"{"message": "{\"time\":\"2026-11-26T10:00:00Z\",\"source\":\"pods\",\"stream\":\"/var/log/a.log\",\"stream_id\":\"00000000000000aa\",\"generation\":0,\"start\":10,\"end\":22,\"bytes\":12,\"cause\":\"truncated\"}"}"#,
             result: r#"{"event": {"reason": "truncated"}, "aludel": {"bytes": 12, "stream": {"path": "/var/log/a.log"}}}"#,
         }],

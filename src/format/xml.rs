@@ -48,7 +48,7 @@ pub(super) const KIND: FormatKind = FormatKind {
             },
             Example {
                 title: "elements named by an attribute",
-                source: "parse .message as xml { named_by = \"Name\" }",
+                source: "parse .message as xml(named_by = \"Name\")",
                 input: r#"{"message": "<d><Data Name=\"user\">eve</Data><Data Name=\"host\">web-1</Data></d>"}"#,
                 result: r#"{"message": "<d><Data Name=\"user\">eve</Data><Data Name=\"host\">web-1</Data></d>", "d": {"Data": {"user": "eve", "host": "web-1"}}}"#,
             },

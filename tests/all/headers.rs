@@ -102,7 +102,7 @@ fn csv_columns_are_those_of_the_first_line() {
         events.iter().map(|event| (at(event, "user"), at(event, "a \"note\""), at(event, "n"))).collect();
     let row = |user: &str, note: &str, n: &str| (user.to_owned(), note.to_owned(), n.to_owned());
     assert_eq!(rows, [row("eve", "x, y", "7"), row("bob", "none", "8")]);
-    let tabs = self::events("first", "csv { delimiter = \"\\t\" }", "a\tb\n1\t2\n");
+    let tabs = self::events("first", "csv(delimiter = \"\\t\")", "a\tb\n1\t2\n");
     assert_eq!((at(&tabs[0], "a"), at(&tabs[0], "b")), ("1".into(), "2".into()));
 }
 
