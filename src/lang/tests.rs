@@ -120,7 +120,7 @@ fn step() -> impl Strategy<Value = Step> {
             "an object as the first argument reads as options",
             |(arguments, options)| {
                 let object = arguments.first().is_some_and(starts_with_brace);
-                (!object).then(|| StepKind::Call { name: at("enrich_it".into()), arguments, options })
+                (!object).then(|| StepKind::Call { name: at("annotate".into()), arguments, options })
             }
         ),
     ];
