@@ -80,6 +80,13 @@ impl Readers {
                 None => break,
             }
         }
+        // A program may write text where most write JSON.
+        if fields.is_empty()
+            && way.first().is_some_and(|format| format != AUTO)
+            && let Some(event) = self.parse(AUTO, line)
+        {
+            flat("", &event, &mut fields);
+        }
         fields
     }
 }
@@ -110,7 +117,10 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
 fn same(key: &str, expected: &str, found: &str) -> bool {
     let number = |text: &str| text.parse::<f64>().ok();
     let address = |text: &str| text.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_canonical());
-    if key.contains("time") || key == "date" || key == "ts" {
+    if key.contains("level") && expected.eq_ignore_ascii_case(found) {
+        return true;
+    }
+    if key.contains("time") || key.contains("date") || key == "ts" {
         let found = found.parse::<jiff::Timestamp>().ok().map(|time| time.as_millisecond().to_string());
         if found.is_some() && found == instant(expected, &Reference::at(REFERENCE_NS)) {
             return true;
