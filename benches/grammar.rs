@@ -132,6 +132,21 @@ fn patterns(criterion: &mut Criterion) {
     parse_with(criterion, "combined/dissect", "dissect", &pattern(cut), &[], &messages);
 }
 
+/// `auto` on lines of one format, beside that format asked for by name: what it costs to tell it.
+fn told(criterion: &mut Criterion) {
+    let mut pair = |id: &str, name: &str, messages: &Messages| {
+        parse(criterion, &format!("told/{id}"), "auto", &[], messages);
+        parse(criterion, &format!("named/{id}"), name, &[], messages);
+    };
+    pair("W1", "nginx.access", &Messages::of(W1));
+    pair("W2", "json", &Messages::of(W2));
+    for name in ["java", "python", "system.auth", "postgresql.log", "nginx.error", "klog"] {
+        let Some(grammar) = grammar::get(name) else { continue };
+        let samples: Vec<String> = grammar.samples().map(|(_, text)| text.to_owned()).collect();
+        pair(name, name, &Messages::repeated(&samples));
+    }
+}
+
 fn all(criterion: &mut Criterion) {
     parse(criterion, "W1/nginx.access", "nginx.access", &[], &Messages::of(W1));
     let json = Messages::of(W2);
@@ -151,5 +166,5 @@ fn all(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, patterns, all);
+criterion_group!(benches, patterns, told, all);
 criterion_main!(benches);

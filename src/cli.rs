@@ -10,6 +10,7 @@ mod dlq;
 mod elasticsearch;
 mod explain;
 mod fmt;
+mod grammar;
 mod list;
 mod load;
 mod parse;
@@ -47,6 +48,8 @@ enum Command {
     Parse(parse::Parse),
     /// Show the plan of a pipeline file, or what a step, function, source, sink, format or error code is
     Explain(explain::Explain),
+    /// List, show, test and infer grammars
+    Grammar(grammar::Grammar),
     /// List functions, steps, sources, sinks, formats, grammars or error codes
     List(list::List),
     /// Run the tests in pipeline files
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Fmt(command) => command.run(),
         Command::Parse(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Grammar(command) => command.run(),
         Command::List(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Replay(command) => command.run(),

@@ -16,6 +16,7 @@
 mod auto;
 mod bound;
 mod file;
+mod infer;
 mod kind;
 mod level;
 mod list;
@@ -35,8 +36,9 @@ use crate::event::Options;
 use crate::format::{self, Bind, Format, FormatKind, Gives};
 use crate::signature::{Field, OptionSpec, OptionType};
 pub use auto::{AUTO, Detector, Share, TELLABLE, Told, order};
+pub use infer::infer;
 pub use message::{Found, Reader};
-pub use sample::{Parsed, bless, parse_fields};
+pub use sample::{Parsed, Trial, bless, parse_fields};
 use written::{Sample, Set};
 
 /// Options that every grammar takes.

@@ -19,6 +19,11 @@ pub const MESSAGE_LINES_MAX: usize = 4096;
 /// How long an open message waits for its next line before it is let go as it is.
 pub const MESSAGE_WAIT: Duration = Duration::from_secs(2);
 
+/// An open message of a slow stream waits so many times as long as its lines were seen to be apart …
+pub const MESSAGE_WAIT_GAPS: u32 = 4;
+/// … and at most so many times as long as one of a stream of which nothing is known.
+pub const MESSAGE_WAIT_STRETCH_MAX: u32 = 8;
+
 /// Lanes of one stream that are joined apart from each other (container `stdout` and `stderr`, and a spare).
 pub const LANES_MAX: usize = 4;
 
@@ -102,9 +107,13 @@ pub const BUDGET_JOINS_BYTES: usize = 4 * 1024 * 1024;
 /// Part of the budget for rows that wait for a retry.
 pub const BUDGET_RETRIES_BYTES: usize = 4 * 1024 * 1024;
 
+/// Bytes of a log that `aludel grammar infer` learns from.
+pub const INFER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Nodes that the automaton which tells formats apart may have; past it more formats are tried on a line. Well under a
 /// KiB each.
 pub const GATE_NODES_MAX: usize = 4096;
+/// Streams of one pipeline of which it is shown what `auto` tells their messages as.
+pub const TOLD_STREAMS_MAX: usize = 256;
 /// Field paths that `auto` names beforehand, those that most formats give; others come as keys.
 pub const AUTO_FIELDS_MAX: usize = 160;
 

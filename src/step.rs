@@ -106,6 +106,8 @@ pub struct Work {
     fields: Fields,
     /// Why the formats of that parse refused the text so far.
     reasons: Vec<&'static str>,
+    /// What `auto` told the text of the last `parse` as.
+    told: Option<&'static str>,
     /// Values that a step has read and not yet written.
     values: Vec<Option<Value>>,
 }
@@ -114,6 +116,11 @@ impl Work {
     /// Forgets why an earlier `parse` refused its text.
     pub(crate) fn forget(&mut self) {
         self.reasons.clear();
+    }
+
+    /// What `auto` told the text of the last `parse` as, and forgets it.
+    pub fn take_told(&mut self) -> Option<&'static str> {
+        self.told.take()
     }
 
     /// Why the first format of the last `parse` refused the text, if none took it.

@@ -14,7 +14,7 @@ use super::{WRONG_USAGE, complain};
 use crate::event::{Message, OptionValue, Options, Span};
 use crate::format::{Calendar, Reference, time};
 use crate::frame::{Block, FrameConfig, Framed, Framer};
-use crate::grammar::{AUTO, Found, Reader};
+use crate::grammar::{AUTO, Found, Reader, Share, Told};
 use crate::limits::READ_BLOCK_BYTES;
 use crate::seam::{Clock, Fs, RealClock, RealFs};
 
@@ -33,6 +33,9 @@ pub(super) struct Parse {
     /// A regular expression for lines that continue a message, in place of `--multiline`
     #[arg(long)]
     continue_pattern: Option<String>,
+    /// A regular expression for lines that the next line belongs to, in place of `--multiline`
+    #[arg(long)]
+    open_pattern: Option<String>,
     /// Zone of times that do not name theirs: `+02:00`, `Europe/Berlin`
     #[arg(long, default_value = "UTC")]
     zone: String,
@@ -42,6 +45,9 @@ pub(super) struct Parse {
     /// A folder with more grammars (`*.grammar`)
     #[arg(long, env = "ALUDEL_GRAMMARS", value_name = "FOLDER")]
     grammars: Option<PathBuf>,
+    /// Say at the end of each file, on standard error, which formats `auto` told
+    #[arg(long)]
+    told: bool,
     /// Files; standard input where none is named
     files: Vec<PathBuf>,
 }
@@ -65,15 +71,40 @@ impl Parse {
         let config = Arc::new(config);
         let mut out = BufWriter::new(std::io::stdout().lock());
         if self.files.is_empty() {
-            events(&mut std::io::stdin().lock(), &config, &mut reader, &mut out).context("standard input")?;
+            let mut told = Told::default();
+            events(&mut std::io::stdin().lock(), &config, &mut reader, &mut told, &mut out)
+                .context("standard input")?;
+            self.tell("standard input", &told);
         }
         for file in &self.files {
+            let mut told = Told::default();
             let opened = open(file, &reference)
-                .and_then(|mut opened| events(&mut opened, &config, &mut reader, &mut out));
+                .and_then(|mut opened| events(&mut opened, &config, &mut reader, &mut told, &mut out));
             opened.with_context(|| file.display().to_string())?;
+            self.tell(&file.display().to_string(), &told);
         }
         out.flush()?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Which formats were told, how sure that is, and where it changed.
+    fn tell(&self, name: &str, told: &Told) {
+        if !self.told {
+            return;
+        }
+        let shares = told.shares();
+        let share =
+            |share: &Share| format!("{} {:.1} % ({})", share.name, share.share * 100.0, share.messages);
+        let all: Vec<_> = shares.iter().map(share).collect();
+        let all = if all.is_empty() { "no format is like this".to_owned() } else { all.join(", ") };
+        complain(&format!("{name}: {} messages: {all}", told.messages()));
+        for (message, format) in told.changes() {
+            complain(&format!("{name}: {format} from message {message} on"));
+        }
+        let more = told.change_count().saturating_sub(told.changes().len() as u64);
+        if more > 0 {
+            complain(&format!("{name}: and {more} changes more"));
+        }
     }
 
     fn frame_options(&self) -> Options {
@@ -82,9 +113,11 @@ impl Parse {
         if matches!(self.grammar.as_str(), "cri" | "docker") {
             values.push(("format", OptionValue::Text("lines".into())));
         }
-        for (name, pattern) in
-            [("start_pattern", &self.start_pattern), ("continue_pattern", &self.continue_pattern)]
-        {
+        for (name, pattern) in [
+            ("start_pattern", &self.start_pattern),
+            ("continue_pattern", &self.continue_pattern),
+            ("open_pattern", &self.open_pattern),
+        ] {
             if let Some(pattern) = pattern {
                 values.push((name, OptionValue::Text(pattern.clone())));
             }
@@ -141,6 +174,7 @@ fn events(
     input: &mut dyn Read,
     config: &Arc<FrameConfig>,
     reader: &mut Reader,
+    told: &mut Told,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let mut framer = Framer::new(config.clone());
@@ -174,6 +208,7 @@ fn events(
         }
         for message in &messages {
             event(message, bytes, &joined, reader, &mut line);
+            told.note(reader.told());
             out.write_all(&line)?;
         }
         messages.clear();

@@ -134,6 +134,16 @@ fn pipeline(name: &str, stats: &PipelineStats, out: &mut String) {
     for (format, count) in parsed {
         let _ = writeln!(out, "    {format:<19} {:>10} parsed", number(count));
     }
+    let mut told: Vec<_> = stats.told.iter().collect();
+    told.sort_by_key(|(format, count)| (std::cmp::Reverse(**count), **format));
+    for (format, count) in told {
+        let _ = writeln!(out, "      {format:<17} {:>10} told by auto", number(*count));
+    }
+    for (stream, told) in &stats.streams {
+        for (message, format) in told.changes() {
+            let _ = writeln!(out, "      {stream}: {format} from message {} on", number(*message));
+        }
+    }
     for (word, table) in
         [("not parsed", &stats.unparsed), ("dropped", &stats.dropped), ("rejected", &stats.rejected)]
     {

@@ -96,8 +96,12 @@ pub(super) enum Class {
     DartGap,
     /// A line that a user's pattern puts behind the one before it.
     Continues,
+    /// The same, and the next line belongs to it.
+    ContinuesOpen,
     /// A line that a user's pattern puts first.
     Starts,
+    /// The same, and the next line belongs to it.
+    StartsOpen,
 }
 
 /// The class of a line, given which languages are looked for.
@@ -157,7 +161,9 @@ impl Class {
             | Self::Record
             | Self::Brace
             | Self::Continues
-            | Self::Starts => Languages::ALL,
+            | Self::ContinuesOpen
+            | Self::Starts
+            | Self::StartsOpen => Languages::ALL,
         }
     }
 }

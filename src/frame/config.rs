@@ -48,15 +48,16 @@ impl Multiline {
     /// All lines of a lane are one message: for bytes that are known to be one.
     pub fn whole() -> Self {
         let next = Regex::new("").ok();
-        Self::Patterns(Patterns { start: None, next })
+        Self::Patterns(Patterns { start: None, next, open: None })
     }
 }
 
-/// A user's own rule. Both patterns look at the first [`super::class::LOOK_BYTES`] of a line.
+/// A user's own rule. The patterns look at the first [`super::class::LOOK_BYTES`] of a line.
 #[derive(Clone, Debug)]
 pub struct Patterns {
     start: Option<Regex>,
     next: Option<Regex>,
+    open: Option<Regex>,
 }
 
 impl Patterns {
@@ -70,6 +71,11 @@ impl Patterns {
             (Some(false), None) => true,
             (None, None) => false,
         }
+    }
+
+    /// Whether the next line belongs to the message that a line is in.
+    pub(super) fn is_open(&self, line: &[u8]) -> bool {
+        self.open.as_ref().is_some_and(|open| open.is_match(line))
     }
 }
 
@@ -163,10 +169,12 @@ fn bound(options: &Options, name: &str, default: usize, max: usize) -> Result<us
 fn multiline(options: &Options) -> Result<Multiline, String> {
     let start = options.text("start_pattern").filter(|text| !text.is_empty());
     let next = options.text("continue_pattern").filter(|text| !text.is_empty());
-    if start.is_some() || next.is_some() {
+    let open = options.text("open_pattern").filter(|text| !text.is_empty());
+    if start.is_some() || next.is_some() || open.is_some() {
         return Ok(Multiline::Patterns(Patterns {
             start: start.map(|text| pattern("start_pattern", text)).transpose()?,
             next: next.map(|text| pattern("continue_pattern", text)).transpose()?,
+            open: open.map(|text| pattern("open_pattern", text)).transpose()?,
         }));
     }
     let mut languages = Languages::NONE;

@@ -10,9 +10,11 @@ use super::config::{Attach, FrameConfig, Multiline};
 use super::emit::{Env, Piece};
 use super::machine::{self, State, Verdict};
 
+mod cadence;
 mod partial;
 mod report;
 
+use cadence::Cadence;
 use partial::Partial;
 
 /// Lines that may wait at once for later ones to tell where they belong.
@@ -45,6 +47,7 @@ pub(super) struct Lane {
     whole_start: u64,
     /// When the last line came.
     touched: Duration,
+    cadence: Cadence,
     partial: Partial,
 }
 
@@ -93,7 +96,7 @@ impl Lane {
                 }
             },
         };
-        self.touched = env.now;
+        self.touch(env.now);
         self.add(class, &[piece], config, env, scratch);
     }
 
@@ -106,7 +109,10 @@ impl Lane {
         env: &mut Env<'_, '_, '_>,
         scratch: &mut Vec<u8>,
     ) {
-        self.touched = env.now;
+        self.touch(env.now);
+        if self.partial.is_open() {
+            self.cadence.note_joined();
+        }
         if self.partial.would_overflow(&piece, config) && !self.partial.is_cut() {
             // A line over the bound is never joined with others, so what is open ends here.
             self.flush_lines(config, env, scratch);
@@ -148,6 +154,7 @@ impl Lane {
         let indent = matches!(config.multiline, Multiline::Languages(languages) if languages.indent());
         loop {
             if self.lines.is_empty() {
+                self.cadence.note_first(class, indent);
                 return self.begin(class, pieces, env);
             }
             let (state, sure) = match self.verdict(class, indent, config, env, scratch) {
@@ -176,6 +183,7 @@ impl Lane {
             self.state = state;
             if sure {
                 self.sure = self.lines.len();
+                self.cadence.note_joined();
             }
             return;
         }
@@ -354,7 +362,18 @@ impl Lane {
         if self.partial.is_open() {
             self.end_partial(config, env, scratch);
         }
+        if !self.lines.is_empty() {
+            self.cadence.left = Some((self.state, self.touched));
+        }
         self.flush_lines(config, env, scratch);
+    }
+
+    /// A line came.
+    #[inline]
+    fn touch(&mut self, now: Duration) {
+        self.cadence.gap = now.saturating_sub(self.touched);
+        self.cadence.now = now;
+        self.touched = now;
     }
 
     fn flush_lines(&mut self, config: &FrameConfig, env: &mut Env<'_, '_, '_>, scratch: &mut Vec<u8>) {
@@ -366,7 +385,8 @@ impl Lane {
 
     /// When what is open is due.
     pub(super) fn deadline(&self, config: &FrameConfig) -> Option<Duration> {
-        (!self.lines.is_empty() || self.partial.is_open()).then(|| self.touched.saturating_add(config.wait))
+        (!self.lines.is_empty() || self.partial.is_open())
+            .then(|| self.touched.saturating_add(self.cadence.wait(config.wait)))
     }
 
     /// The position of the first byte of what is open, parts that have left included.

@@ -77,6 +77,8 @@ pub(super) enum State {
     DartHead,
     /// What a user's pattern began.
     Pattern,
+    /// The same, where the last line says that the next belongs to it.
+    PatternOpen,
 }
 
 /// Whether a line continues the open message.
@@ -117,6 +119,7 @@ pub(super) fn first(class: Class) -> Option<State> {
         Class::PhpTrace => State::Numbered,
         Class::DartHead => State::DartHead,
         Class::Starts | Class::Continues => State::Pattern,
+        Class::StartsOpen | Class::ContinuesOpen => State::PatternOpen,
         _ => State::Line,
     })
 }
@@ -137,8 +140,13 @@ pub(super) fn next(state: State, class: Class, indent: bool) -> Verdict {
             Class::GoFile => Attach(State::Go),
             _ => Break,
         },
+        State::PatternOpen => match class {
+            Class::StartsOpen | Class::ContinuesOpen => Join(State::PatternOpen),
+            _ => Join(State::Pattern),
+        },
         State::Pattern => match class {
             Class::Continues => Join(State::Pattern),
+            Class::ContinuesOpen => Join(State::PatternOpen),
             Class::Blank => Maybe(State::Pattern),
             _ => Break,
         },

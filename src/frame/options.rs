@@ -39,6 +39,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         doc: "A regular expression for lines that continue the message before them; used instead of `multiline`.",
     },
     OptionSpec {
+        name: "open_pattern",
+        ty: OptionType::Text,
+        default: Some(""),
+        doc: "A regular expression for lines that the next line belongs to, such as `\\\\$` for those that end in a backslash; used instead of `multiline`, alone or beside the other patterns. All three look at the first KiB of a line.",
+    },
+    OptionSpec {
         name: "attach",
         ty: OptionType::Word(ATTACH),
         default: Some("previous"),
@@ -60,7 +66,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         name: "wait",
         ty: OptionType::Duration,
         default: Some("2s"),
-        doc: "How long an open message waits for its next line.",
+        doc: "How long an open message waits for its next line, at the least. A stream whose lines of one message were seen to come further apart is given more time, up to eight times as much.",
     },
 ];
 

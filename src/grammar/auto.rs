@@ -176,8 +176,8 @@ impl Candidate {
                 *target = match *target {
                     Target::Slot(slot) => of(slot).unwrap_or(*target),
                     Target::Key(parent, key) => match of(parent) {
-                        Some(Target::Slot(parent)) => Target::Key(parent, key),
-                        _ => *target,
+                        Some(Target::Slot(parent) | Target::Key(parent, _)) => Target::Key(parent, key),
+                        None => *target,
                     },
                 };
             }

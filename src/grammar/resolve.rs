@@ -19,6 +19,15 @@ const ITEMS_MAX: usize = 4096;
 pub(super) fn resolve(written: Written) -> Result<Grammar, Vec<Diagnostic>> {
     let mut wrong = Vec::new();
     names(&written, &mut wrong);
+    put_together(written, wrong)
+}
+
+/// The same for a file whose samples are still to be chosen.
+pub(super) fn resolve_unproven(written: Written) -> Result<Grammar, Vec<Diagnostic>> {
+    put_together(written, Vec::new())
+}
+
+fn put_together(written: Written, mut wrong: Vec<Diagnostic>) -> Result<Grammar, Vec<Diagnostic>> {
     let mut parts: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
     for part in common().iter().chain(&written.parts) {
         let items = splice(&part.items, &parts, &mut wrong);

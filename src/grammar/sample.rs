@@ -77,6 +77,34 @@ pub fn parse_fields(grammar: &Grammar, text: &str) -> Result<Parsed, String> {
     bench.parse(0, text).map(|(_, parsed)| parsed).map_err(|mismatch| mismatch.to_string())
 }
 
+/// A grammar that is tried on texts.
+pub struct Trial {
+    bench: Bench,
+    fallback: Vec<bool>,
+}
+
+impl Trial {
+    /// For a grammar.
+    pub fn new(grammar: &Grammar) -> Result<Self, String> {
+        let fallback = grammar.lines.iter().map(|line| line.fallback).collect();
+        Ok(Self { bench: Bench::new(grammar)?, fallback })
+    }
+
+    /// Whether it takes a text.
+    pub fn takes(&mut self, text: &str) -> bool {
+        self.bench.parse(0, text).is_ok()
+    }
+
+    /// The number of the form that takes a text, where no other of its rank does.
+    pub(super) fn only_form(&mut self, text: &str) -> Option<usize> {
+        let (form, _) = self.bench.parse(0, text).ok()?;
+        match self.bench.parse(form + 1, text) {
+            Ok((second, _)) if self.fallback.get(second) == self.fallback.get(form) => None,
+            _ => Some(form),
+        }
+    }
+}
+
 /// Everything that a grammar claims and does not keep.
 pub(super) fn check(grammar: &Grammar) -> Vec<Diagnostic> {
     let mut bench = match Bench::new(grammar) {

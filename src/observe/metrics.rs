@@ -111,6 +111,7 @@ impl Page {
             None,
             parsed,
         )?;
+        self.told(out)?;
         for (metric, help, table) in [
             ("aludel_pipeline_unparsed_events", "Events that no format took", 0),
             ("aludel_pipeline_dropped_events", "Events dropped by a step", 1),
@@ -125,6 +126,33 @@ impl Page {
             counters(out, metric, help, None, of)?;
         }
         Ok(())
+    }
+
+    /// What `auto` told.
+    fn told(&self, out: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let pipelines = || self.0.pipelines.iter().filter(|(_, stats)| !stats.told.is_empty());
+        let told = pipelines().flat_map(|(name, stats)| {
+            let of = move |(format, count): (&&'static str, &u64)| {
+                (vec![("pipeline", name.as_str()), ("format", *format)], *count)
+            };
+            stats.told.iter().map(of)
+        });
+        let help = "Events by the format that `auto` told";
+        counters(out, "aludel_pipeline_told_events", help, None, told)?;
+        let changes =
+            pipelines().map(|(name, stats)| (vec![("pipeline", name.as_str())], stats.told_changes()));
+        let help = "How often the leading format of a stream changed";
+        counters(out, "aludel_pipeline_told_changes", help, None, changes)?;
+        let streams = pipelines().flat_map(|(name, stats)| {
+            stats.streams.iter().filter_map(move |(stream, told)| {
+                let (format, share) = told.now()?;
+                let labels =
+                    vec![("pipeline", name.as_str()), ("stream", stream.as_str()), ("format", format)];
+                Some((labels, (share * 100.0).round() as u64))
+            })
+        });
+        let help = "Share in percent of the leading format among the last messages of a stream";
+        gauges(out, "aludel_stream_told_percent", help, None, streams)
     }
 
     fn sinks(&self, out: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::grammar::Told;
+use crate::limits::TOLD_STREAMS_MAX;
+
 /// Distinct reasons counted apart per pipeline; the rest is counted together, so that no input can grow the table.
 const REASONS_MAX: usize = 256;
 
@@ -43,6 +46,33 @@ pub struct PipelineStats {
     pub dropped: BTreeMap<String, u64>,
     /// Events rejected by a step, by reason.
     pub rejected: BTreeMap<String, u64>,
+    /// Events that `auto` parsed, by the format that it told.
+    pub told: BTreeMap<&'static str, u64>,
+    /// What `auto` tells the messages of each stream as; at most [`TOLD_STREAMS_MAX`] streams.
+    pub streams: BTreeMap<String, Told>,
+}
+
+impl PipelineStats {
+    /// Notes what `auto` told the next messages of a stream as.
+    pub fn note(&mut self, stream: &str, messages: &[Option<&'static str>]) {
+        for name in messages.iter().flatten() {
+            *self.told.entry(name).or_default() += 1;
+        }
+        if !self.streams.contains_key(stream) {
+            if self.streams.len() >= TOLD_STREAMS_MAX {
+                return;
+            }
+            self.streams.insert(stream.to_owned(), Told::default());
+        }
+        if let Some(told) = self.streams.get_mut(stream) {
+            messages.iter().for_each(|name| told.note(*name));
+        }
+    }
+
+    /// How often the answer for a stream changed, over all streams.
+    pub fn told_changes(&self) -> u64 {
+        self.streams.values().map(Told::change_count).sum()
+    }
 }
 
 /// What one sink has done.

@@ -11,6 +11,7 @@ use super::reader::Job;
 use crate::catalog::{Pipeline, Runnable};
 use crate::event::{Batch, Message, Row, Run, Slot, Value};
 use crate::format::{Calendar, time};
+use crate::grammar::AUTO;
 use crate::limits::LANES_MAX;
 use crate::observe::{Stats, count};
 use crate::position::{EventId, FIRST_ITEM, IdPrefix, Ranges, Stream, own_bytes};
@@ -75,6 +76,10 @@ struct Line {
     unsent_before: usize,
     /// Names of all sinks, by number.
     sinks: Vec<String>,
+    /// Whether a step tells formats apart.
+    tells: bool,
+    /// What it told the messages of this batch as, by run.
+    told: Vec<(Arc<Stream>, Vec<Option<&'static str>>)>,
 }
 
 impl Worker {
@@ -155,6 +160,9 @@ impl Worker {
                 count(&mut pipeline.unparsed, &format!("{}: {reason}", format.name), refused);
             }
         }
+        for (stream, told) in line.told.drain(..) {
+            pipeline.note(&stream.path, &told);
+        }
         for (table, counts) in
             [(&mut pipeline.dropped, &mut line.dropped), (&mut pipeline.rejected, &mut line.rejected)]
         {
@@ -196,6 +204,8 @@ impl Line {
             again: false,
             unsent_before: 0,
             sinks: plan.sinks.iter().map(|sink| sink.name.clone()).collect(),
+            tells: pipeline.formats.iter().any(|format| format.name == AUTO),
+            told: Vec::new(),
         })
     }
 
@@ -205,6 +215,11 @@ impl Line {
         for (number, run) in batch.runs.iter().enumerate() {
             let mut prefixes: [Option<IdPrefix>; LANES_MAX] = [None; LANES_MAX];
             self.unsent_before = outcome.unsent.len();
+            // What is read again was told before.
+            let tells = self.tells && !self.again;
+            if tells {
+                self.told.push((run.stream.clone(), Vec::new()));
+            }
             let messages = batch.messages.get(run.messages.start as usize..run.messages.end as usize);
             for message in messages.unwrap_or_default() {
                 let lane = usize::from(message.lane).min(LANES_MAX - 1);
@@ -215,6 +230,9 @@ impl Line {
                 bound.fill(&mut self.row, number, run, message);
                 let event = EventRef { ids: prefix, message, stream: &run.stream };
                 self.event(pipeline, run, event, batch.read_unix_ns, outcome);
+                if tells && let Some((_, told)) = self.told.last_mut() {
+                    told.push(self.work.take_told());
+                }
             }
         }
         batch.segments = self.row.swap_segments(Vec::new());

@@ -105,14 +105,15 @@ impl Step for Parse {
         work.reasons.clear();
         for (at, format) in self.formats.iter().enumerate() {
             work.fields.clear();
-            work.reasons.push(match format.parse(input, &mut row.texts, &mut work.fields) {
-                Ok(()) if row.texts.derived_bytes() <= ROW_ARENA_BYTES_MAX => {
+            work.reasons.push(match format.parse_as(input, &mut row.texts, &mut work.fields) {
+                Ok(told) if row.texts.derived_bytes() <= ROW_ARENA_BYTES_MAX => {
                     work.counts.of(self.first_count + at).taken += 1;
+                    work.told = told;
                     replace(row, &work.fields);
                     commit(row, &mut work.fields);
                     return Flow::Next;
                 }
-                Ok(()) => "it derives more bytes than one event may hold",
+                Ok(_) => "it derives more bytes than one event may hold",
                 Err(mismatch) => mismatch.reason,
             });
         }

@@ -15,10 +15,12 @@ pub(super) fn classify(line: &[u8], config: &FrameConfig) -> Class {
         Multiline::None => Class::Starts,
         Multiline::Patterns(_) if line.is_empty() => Class::Blank,
         Multiline::Patterns(patterns) => {
-            if patterns.continues(line.get(..LOOK_BYTES).unwrap_or(line)) {
-                Class::Continues
-            } else {
-                Class::Starts
+            let line = line.get(..LOOK_BYTES).unwrap_or(line);
+            match (patterns.continues(line), patterns.is_open(line)) {
+                (true, false) => Class::Continues,
+                (true, true) => Class::ContinuesOpen,
+                (false, false) => Class::Starts,
+                (false, true) => Class::StartsOpen,
             }
         }
     }

@@ -53,7 +53,13 @@ impl Gate {
             automaton.begin(number as u16);
             match candidate {
                 Parser::Grammar(grammar) => {
-                    starts.extend(grammar.lines.iter().map(|line| automaton.line(&line.items)));
+                    starts.extend(grammar.lines.iter().map(|line| match &line.object {
+                        Some(_) => {
+                            let open = automaton.open();
+                            automaton.shape(b"[ \t\r\n]*[{<]", open)
+                        }
+                        None => automaton.line(&line.items),
+                    }));
                     ends.push(end_of(grammar));
                 }
                 other => {

@@ -159,6 +159,13 @@ impl Automaton {
                 let groups = groups.iter().map(|items| self.sequence(items, next)).collect();
                 self.add(State::Either(groups))
             }
+            Item::Many(groups) => {
+                let hub = self.add(State::Either(Vec::new()));
+                let mut all: Vec<_> = groups.iter().map(|items| self.sequence(items, hub)).collect();
+                all.push(next);
+                self.states[hub as usize] = State::Either(all);
+                hub
+            }
             // What it looks at is read again behind it.
             Item::Ahead(_) | Item::Constant(_) => next,
             Item::Capture { kind, absent, .. } => {
@@ -291,8 +298,7 @@ pub(super) fn last(items: &[Item]) -> Option<Bytes> {
                     let bare = items.iter().all(|item| least(item) == 0);
                     empty |= bare;
                     if !items.is_empty() {
-                        let before: Vec<Item> = items[..].to_vec();
-                        bytes = bytes.or(if bare { return None } else { last(&before)? });
+                        bytes = bytes.or(if bare { return None } else { last(items)? });
                     }
                 }
                 (bytes, empty)

@@ -18,7 +18,7 @@ pub struct Share {
 }
 
 /// What the messages of one stream were told as. It only watches: which format takes a message does not depend on it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     names: Vec<(&'static str, u64)>,
     messages: u64,
