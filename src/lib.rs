@@ -23,7 +23,7 @@
 //! | [`spool`] | what is kept on disk so that nothing is lost | words |
 //! | [`source`], [`sink`] | the rims, as state machines over the seams | words, frame, (source → spool) |
 //! | [`catalog`] | the lists: the only file that names every component | all above |
-//! | [`run`], [`replay`], [`observe`] | plan → workers, budget, shutdown; virtual-time runs; metrics | catalog, lang |
+//! | [`run`], [`replay`], [`observe`] | plan → workers, budget, shutdown; virtual-time runs; metrics | grammar, catalog, lang |
 //! | [`profile`] | recorded bytes through a plan with probes around its parts: what costs what | all above |
 //! | [`sim`] | the whole product on a virtual disk, clock and network, from a seed | all above but profile |
 //! | [`cli`] | one file per subcommand | all |

@@ -38,7 +38,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "sim",
         &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "spool", "run"],
     ),
-    ("observe", &[]),
+    ("observe", &["grammar"]),
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
