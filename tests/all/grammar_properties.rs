@@ -1,5 +1,7 @@
 //! Claims about all grammars and formats, whatever they are given.
 
+use std::cell::RefCell;
+
 use aludel::event::{OptionValue, Options};
 use aludel::format::{self, Reference};
 use aludel::grammar::{self, Found, Reader};
@@ -27,6 +29,11 @@ fn readers() -> Vec<(&'static str, Reader)> {
             )
         })
         .collect()
+}
+
+thread_local! {
+    /// Binding all of them takes longer than a text does.
+    static READERS: RefCell<Vec<(&'static str, Reader)>> = RefCell::new(readers());
 }
 
 /// Texts that grammars and formats are shown with.
@@ -65,9 +72,8 @@ proptest! {
     /// Bytes without any meaning.
     #[test]
     fn bytes_never_panic(texts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 16)) {
-        let mut readers = readers();
         for text in texts {
-            holds(&mut readers, &text);
+            READERS.with_borrow_mut(|readers| holds(readers, &text));
         }
     }
 
@@ -76,7 +82,6 @@ proptest! {
     fn mutated_samples_never_panic(
         cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 32),
     ) {
-        let mut readers = readers();
         let samples = samples();
         for (which, at, byte, how) in cuts {
             let mut text = which.get(&samples).clone();
@@ -87,7 +92,7 @@ proptest! {
                 2 => { let tail = text[at..].to_vec(); text.extend(tail); }
                 _ => text.truncate(at),
             }
-            holds(&mut readers, &text);
+            READERS.with_borrow_mut(|readers| holds(readers, &text));
         }
     }
 
