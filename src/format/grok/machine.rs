@@ -8,7 +8,7 @@
 //! there a bound on steps ends what would take too long.
 
 use super::node::Assert;
-use super::program::{Class, CodedLook, Inst, Loop, Memo, NO_MEMO, Order, Program};
+use super::program::{Class, CodedLook, Inst, Loop, Memo, NO_MEMO, NO_WAY, Order, Program, SEVERAL};
 use crate::limits::{GROK_MEMO_BYTES_MAX, GROK_STEPS_FREE, GROK_STEPS_PER_BYTE};
 
 /// Where a slot holds nothing.
@@ -18,7 +18,7 @@ pub(super) const NOWHERE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug)]
 enum Frame {
     /// Try the ways of a choice from the second list entry on.
-    Ways { choose: u16, list: u8, next: u16, at: u32 },
+    Ways { choose: u16, list: u16, next: u16, at: u32 },
     /// A longest-first run, to give up one more.
     Longest { number: u16, low: u32, at: u32, pc: u32 },
     /// A shortest-first run, to take one more.
@@ -57,7 +57,7 @@ impl Machine {
     pub(super) fn find(&mut self, program: &Program, text: &[u8]) -> Result<(), Fault> {
         self.steps = 0;
         self.remembers = false;
-        if !program.required.is_empty() && memchr::memmem::find(text, &program.required).is_none() {
+        if program.required.as_ref().is_some_and(|required| required.find(text).is_none()) {
             return Err(Fault::None);
         }
         let first = &program.classes[usize::from(program.first)];
@@ -183,8 +183,10 @@ impl Run<'_> {
     fn go(&mut self, start: usize) -> Result<bool, Fault> {
         let (program, text) = (self.program, self.text);
         let (mut pc, mut at) = (0_usize, start);
+        // What goes forward is bounded by the text; it is counted where the machine goes back.
+        let mut steps = 0;
         loop {
-            self.work(1)?;
+            steps += 1;
             let next = match program.code[pc] {
                 Inst::Byte(byte) => (text.get(at) == Some(&byte)).then_some((pc + 1, at + 1)),
                 Inst::Bytes { start, len } => {
@@ -200,21 +202,16 @@ impl Run<'_> {
                 Inst::Choose(number) => {
                     let choose = &program.chooses[usize::from(number)];
                     let by = text.get(at).map_or(256, |&byte| usize::from(byte));
-                    let list = choose.by_byte[by];
-                    let ways = &choose.ways[usize::from(list)];
-                    match ways[..] {
-                        [] => None,
-                        [only] => Some((only as usize, at)),
-                        [way, ..] if !self.was(choose.memo, at) => {
-                            self.machine.frames.push(Frame::Ways {
-                                choose: number,
-                                list,
-                                next: 1,
-                                at: at as u32,
-                            });
-                            Some((way as usize, at))
-                        }
-                        _ => None,
+                    let way = choose.by_byte[by];
+                    if way < SEVERAL {
+                        Some((way as usize, at))
+                    } else if way == NO_WAY || self.was(choose.memo, at) {
+                        None
+                    } else {
+                        let list = way ^ SEVERAL;
+                        let frame = Frame::Ways { choose: number, list: list as u16, next: 1, at: at as u32 };
+                        self.machine.frames.push(frame);
+                        Some((choose.ways[list as usize][0] as usize, at))
                     }
                 }
                 Inst::Jump(to) => Some((to as usize, at)),
@@ -243,6 +240,7 @@ impl Run<'_> {
                         (pc + 1, at + len)
                     })
                 }
+                Inst::Ip4 => ip4(text, at).map(|len| (pc + 1, at + len)),
                 Inst::Cut => {
                     self.machine.frames.push(Frame::Cut);
                     Some((pc + 1, at))
@@ -255,11 +253,14 @@ impl Run<'_> {
                     let moved = self.machine.slots[usize::from(slot)] != at as u32;
                     Some((if moved { pc + 1 } else { exit as usize }, at))
                 }
-                Inst::Match => return Ok(true),
+                Inst::Match => {
+                    self.machine.steps += steps;
+                    return Ok(true);
+                }
             };
             match next {
                 Some(next) => (pc, at) = next,
-                None => match self.back()? {
+                None => match self.back(std::mem::take(&mut steps))? {
                     Some(next) => (pc, at) = next,
                     None => return Ok(false),
                 },
@@ -282,7 +283,8 @@ impl Run<'_> {
     }
 
     /// The newest way that was not tried.
-    fn back(&mut self) -> Result<Option<(usize, usize)>, Fault> {
+    fn back(&mut self, steps: u64) -> Result<Option<(usize, usize)>, Fault> {
+        self.work(steps)?;
         while let Some(frame) = self.machine.frames.pop() {
             self.work(1)?;
             match frame {
@@ -528,6 +530,32 @@ impl Run<'_> {
         };
         look.any.iter().any(fits) != look.negate
     }
+}
+
+/// Length of an IPv4 address at a place, with no digit before or behind it. Octets may have leading zeros.
+fn ip4(text: &[u8], at: usize) -> Option<usize> {
+    if at.checked_sub(1).is_some_and(|before| text[before].is_ascii_digit()) {
+        return None;
+    }
+    let mut end = at;
+    for part in 0..4 {
+        if part > 0 {
+            end += usize::from(*text.get(end)? == b'.');
+        }
+        let (from, mut octet) = (end, 0);
+        while let Some(digit) = text.get(end).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10)
+        {
+            octet = octet * 10 + u32::from(digit);
+            end += 1;
+            if end > from + 3 || octet > 255 {
+                return None;
+            }
+        }
+        if end == from || (part > 0 && text[from - 1] != b'.') {
+            return None;
+        }
+    }
+    Some(end - at)
 }
 
 /// Length of the longest IPv6 address at the start of a text, and the least it can be cut to.

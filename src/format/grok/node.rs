@@ -137,6 +137,8 @@ pub(super) enum Node {
     Look(Look),
     /// Captures all from here to the end of the text, and takes nothing: `(?=(?<name>.*))`.
     Rest(usize),
+    /// The text of an IPv4 address, with no digit before or behind it.
+    Ip4,
     /// The text of an IPv6 address (RFC 4291 §2.2), the longest first.
     Ip6,
 }
@@ -165,7 +167,7 @@ impl Node {
         match self {
             Self::Empty | Self::Assert(_) | Self::Look(_) | Self::Rest(_) => true,
             Self::Bytes(bytes) => bytes.is_empty(),
-            Self::Set(_) | Self::Ip6 => false,
+            Self::Set(_) | Self::Ip4 | Self::Ip6 => false,
             Self::Cat(nodes) => nodes.iter().all(Self::nullable),
             Self::Alt(nodes) => nodes.iter().any(Self::nullable),
             Self::Repeat(repeat) => repeat.min == 0 || repeat.node.nullable(),
@@ -177,7 +179,7 @@ impl Node {
     pub(super) fn plain(&self) -> bool {
         let plain = |set: Set| set.and(Set::plain().not()).is_empty();
         match self {
-            Self::Empty | Self::Assert(_) | Self::Look(_) | Self::Ip6 | Self::Rest(_) => true,
+            Self::Empty | Self::Assert(_) | Self::Look(_) | Self::Ip4 | Self::Ip6 | Self::Rest(_) => true,
             Self::Bytes(bytes) => plain(Set::of(bytes)),
             Self::Set(set) => plain(*set),
             Self::Cat(nodes) | Self::Alt(nodes) => nodes.iter().all(Self::plain),

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use memchr::memmem::Finder;
+
 use super::node::{Assert, Look, Node, Repeat, Set};
 use crate::limits::GROK_PROGRAM_MAX;
 
@@ -33,6 +35,7 @@ pub(super) enum Inst {
     Save(u16),
     Assert(Assert),
     Look(u16),
+    Ip4,
     Ip6,
     /// Keeps all from the place on in a slot and the next.
     Rest(u16),
@@ -74,11 +77,18 @@ pub(super) struct Loop {
     pub(super) memo: Memo,
 }
 
+/// No way of a choice fits.
+pub(super) const NO_WAY: u32 = u32::MAX;
+
+/// Several ways of a choice fit: the rest is the number of their list.
+pub(super) const SEVERAL: u32 = 1 << 31;
+
 /// Ways by the next byte.
 #[derive(Clone, Debug)]
 pub(super) struct Choose {
-    /// For each byte, and for the end of the text, a list of ways.
-    pub(super) by_byte: Box<[u8; 257]>,
+    /// For each byte, and for the end of the text, the one way there is, [`NO_WAY`], or [`SEVERAL`] and the number of
+    /// a list.
+    pub(super) by_byte: Box<[u32; 257]>,
     /// Lists of instructions, the first to be tried first.
     pub(super) ways: Vec<Box<[u32]>>,
     pub(super) memo: Memo,
@@ -114,8 +124,8 @@ pub(super) struct Program {
     pub(super) first: u16,
     /// Whether a match can be empty at the end.
     pub(super) first_end: bool,
-    /// A text that is in every match.
-    pub(super) required: Vec<u8>,
+    /// A text that is in every match, where there is one.
+    pub(super) required: Option<Finder<'static>>,
 }
 
 /// A look-around with numbered classes.
@@ -147,6 +157,7 @@ fn first(node: &Node, follow: First) -> First {
         Node::Empty | Node::Assert(_) | Node::Look(_) | Node::Rest(_) => follow,
         Node::Bytes(bytes) => bytes.first().map_or(follow, |&byte| only(Set::of(&[byte]))),
         Node::Set(set) => only(*set),
+        Node::Ip4 => only(Set::digits()),
         Node::Ip6 => only(Set::hex().or(Set::of(b":"))),
         Node::Cat(nodes) => nodes.iter().rev().fold(follow, |follow, node| first(node, follow)),
         Node::Alt(nodes) => nodes.iter().fold(only(Set::default()), |all, node| all.or(first(node, follow))),
@@ -159,8 +170,10 @@ fn first(node: &Node, follow: First) -> First {
 
 /// Compiles a tree with so many captures.
 pub(super) fn compile(node: &Node, captures: usize) -> Result<Program, String> {
+    let required = node.required();
+    let required = (!required.is_empty()).then(|| Finder::new(&required).into_owned());
     let mut coder = Coder {
-        program: Program { slots: captures * 2, required: node.required(), ..Program::default() },
+        program: Program { slots: captures * 2, required, ..Program::default() },
         sets: HashMap::new(),
         cuts: 0,
     };
@@ -281,6 +294,9 @@ impl Coder {
             Node::Rest(number) => {
                 self.push(Inst::Rest(*number as u16 * 2))?;
             }
+            Node::Ip4 => {
+                self.push(Inst::Ip4)?;
+            }
             Node::Ip6 => {
                 self.push(Inst::Ip6)?;
             }
@@ -318,7 +334,7 @@ impl Coder {
         let memo = self.memo(1);
         let number = u16::try_from(self.program.chooses.len());
         let number = number.map_err(|_| "the pattern with all that it names is too large")?;
-        self.program.chooses.push(Choose { by_byte: Box::new([0; 257]), ways: Vec::new(), memo });
+        self.program.chooses.push(Choose { by_byte: Box::new([NO_WAY; 257]), ways: Vec::new(), memo });
         self.push(Inst::Choose(number))?;
         Ok(number)
     }
@@ -329,12 +345,18 @@ impl Coder {
             let fits = |first: &First| if next == 256 { first.end } else { first.set.has(next as u8) };
             let list: Box<[u32]> =
                 ways.iter().filter(|(_, first)| fits(first)).map(|(start, _)| *start).collect();
-            let known = choose.ways.iter().position(|known| *known == list);
-            let at = known.unwrap_or_else(|| {
-                choose.ways.push(list);
-                choose.ways.len() - 1
-            });
-            choose.by_byte[next] = u8::try_from(at).map_err(|_| "a choice has too many ways")?;
+            choose.by_byte[next] = match list[..] {
+                [] => NO_WAY,
+                [only] => only,
+                _ => {
+                    let known = choose.ways.iter().position(|known| *known == list);
+                    SEVERAL
+                        | known.unwrap_or_else(|| {
+                            choose.ways.push(list);
+                            choose.ways.len() - 1
+                        }) as u32
+                }
+            };
         }
         Ok(())
     }

@@ -257,6 +257,9 @@ impl<'a> Reader<'a> {
         if name == "IPV6_ADDRESS" {
             return Ok(Node::Ip6);
         }
+        if name == "IPV4_ADDRESS" {
+            return Ok(Node::Ip4);
+        }
         let library = self.library;
         let Some(body) = library.get(name) else {
             let near = nearest(name, library.names());
