@@ -8,10 +8,6 @@ mod ceiling;
 mod corpora_auto;
 #[path = "all/corpora_cloud.rs"]
 mod corpora_cloud;
-#[path = "all/corpora_auto.rs"]
-mod corpora_auto;
-#[path = "all/corpora_cloud.rs"]
-mod corpora_cloud;
 #[path = "all/corpora_crowdsec.rs"]
 mod corpora_crowdsec;
 #[path = "all/corpora_formats.rs"]

@@ -28,8 +28,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "catalog", "enrich", "lang", "expr", "step", "format", "frame", "source", "sink", "spool",
-            "observe",
+            "grammar", "catalog", "enrich", "lang", "expr", "step", "format", "frame", "source", "sink",
+            "spool", "observe",
         ],
     ),
     ("replay", &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),
