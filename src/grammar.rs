@@ -15,6 +15,7 @@
 
 mod auto;
 mod bound;
+mod columns;
 mod file;
 mod infer;
 mod kind;
@@ -39,7 +40,7 @@ pub use auto::{AUTO, Detector, Share, TELLABLE, Told, order};
 pub use infer::infer;
 pub use message::{Found, Reader};
 pub use sample::{Parsed, Trial, bless, parse_fields};
-use written::{Sample, Set};
+use written::{Gather, Sample, Set};
 
 /// Options that every grammar takes.
 pub const OPTIONS: &[OptionSpec] = &[ZONE];
@@ -59,6 +60,7 @@ pub struct Grammar {
     summary: String,
     see: String,
     sets: Vec<Set>,
+    gathers: Vec<Gather>,
     lines: Vec<Line>,
     samples: Vec<Sample>,
     refused: Vec<Sample>,
@@ -74,7 +76,7 @@ const MESSAGE: &str = "message";
 #[derive(Clone, Debug)]
 struct Line {
     name: String,
-    items: Vec<plan::Item>,
+    shape: plan::Form,
     /// Where the message is a JSON object: its members instead.
     object: Option<plan::Object>,
     /// Tried only where no other fits.

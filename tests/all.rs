@@ -10,6 +10,8 @@ mod corpora_auto;
 mod corpora_cloud;
 #[path = "all/corpora_crowdsec.rs"]
 mod corpora_crowdsec;
+#[path = "all/corpora_filebeat.rs"]
+mod corpora_filebeat;
 #[path = "all/corpora_formats.rs"]
 mod corpora_formats;
 #[path = "all/corpora_grok.rs"]

@@ -1,16 +1,17 @@
 //! A grammar bound to a layout: the plan that runs.
 
-use memchr::memmem::Finder;
+use memchr::memmem::{Finder, FinderRev};
 
+use super::columns::Columns;
 use super::kind::Kind;
 use super::level::Levels;
 use super::object::{self, Objects};
 use super::plan::Item;
 use super::request::RequestSlots;
 use super::run::Run;
-use super::written::{Constant, Set};
+use super::written::{Constant, Gather, Set, Shape};
 use super::{Grammar, MESSAGE};
-use crate::event::{Slot, Span, Texts, Value};
+use crate::event::{Facts, Slot, Span, Texts, Value};
 use crate::format::time::TimeForm;
 use crate::format::{Bind, Calendar, Fields, Format, Mismatch, Target, exception};
 
@@ -119,6 +120,7 @@ impl Literal {
 pub(super) enum Scan {
     UntilByte(u8),
     Until(Box<Finder<'static>>),
+    UntilLast(Box<FinderRev<'static>>),
     Quoted,
     Rest,
     Word,
@@ -134,6 +136,8 @@ pub(super) enum Scan {
     Bool,
     Time(TimeForm),
     Level,
+    Split(Box<[u8]>, Box<Scan>),
+    Series,
     OneOf(Box<[Box<[u8]>]>),
     Duration(i64),
 }
@@ -150,21 +154,25 @@ pub(super) struct PeerSlots {
 }
 
 /// One line form.
-#[derive(Debug)]
 pub(super) enum Line {
     /// A text.
     Text(Box<[Op]>),
+    /// Separated values.
+    Columns(Columns),
     /// A JSON object.
     Object(object::Form),
 }
 
 /// The plan.
-#[derive(Debug)]
 pub(super) struct Bound {
     lines: Box<[Line]>,
     /// For lines that are JSON objects: how those are read.
     objects: Option<Objects>,
     sets: Box<[(Target, Value)]>,
+    /// The zone that was given, which is that of times without one; a line that names its own has the last word.
+    zone: Option<(Target, Value)>,
+    /// Lists, and the fields that they are gathered from.
+    gathers: Box<[(Slot, Box<[Slot]>)]>,
     pub(super) calendar: Calendar,
     pub(super) levels: Levels,
     pub(super) success: Value,
@@ -175,6 +183,7 @@ pub(super) struct Bound {
 
 impl Bound {
     pub(super) fn new(grammar: &Grammar, bind: &mut Bind<'_>) -> Result<Self, String> {
+        let gathers = gathers(&grammar.gathers, bind)?;
         let sets = grammar
             .sets
             .iter()
@@ -184,13 +193,20 @@ impl Bound {
         let objects = Objects::new(grammar.lines.iter().filter_map(|line| line.object.as_ref()), bind)?;
         let line = |line: &super::Line| match (&line.object, &objects) {
             (Some(object), Some(objects)) => objects.form(object, bind).map(Line::Object),
-            _ => sequence(&line.items, bind).map(Line::Text),
+            _ => Ok(match &line.shape {
+                Shape::Text(items) => Line::Text(sequence(items, bind)?),
+                Shape::Columns { separator, columns } => {
+                    Line::Columns(Columns::new(separator, columns, bind)?)
+                }
+            }),
         };
         let lines = grammar.lines.iter().map(line).collect::<Result<_, _>>()?;
         Ok(Self {
             lines,
             objects,
             sets,
+            zone: zone(bind)?,
+            gathers,
             calendar: bind.calendar()?,
             levels: Levels::new(bind),
             success: Value::Text(bind.constant(b"success")),
@@ -211,38 +227,68 @@ impl Bound {
             let forms = self.lines.iter().enumerate().skip(first);
             let forms = forms.filter_map(|(at, line)| match line {
                 Line::Object(form) => Some((at, form)),
-                Line::Text(_) => None,
+                Line::Text(_) | Line::Columns(_) => None,
             });
+            let mark = fields.len();
+            fields.extend(self.zone);
             let found = objects.find(self, forms, input, texts, fields);
-            if found.is_ok() {
-                fields.extend_from_slice(&self.sets);
+            match found {
+                Ok(_) => {
+                    fields.extend_from_slice(&self.sets);
+                    self.gather(mark, texts, fields);
+                }
+                Err(_) => fields.truncate(mark),
             }
             if found.is_ok() || self.lines.iter().all(|line| matches!(line, Line::Object(_))) {
                 return found;
             }
         }
         let bytes = texts.bytes(input);
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let text = input.part(0, bytes.strip_suffix(b"\r").unwrap_or(bytes).len());
         // A joined message holds line feeds, which its segment does not count as unclean.
         let joined = memchr::memchr(b'\n', bytes).is_some();
         let plain = !joined && texts.is_clean(input);
+        fields.extend(self.zone);
         let mark = fields.len();
-        let mut run = Run::new(self, bytes, input, plain, fields);
+        let mut furthest = Mismatch::at(0, "an empty message");
         for (at, line) in self.lines.iter().enumerate().skip(first) {
-            let Line::Text(line) = line else { continue };
-            if let Some(end) = run.sequence(line, 0) {
-                if end == bytes.len() {
+            let done = match line {
+                Line::Text(ops) => self.run(ops, (text, plain), texts, fields),
+                Line::Columns(columns) => columns.parse(self, text, texts, fields),
+                Line::Object(_) => continue,
+            };
+            match done {
+                Ok(()) => {
                     fields.extend_from_slice(&self.sets);
                     if joined {
                         self.take_trace(mark, texts, fields);
                     }
+                    self.gather(mark, texts, fields);
                     return Ok(at);
                 }
-                run.fail(end, "more text than the format has");
+                Err(mismatch) if mismatch.offset >= furthest.offset => furthest = mismatch,
+                Err(_) => {}
             }
-            run.fields.truncate(mark);
+            fields.truncate(mark);
         }
-        Err(run.mismatch())
+        Err(furthest)
+    }
+
+    /// Reads a text with a sequence, which must take all of it. On an error, what was appended is dropped by the caller.
+    #[inline]
+    pub(super) fn run(
+        &self,
+        ops: &[Op],
+        (text, plain): (Span, bool),
+        texts: &mut Texts,
+        fields: &mut Fields,
+    ) -> Result<(), Mismatch> {
+        let base = texts.derived_bytes();
+        let mut derived = texts.scratch();
+        let mut run = Run::new(self, (texts.bytes(text), text, plain), fields, (base, &mut derived));
+        let done = run.whole(ops);
+        texts.keep(derived);
+        done
     }
 
     /// A trace in the message is told apart.
@@ -258,6 +304,53 @@ impl Bound {
         if let Some(message) = message {
             slots.put(message, texts, fields);
         }
+    }
+
+    /// Puts the lists.
+    fn gather(&self, mark: usize, texts: &mut Texts, fields: &mut Fields) {
+        for (list, from) in &self.gathers {
+            let mut kept = [NOTHING; GATHERED_MAX];
+            let mut count = 0;
+            for (target, value) in fields.iter().skip(mark) {
+                let Target::Slot(slot) = target else { continue };
+                let Some(span) = value.span().filter(|_| from.contains(slot) && count < GATHERED_MAX) else {
+                    continue;
+                };
+                let bytes = texts.bytes(span);
+                if !kept[..count].iter().any(|other| texts.bytes(*other) == bytes) {
+                    kept[count] = span;
+                    count += 1;
+                }
+            }
+            if count == 0 {
+                continue;
+            }
+            let mut json = texts.scratch();
+            for (at, span) in kept[..count].iter().enumerate() {
+                json.push(if at == 0 { b'[' } else { b',' });
+                write_text(texts.bytes(*span), span.facts.is_plain(), &mut json);
+            }
+            json.push(b']');
+            let span = texts.keep(json);
+            fields.push((Target::Slot(*list), Value::List(span)));
+        }
+    }
+}
+
+/// Values that one list may gather; grammars name fewer fields.
+const GATHERED_MAX: usize = 8;
+
+const NOTHING: Span = Span { start: 0, len: 0, buffer: Span::ARENA, facts: Facts::UNKNOWN };
+
+/// Appends text as JSON.
+#[inline]
+pub(super) fn write_text(text: &[u8], plain: bool, json: &mut Vec<u8>) {
+    if plain {
+        json.push(b'"');
+        json.extend_from_slice(text);
+        json.push(b'"');
+    } else {
+        crate::event::write_string(&String::from_utf8_lossy(text), json);
     }
 }
 
@@ -298,6 +391,31 @@ fn constant(set: &Set, bind: &mut Bind<'_>) -> Result<Option<(Slot, Value)>, Str
     Ok(Some((slot, value)))
 }
 
+/// The zone of the options, unless it is that which times have anyway.
+fn zone(bind: &mut Bind<'_>) -> Result<Option<(Target, Value)>, String> {
+    let options = bind.options;
+    let Some(zone) = options.text("zone").filter(|zone| !matches!(*zone, "" | "UTC")) else {
+        return Ok(None);
+    };
+    let slot = bind.wanted_slot("event.timezone")?;
+    Ok(slot.map(|slot| (Target::Slot(slot), Value::Text(bind.constant(zone.as_bytes())))))
+}
+
+/// The lists that anyone wants.
+fn gathers(written: &[Gather], bind: &mut Bind<'_>) -> Result<Box<[(Slot, Box<[Slot]>)]>, String> {
+    let mut gathers = Vec::new();
+    for gather in written {
+        if let Some(list) = bind.wanted_slot(&gather.path)? {
+            let from: Box<[Slot]> =
+                gather.from.iter().map(|path| bind.slot(path)).collect::<Result<_, _>>()?;
+            // Who wants the list wants what it is made of.
+            from.iter().for_each(|slot| bind.wanted.insert(*slot));
+            gathers.push((list, from));
+        }
+    }
+    Ok(gathers.into())
+}
+
 /// The operations of a sequence.
 pub(super) fn sequence(items: &[Item], bind: &mut Bind<'_>) -> Result<Box<[Op]>, String> {
     items.iter().filter_map(|item| op(item, bind).transpose()).collect()
@@ -336,6 +454,9 @@ fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Resu
     };
     let absent = absent.iter().map(|text| text.as_slice().into()).collect();
     let scan = match kind {
+        Kind::Split(separators, whole) => {
+            Scan::Split(separators.as_slice().into(), Box::new(text_scan(whole)))
+        }
         Kind::Request => return Ok(Op::Request(Box::new(RequestSlots::new(bind, true)?))),
         Kind::Url => return Ok(Op::Url(Box::new(RequestSlots::new(bind, false)?))),
         Kind::Status => return Ok(Op::Status(slot, bind.wanted_slot("event.outcome")?)),
@@ -353,13 +474,9 @@ fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Resu
             let list = matches!(kind, Kind::Addresses);
             return Ok(if list { Op::Peers(slots, absent) } else { Op::Peer(slots, absent) });
         }
-        Kind::Until(end) => match end[..] {
-            [byte] => Scan::UntilByte(byte),
-            _ => Scan::Until(Box::new(Finder::new(end).into_owned())),
-        },
-        Kind::Quoted => Scan::Quoted,
-        Kind::Text | Kind::Rest => Scan::Rest,
-        Kind::Word => Scan::Word,
+        Kind::Until(_) | Kind::UntilLast(_) | Kind::Quoted | Kind::Text | Kind::Rest | Kind::Word => {
+            text_scan(kind)
+        }
         Kind::Label => Scan::Label,
         Kind::Dotted => Scan::Dotted,
         Kind::Name => Scan::Name,
@@ -380,10 +497,25 @@ fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Resu
             words.sort_by_key(|word| std::cmp::Reverse(word.len()));
             Scan::OneOf(words.into())
         }
+        Kind::Series => Scan::Series,
         Kind::Duration(unit) => Scan::Duration(*unit),
     };
     if !path.is_empty() {
         bind.slot(path)?;
     }
     Ok(Op::Capture(scan, slot, absent))
+}
+
+/// How a text is read that only its end tells.
+fn text_scan(kind: &Kind) -> Scan {
+    match kind {
+        Kind::Until(end) => match end[..] {
+            [byte] => Scan::UntilByte(byte),
+            _ => Scan::Until(Box::new(Finder::new(end).into_owned())),
+        },
+        Kind::UntilLast(end) => Scan::UntilLast(Box::new(FinderRev::new(end).into_owned())),
+        Kind::Quoted => Scan::Quoted,
+        Kind::Word => Scan::Word,
+        _ => Scan::Rest,
+    }
 }

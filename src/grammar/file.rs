@@ -11,7 +11,7 @@ mod sample;
 use crate::diag::{Code, Diagnostic};
 use crate::limits::{DIAGNOSTICS_MAX, GRAMMAR_BYTES_MAX};
 
-use super::written::{Form, Written};
+use super::written::{Form, Gather, Shape, Written};
 
 /// A grammar file that cannot be read.
 pub(super) const SYNTAX: Code = Code("G101");
@@ -94,8 +94,20 @@ pub(super) fn parse(text: &str) -> Result<Written, Vec<Diagnostic>> {
 }
 
 fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fault> {
-    const WORDS: [&str; 10] =
-        ["grammar", "see", "set", "part", "line", "json", "xml", "otherwise", "sample", "refuse"];
+    const WORDS: [&str; 12] = [
+        "grammar",
+        "see",
+        "set",
+        "gather",
+        "part",
+        "line",
+        "json",
+        "xml",
+        "columns",
+        "otherwise",
+        "sample",
+        "refuse",
+    ];
     let word = block.split_whitespace().next().unwrap_or_default();
     let body = block.get(word.len()..).unwrap_or_default();
     let place = |rest: &str, len: usize| {
@@ -111,12 +123,21 @@ fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fau
         }
         "see" => written.see = body.trim().to_owned(),
         "set" => written.sets.push(item::finish(block::set(body))?),
-        "part" | "line" | "otherwise" => {
+        "gather" => {
             let body = body.trim_start();
-            let (name, items) = item::finish(block::form(body, start + block.len()))?;
+            let (path, from) = item::finish(block::gather(body))?;
+            written.gathers.push(Gather { place: place(body, path.len()), path, from });
+        }
+        "part" | "line" | "otherwise" | "columns" => {
+            let body = body.trim_start();
+            let end = start + block.len();
+            let (name, shape) = item::finish(match word {
+                "columns" => block::columns(body, end),
+                _ => block::form(body, end),
+            })?;
             let fallback = word == "otherwise";
             let form =
-                Form { place: place(body, name.len()), name, items, fallback, members: None, xml: false };
+                Form { place: place(body, name.len()), name, shape, fallback, members: None, xml: false };
             let forms = if word == "part" { &mut written.parts } else { &mut written.lines };
             forms.push(form);
         }
@@ -127,7 +148,7 @@ fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fau
             let form = Form {
                 place,
                 name,
-                items: Vec::new(),
+                shape: Shape::Text(Vec::new()),
                 fallback: false,
                 members: Some(members),
                 xml: word == "xml",

@@ -10,6 +10,8 @@ pub enum Kind {
     Text,
     /// Everything before the first of these bytes.
     Until(Vec<u8>),
+    /// Everything before the last of these bytes.
+    UntilLast(Vec<u8>),
     /// `"…"` with its quotes; a backslash hides a quote.
     Quoted,
     /// Everything to the end.
@@ -52,6 +54,10 @@ pub enum Kind {
     List,
     /// A level of severity, in any case; its name in lower case.
     Level,
+    /// A list: pieces of a text, which any of these bytes separate. One without a letter or digit is passed over.
+    Split(Vec<u8>, Box<Kind>),
+    /// Words with `, ` or ` : ` between, as nginx writes what its upstreams did: a list.
+    Series,
     /// One of these words.
     OneOf(Vec<Vec<u8>>),
     /// A number in a unit of so many nanoseconds: a length of time.
@@ -89,6 +95,8 @@ pub(super) const NAMES: &[&str] = &[
     "object",
     "list",
     "level",
+    "split",
+    "series",
     "one",
     "nanos",
     "micros",
@@ -104,6 +112,7 @@ pub(super) const REQUEST_FIELDS: &[(&str, Type)] = &[
     ("http.request.method", Type::Text),
     ("http.version", Type::Text),
     ("url.domain", Type::Text),
+    ("url.extension", Type::Text),
     ("url.original", Type::Text),
     ("url.path", Type::Text),
     ("url.port", Type::Int),
@@ -154,6 +163,7 @@ impl Kind {
             Self::Ip => Type::Ip,
             Self::Time(_) => Type::Timestamp,
             Self::Duration(_) => Type::Duration,
+            Self::Split(..) | Self::Series => Type::List,
             _ => Type::Text,
         }
     }
@@ -165,6 +175,15 @@ impl Kind {
 
     /// Empty text is not kept, so what can be empty can be missing.
     fn may_be_empty(&self) -> bool {
-        matches!(self, Self::Text | Self::Until(_) | Self::Quoted | Self::Rest)
+        matches!(
+            self,
+            Self::Text
+                | Self::Until(_)
+                | Self::UntilLast(_)
+                | Self::Quoted
+                | Self::Rest
+                | Self::Split(..)
+                | Self::Series
+        )
     }
 }

@@ -9,7 +9,6 @@ use memchr::memmem::Finder;
 use super::bound::{Bound, Op, Scan, sequence};
 use super::kind::Kind;
 use super::plan;
-use super::run::Run;
 use super::written::Need;
 use crate::event::{Facts, Layout, LayoutBuilder, Mask, Options, Slot, Span, Texts, Value, write_plain};
 use crate::format::json::Json;
@@ -280,9 +279,7 @@ impl Take {
             }
         };
         let mark = fields.len();
-        let bytes = texts.bytes(span);
-        let mut run = Run::new(plan, bytes, span, span.facts.is_plain(), fields);
-        if run.sequence(ops, 0) == Some(bytes.len()) {
+        if plan.run(ops, (span, span.facts.is_plain()), texts, fields).is_ok() {
             return true;
         }
         fields.truncate(mark);

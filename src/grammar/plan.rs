@@ -1,7 +1,10 @@
 //! A resolved line: parts are in place, every text knows where it ends.
 
 use super::kind::Kind;
-use super::written::{Need, Set};
+use super::written::{Need, Set, Shape};
+
+/// A resolved line form.
+pub(super) type Form = Shape<Item>;
 
 /// One piece of a resolved line.
 #[derive(Clone, Debug)]

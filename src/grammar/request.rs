@@ -14,6 +14,7 @@ pub(super) struct RequestSlots {
     query: Option<Slot>,
     scheme: Option<Slot>,
     domain: Option<Slot>,
+    extension: Option<Slot>,
     port: Option<Slot>,
 }
 
@@ -29,13 +30,16 @@ impl RequestSlots {
             query: bind.wanted_slot("url.query")?,
             scheme: bind.wanted_slot("url.scheme")?,
             domain: bind.wanted_slot("url.domain")?,
+            extension: bind.wanted_slot("url.extension")?,
             port: bind.wanted_slot("url.port")?,
         })
     }
 
     /// Whether anyone wants more of the target than its text.
     fn any_part(&self) -> bool {
-        [self.path, self.query, self.scheme, self.domain, self.port].iter().any(Option::is_some)
+        [self.path, self.query, self.scheme, self.domain, self.extension, self.port]
+            .iter()
+            .any(Option::is_some)
     }
 }
 
@@ -83,6 +87,12 @@ fn last_blank(line: &[u8]) -> Option<usize> {
     }
 }
 
+/// Where the extension of a path's last piece begins.
+fn extension(path: &[u8]) -> Option<usize> {
+    let at = memchr::memrchr2(b'.', b'/', path).filter(|&at| path[at] == b'.')?;
+    Some(at + 1).filter(|&from| from < path.len())
+}
+
 /// Puts the fields of a target.
 #[inline]
 pub(super) fn target(run: &mut Run<'_>, at: usize, len: usize, slots: &RequestSlots) {
@@ -94,6 +104,14 @@ pub(super) fn target(run: &mut Run<'_>, at: usize, len: usize, slots: &RequestSl
     for (part, slot) in [(&url.path, slots.path), (&url.query, slots.query), (&url.host, slots.domain)] {
         if let Some(part) = part {
             run.quote_free(slot, at + part.start, part.len());
+        }
+    }
+    if let Some(path) = &url.path
+        && slots.extension.is_some()
+    {
+        let bytes = run.rest(at + path.start).get(..path.len()).unwrap_or_default();
+        if let Some(dot) = extension(bytes) {
+            run.quote_free(slots.extension, at + path.start + dot, path.len() - dot);
         }
     }
     if let Some(scheme) = url.scheme {

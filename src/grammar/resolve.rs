@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use super::file::{self, NAME, OPEN, SAMPLE, SYNTAX, TYPES};
 use super::kind::Kind;
-use super::written::{Constant, Form, Item, Member, Need, Written};
+use super::written::{Constant, Form, Item, Member, Need, Shape, Written};
 use super::{Grammar, Line, MESSAGE, list, plan};
 use crate::diag::{Diagnostic, Place, nearest};
 use crate::format::exception;
@@ -30,14 +30,16 @@ pub(super) fn resolve_unproven(written: Written) -> Result<Grammar, Vec<Diagnost
 fn put_together(written: Written, mut wrong: Vec<Diagnostic>) -> Result<Grammar, Vec<Diagnostic>> {
     let mut parts: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
     for part in common().iter().chain(&written.parts) {
-        let items = splice(&part.items, &parts, &mut wrong);
-        parts.insert(&part.name, items);
+        if let Shape::Text(items) = &part.shape {
+            let items = splice(items, &parts, &mut wrong);
+            parts.insert(&part.name, items);
+        }
     }
     let mut lines = Vec::new();
     let mut fields = Fields::default();
     for line in &written.lines {
-        let items = splice(&line.items, &parts, &mut wrong);
-        if count(&items) > ITEMS_MAX {
+        let shape = each(&line.shape, |items| splice(items, &parts, &mut wrong));
+        if shape.sequences().map(|items| count(items)).sum::<usize>() > ITEMS_MAX {
             let message = format!("this line has more than {ITEMS_MAX} pieces");
             wrong.push(Diagnostic::error(OPEN, line.place.clone(), message));
             continue;
@@ -46,16 +48,29 @@ fn put_together(written: Written, mut wrong: Vec<Diagnostic>) -> Result<Grammar,
         for set in &written.sets {
             fields.add(&set.path, constant_type(&set.value), false, &written.name_place, &mut wrong);
         }
-        fields.sequence(&items, false, &line.place, &mut wrong);
-        text_only(&items, &mut wrong);
+        fields.shape(&shape, &line.place, &mut wrong);
+        shape.sequences().for_each(|items| text_only(items, &mut wrong));
         let object = line.members.as_ref().map(|members| plan::Object {
             xml: line.xml,
             ..object(members, &parts, &mut fields, &mut wrong)
         });
         fields.end();
-        let items = ends(&items, &End::Whole, &mut wrong);
-        lines.push(Line { name: line.name.clone(), items, object, fallback: line.fallback });
+        let shape = each(&shape, |items| ends(items, &End::Whole, &mut wrong));
+        lines.push(Line { name: line.name.clone(), shape, object, fallback: line.fallback });
     }
+    fields.begin();
+    fields.add("event.timezone", Type::Text, true, &written.name_place, &mut wrong);
+    for gather in &written.gathers {
+        for from in gather.from.iter().filter(|from| !fields.all.contains_key(from.as_str())) {
+            let message = format!("no line gives `{from}`");
+            let mut diagnostic = Diagnostic::error(NAME, gather.place.clone(), message);
+            let near = nearest(from, fields.all.keys().map(String::as_str));
+            diagnostic.help = near.map(|near| format!("did you mean `{near}`?"));
+            wrong.push(diagnostic);
+        }
+        fields.add(&gather.path, Type::List, true, &gather.place, &mut wrong);
+    }
+    fields.end();
     if !wrong.is_empty() {
         return Err(wrong);
     }
@@ -67,6 +82,7 @@ fn put_together(written: Written, mut wrong: Vec<Diagnostic>) -> Result<Grammar,
         summary: written.summary,
         see: written.see,
         sets: written.sets,
+        gathers: written.gathers,
         lines,
         samples: written.samples,
         refused: written.refused,
@@ -182,6 +198,17 @@ fn names(written: &Written, wrong: &mut Vec<Diagnostic>) {
     }
 }
 
+/// The same form with each of its sequences made into another.
+fn each<A, B>(shape: &Shape<A>, mut f: impl FnMut(&[A]) -> Vec<B>) -> Shape<B> {
+    match shape {
+        Shape::Text(items) => Shape::Text(f(items)),
+        Shape::Columns { separator, columns } => Shape::Columns {
+            separator: separator.clone(),
+            columns: columns.iter().map(|items| f(items)).collect(),
+        },
+    }
+}
+
 /// Puts parts in place of their names. Parts see only those above them, so that none can hold itself.
 fn splice(items: &[Item], parts: &BTreeMap<&str, Vec<Item>>, wrong: &mut Vec<Diagnostic>) -> Vec<Item> {
     let mut spliced = Vec::new();
@@ -265,6 +292,10 @@ fn ends(items: &[Item], behind: &End, wrong: &mut Vec<Diagnostic>) -> Vec<plan::
             Item::Capture { path, kind, absent, place } => {
                 let kind = match kind {
                     Kind::Text => end_of(first(&items[at + 1..], behind), place, wrong),
+                    Kind::Split(separators, whole) if matches!(**whole, Kind::Text) => {
+                        let whole = end_of(first(&items[at + 1..], behind), place, wrong);
+                        Kind::Split(separators.clone(), Box::new(whole))
+                    }
                     other => other.clone(),
                 };
                 plan::Item::Capture { path: path.clone(), kind, absent: absent.clone() }
@@ -331,6 +362,15 @@ impl Fields {
             entry.2 += 1;
         }
         self.lines += 1;
+    }
+
+    fn shape(&mut self, shape: &Shape<Item>, place: &Place, wrong: &mut Vec<Diagnostic>) {
+        match shape {
+            Shape::Text(items) => self.sequence(items, false, place, wrong),
+            Shape::Columns { columns, .. } => {
+                columns.iter().for_each(|items| self.sequence(items, false, place, wrong));
+            }
+        }
     }
 
     fn sequence(&mut self, items: &[Item], maybe: bool, place: &Place, wrong: &mut Vec<Diagnostic>) {

@@ -1,7 +1,7 @@
 //! Runs a plan over one message. Ordered choice without a way back: once an alternative fits, it is taken, so the
 //! time is linear in the message for any grammar.
 
-use super::bound::{Bound, Op, PeerSlots, Scan};
+use super::bound::{Bound, Op, PeerSlots, Scan, write_text};
 use super::request;
 use crate::event::{Facts, Slot, Span, Value};
 use crate::format::{Fields, Mismatch, Target, scan};
@@ -14,6 +14,8 @@ pub(super) struct Run<'a> {
     span: Span,
     plain: bool,
     pub(super) fields: &'a mut Fields,
+    /// Text that is made here, and where in the arena it will stand.
+    derived: (usize, &'a mut Vec<u8>),
     furthest: usize,
     reason: &'static str,
 }
@@ -21,18 +23,23 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new(
         plan: &'a Bound,
-        bytes: &'a [u8],
-        span: Span,
-        plain: bool,
+        (bytes, span, plain): (&'a [u8], Span, bool),
         fields: &'a mut Fields,
+        derived: (usize, &'a mut Vec<u8>),
     ) -> Self {
         let span = span.with(Facts::UNKNOWN);
-        Self { plan, bytes, span, plain, fields, furthest: 0, reason: "an empty message" }
+        Self { plan, bytes, span, plain, fields, derived, furthest: 0, reason: "an empty message" }
     }
 
-    /// What was wrong, at the furthest place that any form reached.
-    pub(super) fn mismatch(&self) -> Mismatch {
-        Mismatch::at(self.furthest, self.reason)
+    /// Runs a sequence that must reach the end of the text. What was wrong else, is told at the furthest place
+    /// that was reached.
+    pub(super) fn whole(&mut self, ops: &[Op]) -> Result<(), Mismatch> {
+        match self.sequence(ops, 0) {
+            Some(end) if end == self.bytes.len() => return Ok(()),
+            Some(end) => self.fail(end, "more text than the format has"),
+            None => None,
+        };
+        Err(Mismatch::at(self.furthest, self.reason))
     }
 
     pub(super) fn fail(&mut self, at: usize, reason: &'static str) -> Option<usize> {
@@ -167,7 +174,10 @@ impl<'a> Run<'a> {
                 }
                 (end.find(rest), false, "no end of a text")
             }
+            Scan::UntilLast(end) => (end.rfind(rest), false, "no end of a text"),
             Scan::Quoted => return self.quoted(to, absent, at),
+            Scan::Split(separators, whole) => return self.split(separators, whole, to, absent, at),
+            Scan::Series => return self.series(to, at),
             Scan::Rest => (Some(rest.len()), false, ""),
             Scan::Word => (Some(scan::word(rest)).filter(|&len| len > 0), false, "no word"),
             Scan::Name => (Some(scan::name(rest)).filter(|&len| len > 0), true, "no name"),
@@ -200,6 +210,65 @@ impl<'a> Run<'a> {
             self.quote_free(to, at + 1, len);
         }
         Some(at + len + 2)
+    }
+
+    /// The pieces of a text as a list.
+    fn split(
+        &mut self,
+        separators: &[u8],
+        whole: &Scan,
+        to: Option<Slot>,
+        absent: &[Box<[u8]>],
+        at: usize,
+    ) -> Option<usize> {
+        let end = self.capture(whole, None, absent, at)?;
+        let text = self.rest(at).get(..end - at).unwrap_or_default();
+        if to.is_some() && !is_absent(absent, text) {
+            self.list(to, text.split(|byte| separators.contains(byte) || *byte == b'"'));
+        }
+        Some(end)
+    }
+
+    /// Words with `, ` or ` : ` between.
+    fn series(&mut self, to: Option<Slot>, at: usize) -> Option<usize> {
+        let rest = self.rest(at);
+        let mut len = scan::word(rest);
+        if len == 0 {
+            return self.fail(at, "no word");
+        }
+        loop {
+            let behind = rest.get(len..).unwrap_or_default();
+            len += match behind {
+                [b' ', b':', b' ', ..] => 3,
+                [b' ', ..] if rest[len - 1] == b',' => 1,
+                _ => break,
+            };
+            len += scan::word(rest.get(len..).unwrap_or_default());
+        }
+        if to.is_some() {
+            let pieces = rest[..len].split(|byte| *byte == b' ');
+            self.list(to, pieces.map(|piece| piece.strip_suffix(b",").unwrap_or(piece)));
+        }
+        Some(at + len)
+    }
+
+    /// Puts a list of the pieces that hold a letter or digit.
+    fn list<'p>(&mut self, to: Option<Slot>, pieces: impl Iterator<Item = &'p [u8]>) {
+        let from = self.derived.1.len();
+        for piece in pieces.filter(|piece| piece.iter().any(u8::is_ascii_alphanumeric)) {
+            self.derived.1.push(if self.derived.1.len() == from { b'[' } else { b',' });
+            write_text(piece.trim_ascii(), self.plain, self.derived.1);
+        }
+        if self.derived.1.len() > from {
+            self.derived.1.push(b']');
+            let span = Span {
+                start: (self.derived.0 + from) as u32,
+                len: (self.derived.1.len() - from) as u32,
+                buffer: Span::ARENA,
+                facts: Facts::UNKNOWN,
+            };
+            self.value(to, Value::List(span));
+        }
     }
 
     fn typed(&mut self, scan: &Scan, to: Option<Slot>, absent: &[Box<[u8]>], at: usize) -> Option<usize> {

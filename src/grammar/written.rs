@@ -16,6 +16,8 @@ pub struct Written {
     pub see: String,
     /// Fields that every event gets.
     pub sets: Vec<Set>,
+    /// Lists that are gathered from other fields of the event.
+    pub gathers: Vec<Gather>,
     /// Named pieces that lines are made of.
     pub parts: Vec<Form>,
     /// Line forms.
@@ -33,6 +35,17 @@ pub struct Set {
     pub path: String,
     /// Value.
     pub value: Constant,
+}
+
+/// `gather related.ip = source.ip destination.ip`: a list of what these fields have, each value once.
+#[derive(Clone, Debug)]
+pub struct Gather {
+    /// Dotted path of the list.
+    pub path: String,
+    /// Dotted paths of the fields.
+    pub from: Vec<String>,
+    /// Where the path stands.
+    pub place: Place,
 }
 
 /// A value that is written in the file.
@@ -56,7 +69,7 @@ pub struct Form {
     /// Where the name stands.
     pub place: Place,
     /// What it is made of.
-    pub items: Vec<Item>,
+    pub shape: Shape<Item>,
     /// `otherwise`: tried only where no line fits.
     pub fallback: bool,
     /// For `json`: the members of the object that the message is. There are no items then.
@@ -87,6 +100,31 @@ pub enum Need {
     May,
     /// `!.key`: with it the message is not of the form.
     Never,
+}
+
+/// What a line form looks at: the message as it is, or the values that it is cut into first.
+#[derive(Clone, Debug)]
+pub enum Shape<I> {
+    /// `line`: the message.
+    Text(Vec<I>),
+    /// `columns`: values with a separator between, which may be in quotes (RFC 4180).
+    Columns {
+        /// The separator.
+        separator: String,
+        /// What each is, in order. One that is missing is an empty text.
+        columns: Vec<Vec<I>>,
+    },
+}
+
+impl<I> Shape<I> {
+    /// All of its sequences.
+    pub fn sequences(&self) -> impl Iterator<Item = &[I]> {
+        let all = match self {
+            Self::Text(items) => std::slice::from_ref(items),
+            Self::Columns { columns, .. } => columns.as_slice(),
+        };
+        all.iter().map(Vec::as_slice)
+    }
 }
 
 /// One piece of a sequence.

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::super::written::Shape;
 use super::super::{Grammar, Parser};
 use super::lead::{Automaton, Bytes, State, last};
 use crate::limits::GATE_NODES_MAX;
@@ -53,12 +54,13 @@ impl Gate {
             automaton.begin(number as u16);
             match candidate {
                 Parser::Grammar(grammar) => {
-                    starts.extend(grammar.lines.iter().map(|line| match &line.object {
-                        Some(_) => {
+                    starts.extend(grammar.lines.iter().map(|line| match (&line.object, &line.shape) {
+                        (Some(_), _) => {
                             let open = automaton.open();
                             automaton.shape(b"[ \t\r\n]*[{<]", open)
                         }
-                        None => automaton.line(&line.items),
+                        (None, Shape::Text(items)) => automaton.line(items),
+                        (None, Shape::Columns { .. }) => automaton.open(),
                     }));
                     ends.push(end_of(grammar));
                 }
@@ -191,7 +193,12 @@ impl Gate {
 fn end_of(grammar: &Grammar) -> Bytes {
     let mut all = Bytes::default();
     for line in &grammar.lines {
-        match last(&line.items) {
+        let Shape::Text(items) = &line.shape else { return Bytes::ANY };
+        if line.object.is_some() {
+            // Blanks may stand behind its bracket.
+            return Bytes::ANY;
+        }
+        match last(items) {
             Some(bytes) => all = all.or(bytes),
             None => return Bytes::ANY,
         }

@@ -8,7 +8,7 @@ use nom::multi::separated_list0;
 use nom::sequence::{delimited, preceded};
 
 use super::{Fault, Parsed, fail, item};
-use crate::grammar::written::{Constant, Item, Set};
+use crate::grammar::written::{Constant, Item, Set, Shape};
 
 /// Cuts a file into blocks: offset and text. Lines that begin with `#` and stand between blocks are comments.
 pub(super) fn split(text: &str) -> Vec<(usize, &str)> {
@@ -44,11 +44,37 @@ pub(super) fn set(input: &str) -> Parsed<'_, Set> {
 }
 
 /// `NAME = ITEMS`. `end` is the offset in the file at which the block ends.
-pub(super) fn form(input: &str, end: usize) -> Parsed<'_, (String, Vec<Item>)> {
+pub(super) fn form(input: &str, end: usize) -> Parsed<'_, (String, Shape<Item>)> {
     let (rest, name) = path(input)?;
     let (rest, _) = equals(rest)?;
     let (rest, items) = item::sequence(rest, end, 0)?;
-    Ok((rest, (name, items)))
+    Ok((rest, (name, Shape::Text(items))))
+}
+
+/// `NAME "SEPARATOR" = ITEMS, ITEMS`.
+pub(super) fn columns(input: &str, end: usize) -> Parsed<'_, (String, Shape<Item>)> {
+    let (rest, name) = path(input)?;
+    let (rest, separator) = preceded(multispace0, item::text).parse(rest)?;
+    if separator.len() != 1 {
+        return fail(Fault::at(input, "columns have one byte between them"));
+    }
+    let (rest, _) = equals(rest)?;
+    let sequence = |input| item::sequence(input, end, 0);
+    let (rest, columns) = nom::multi::separated_list1(char(','), sequence).parse(rest)?;
+    Ok((rest, (name, Shape::Columns { separator, columns })))
+}
+
+/// `PATH = PATH PATH`.
+pub(super) fn gather(input: &str) -> Parsed<'_, (String, Vec<String>)> {
+    let (rest, list) = path(input)?;
+    let (mut rest, _) = equals(rest)?;
+    let mut from = Vec::new();
+    while !rest.trim_start().is_empty() {
+        let (after, next) = path(rest.trim_start())?;
+        from.push(next);
+        rest = after;
+    }
+    Ok((rest, (list, from)))
 }
 
 /// A dotted path or name.

@@ -23,11 +23,11 @@ pub(super) fn finish<T>(parsed: Parsed<'_, T>) -> Result<T, Fault> {
     }
 }
 
-/// Items up to the end of the block, `|` or `)`, or the `.` or `!` that begins the next member of a JSON object.
+/// Items up to the end of the block, `|`, `)` or `,`, or the `.` or `!` that begins the next member of a JSON object.
 pub(super) fn sequence(input: &str, end: usize, depth: usize) -> Parsed<'_, Vec<Item>> {
     let mut items = Vec::new();
     let (mut rest, _) = multispace0(input)?;
-    while !rest.is_empty() && !rest.starts_with([')', '|', '.', '!']) {
+    while !rest.is_empty() && !rest.starts_with([')', '|', ',', '.', '!']) {
         let (after, item) = item(rest, end, depth)?;
         items.push(item);
         rest = multispace0(after)?.0;
@@ -119,11 +119,13 @@ fn kind(input: &str) -> Parsed<'_, Kind> {
     let kind = match name.as_str() {
         "text" => Kind::Text,
         "until" => {
+            let (rest, last) = opt(preceded(multispace1, tag("last"))).parse(rest)?;
             let (rest, end) = preceded(multispace0, text).parse(rest)?;
             if end.is_empty() {
                 return fail(Fault::at(input, "an empty text ends nothing"));
             }
-            return Ok((rest, Kind::Until(end.into_bytes())));
+            let end = end.into_bytes();
+            return Ok((rest, if last.is_some() { Kind::UntilLast(end) } else { Kind::Until(end) }));
         }
         "quoted" => Kind::Quoted,
         "rest" => Kind::Rest,
@@ -151,6 +153,21 @@ fn kind(input: &str) -> Parsed<'_, Kind> {
         "object" => Kind::Object,
         "list" => Kind::List,
         "level" => Kind::Level,
+        "series" => Kind::Series,
+        "split" => {
+            let (rest, separators) = preceded(multispace0, text).parse(rest)?;
+            let (rest, whole) = preceded(multispace1, kind).parse(rest)?;
+            if !matches!(
+                whole,
+                Kind::Text | Kind::Until(_) | Kind::UntilLast(_) | Kind::Quoted | Kind::Rest | Kind::Word
+            ) {
+                return fail(Fault::at(
+                    input,
+                    "what is split is `text`, `until`, `quoted`, `rest` or `word`",
+                ));
+            }
+            return Ok((rest, Kind::Split(separators.into_bytes(), Box::new(whole))));
+        }
         "one" => {
             let (rest, _) = preceded(multispace0, tag("of")).parse(rest)?;
             let (rest, words) = many1(preceded(multispace0, text)).parse(rest)?;
