@@ -157,6 +157,15 @@ fn data(value: &serde_json::Value, out: &mut Vec<u8>) {
             control(11, list.len(), out);
             list.iter().for_each(|value| data(value, out));
         }
+        // Metadata have numbers of other widths.
+        serde_json::Value::Object(one) if one.contains_key("u16") => {
+            control(5, 2, out);
+            out.extend((one["u16"].as_u64().unwrap_or_default() as u16).to_be_bytes());
+        }
+        serde_json::Value::Object(one) if one.contains_key("u64") => {
+            control(9, 8, out);
+            out.extend(one["u64"].as_u64().unwrap_or_default().to_be_bytes());
+        }
         serde_json::Value::Object(members) => {
             control(7, members.len(), out);
             for (key, value) in members {
@@ -204,10 +213,11 @@ fn database(networks: &[(Ipv4Addr, u32, serde_json::Value)]) -> Vec<u8> {
     out.extend([0; 16]);
     out.extend(section);
     out.extend(b"\xab\xcd\xefMaxMind.com");
+    let u16 = |value: u16| json!({ "u16": value });
     let metadata = json!({
-        "binary_format_major_version": 2, "binary_format_minor_version": 0, "build_epoch": 1_700_000_000,
-        "database_type": "Test", "description": {"en": "made by a test"}, "ip_version": 4, "languages": ["en"],
-        "node_count": count, "record_size": 24,
+        "binary_format_major_version": u16(2), "binary_format_minor_version": u16(0),
+        "build_epoch": {"u64": 1_700_000_000}, "database_type": "Test", "description": {"en": "made by a test"},
+        "ip_version": u16(4), "languages": ["en"], "node_count": count, "record_size": u16(24),
     });
     data(&metadata, &mut out);
     out
