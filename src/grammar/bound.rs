@@ -172,7 +172,7 @@ pub(super) struct Bound {
     /// The zone that was given, which is that of times without one; a line that names its own has the last word.
     zone: Option<(Target, Value)>,
     /// Lists, and the fields that they are gathered from.
-    gathers: Box<[(Slot, Box<[Slot]>)]>,
+    gathers: Gathers,
     pub(super) calendar: Calendar,
     pub(super) levels: Levels,
     pub(super) success: Value,
@@ -401,8 +401,11 @@ fn zone(bind: &mut Bind<'_>) -> Result<Option<(Target, Value)>, String> {
     Ok(slot.map(|slot| (Target::Slot(slot), Value::Text(bind.constant(zone.as_bytes())))))
 }
 
+/// Lists that are gathered: the slot of each, and those of its items.
+type Gathers = Box<[(Slot, Box<[Slot]>)]>;
+
 /// The lists that anyone wants.
-fn gathers(written: &[Gather], bind: &mut Bind<'_>) -> Result<Box<[(Slot, Box<[Slot]>)]>, String> {
+fn gathers(written: &[Gather], bind: &mut Bind<'_>) -> Result<Gathers, String> {
     let mut gathers = Vec::new();
     for gather in written {
         if let Some(list) = bind.wanted_slot(&gather.path)? {

@@ -39,7 +39,7 @@ fn put_together(written: Written, mut wrong: Vec<Diagnostic>) -> Result<Grammar,
     let mut fields = Fields::default();
     for line in &written.lines {
         let shape = each(&line.shape, |items| splice(items, &parts, &mut wrong));
-        if shape.sequences().map(|items| count(items)).sum::<usize>() > ITEMS_MAX {
+        if shape.sequences().map(count).sum::<usize>() > ITEMS_MAX {
             let message = format!("this line has more than {ITEMS_MAX} pieces");
             wrong.push(Diagnostic::error(OPEN, line.place.clone(), message));
             continue;

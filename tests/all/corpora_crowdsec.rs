@@ -167,7 +167,7 @@ fn crowdsec_fields_are_found() {
             let nth = seen.entry((parser.to_owned(), message.clone())).or_default();
             // Syslog's header is cut off, and so may be what follows a line.
             let with = lines.iter().filter(|line| line.contains(message.trim_end()));
-            let Some(line) = with.clone().nth(*nth).or_else(|| with.clone().last()) else { continue };
+            let Some(line) = with.clone().nth(*nth).or_else(|| with.clone().next_back()) else { continue };
             *nth += 1;
             let way = names.ways.get(parser).cloned().unwrap_or_else(|| vec![AUTO.to_owned()]);
             let fields = readers.event(&way, line);

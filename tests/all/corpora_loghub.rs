@@ -1,5 +1,7 @@
 //! The headers of real system logs: what people took for time, level, component and message of each line.
 
+#![allow(clippy::string_slice, reason = "what is cut here is ASCII, and a test may panic where it is not")]
+
 use std::collections::BTreeMap;
 
 use aludel::event::Options;
