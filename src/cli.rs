@@ -22,6 +22,7 @@ mod summary;
 mod test;
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +31,9 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "aludel", version, about, max_term_width = 100, arg_required_else_help = true)]
 struct Arguments {
+    /// A folder with grammars of your own (`*.grammar`), beside those that come with aludel
+    #[arg(long, global = true, env = "ALUDEL_GRAMMARS", value_name = "FOLDER")]
+    grammars: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -68,7 +72,23 @@ enum Command {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    match run(Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(folder) = &arguments.grammars
+        && !load::grammars(folder)?
+    {
+        return Ok(ExitCode::from(WRONG_USAGE));
+    }
+    match arguments.command {
         Command::Run(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Elasticsearch(command) => command.run(),
@@ -83,14 +103,6 @@ pub fn main() -> ExitCode {
         Command::Dlq(command) => command.run(),
         Command::Spool(command) => command.run(),
         Command::Sim(command) => command.run(),
-    };
-    match result {
-        Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
     }
 }
 

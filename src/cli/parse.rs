@@ -42,9 +42,6 @@ pub(super) struct Parse {
     /// An option of the format, such as `pattern=…` of `regex` or `columns=a,b:int` of `csv`
     #[arg(long = "option", short = 'o', value_name = "NAME=VALUE")]
     options: Vec<String>,
-    /// A folder with more grammars (`*.grammar`)
-    #[arg(long, env = "ALUDEL_GRAMMARS", value_name = "FOLDER")]
-    grammars: Option<PathBuf>,
     /// Say at the end of each file, on standard error, which formats `auto` told
     #[arg(long)]
     told: bool,
@@ -54,11 +51,6 @@ pub(super) struct Parse {
 
 impl Parse {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        if let Some(folder) = &self.grammars
-            && !super::load::grammars(folder)?
-        {
-            return Ok(ExitCode::from(WRONG_USAGE));
-        }
         let reference = Reference::at(RealClock::start().now_unix_ns());
         let (Ok(mut reader), Ok(config)) = (
             self.format_options()
