@@ -28,7 +28,7 @@ const REDRAW: Duration = Duration::from_millis(500);
 /// How often the process looks whether it has finished.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The default of `--drain-timeout`, as [`DRAIN_TIMEOUT`].
+/// The default of `--drain-timeout`, as [`crate::limits::DRAIN_TIMEOUT`].
 const DRAIN: &str = "40s";
 
 /// Run pipelines: read, parse, ship, until stopped
