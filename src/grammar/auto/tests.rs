@@ -78,5 +78,6 @@ fn the_gate_changes_no_answer() {
     }
     let nodes = auto.gate.len();
     println!("{} lines, {nodes} nodes, {} candidates", lines.len(), auto.candidates.len());
-    assert!(nodes < crate::limits::GATE_NODES_MAX, "the gate is full");
+    // All collections in one process fill it: then more formats are tried, and the answers are the same.
+    assert!(nodes <= crate::limits::GATE_NODES_MAX);
 }
