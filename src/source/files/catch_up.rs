@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use super::copies::Opened;
 use super::identity::{Cut, Print};
+use super::leave::passing;
 use super::output::{Buffers, Output};
 use super::restart::Restarts;
 use super::state::Files;
+use super::table::Key;
 use super::tail::{Life, Tail};
 use crate::event::Batch;
 use crate::frame::Framer;
@@ -51,6 +53,7 @@ impl Files {
                 // It was cut off a moment ago: a copy may stand in for it.
                 self.truncated(key, &stat);
             }
+            self.seek_closed(key);
             let Some(tail) = self.table.get(key) else { continue };
             if tail.life == Life::Lost {
                 // Holes in it are everybody's gap.
@@ -74,6 +77,31 @@ impl Files {
             let fs = self.world.fs.clone();
             Box::new(CatchUp { fs, parts, buffers: Buffers::default(), notices }) as Box<dyn Source>
         })
+    }
+}
+
+impl Files {
+    /// Finds out whether the file of a tail that is not open is still there. Compressed ones are not held open, and
+    /// those that were read to their end are not looked at.
+    fn seek_closed(&mut self, key: Key) {
+        let Some(tail) = self.table.get(key).filter(|tail| tail.file.is_none() && tail.life != Life::Lost)
+        else {
+            return;
+        };
+        let (record, packing) = (tail.record(), tail.packing);
+        let Ok(shown) = passing(self.world.fs.stat(&record.path)) else { return };
+        if shown.is_some_and(|stat| stat.id == record.id) {
+            return;
+        }
+        match self.find_by_id(&record, packing) {
+            Ok(Some((_, path))) => {
+                if let Some(tail) = self.table.get(key) {
+                    tail.path = path;
+                }
+            }
+            Ok(None) => self.gone(key),
+            Err(error) => self.trouble(key, &error),
+        }
     }
 }
 

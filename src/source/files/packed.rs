@@ -131,6 +131,11 @@ impl Unpacked {
         Self { inner, packing, state: Mutex::new(state) }
     }
 
+    /// The same file, to be decoded anew.
+    pub(super) fn from_the_beginning(&self) -> Self {
+        Self::new(self.inner.clone(), self.packing)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

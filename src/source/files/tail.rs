@@ -165,8 +165,12 @@ impl Tail {
             links: 1,
             kind: crate::seam::FileKind::File,
         };
-        // A compressed file is decoded from its beginning by a reader of its own.
-        let file = self.file.clone().filter(|_| self.packing.is_none());
+        // A compressed file is decoded from its beginning by a reader of its own; its name may be gone.
+        let file = match (&self.packed, self.packing) {
+            (Some(packed), _) => Some(Arc::new(packed.from_the_beginning()) as Arc<dyn File>),
+            (None, Some(_)) => None,
+            (None, None) => self.file.clone(),
+        };
         let (packing, goal) = (self.packing, Some(self.position));
         let new = Self::new(self.stream.clone(), framer, &stat, self.path.clone(), from);
         Self { file, packing, goal, ..new }
