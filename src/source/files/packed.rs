@@ -132,7 +132,7 @@ impl Unpacked {
     }
 
     /// The same file, to be decoded anew.
-    pub(super) fn from_the_beginning(&self) -> Self {
+    pub(super) fn anew(&self) -> Self {
         Self::new(self.inner.clone(), self.packing)
     }
 

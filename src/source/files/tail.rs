@@ -167,7 +167,7 @@ impl Tail {
         };
         // A compressed file is decoded from its beginning by a reader of its own; its name may be gone.
         let file = match (&self.packed, self.packing) {
-            (Some(packed), _) => Some(Arc::new(packed.from_the_beginning()) as Arc<dyn File>),
+            (Some(packed), _) => Some(Arc::new(packed.anew()) as Arc<dyn File>),
             (None, Some(_)) => None,
             (None, None) => self.file.clone(),
         };
