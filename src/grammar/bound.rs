@@ -313,9 +313,10 @@ impl Bound {
             let mut count = 0;
             for (target, value) in fields.iter().skip(mark) {
                 let Target::Slot(slot) = target else { continue };
-                let Some(span) = value.span().filter(|_| from.contains(slot) && count < GATHERED_MAX) else {
+                if !from.contains(slot) || count == GATHERED_MAX {
                     continue;
-                };
+                }
+                let Some(span) = value.span() else { continue };
                 let bytes = texts.bytes(span);
                 if !kept[..count].iter().any(|other| texts.bytes(*other) == bytes) {
                     kept[count] = span;
