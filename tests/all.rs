@@ -30,6 +30,8 @@ mod dependencies;
 mod disk;
 #[path = "all/elasticsearch.rs"]
 mod elasticsearch;
+#[path = "all/support/events.rs"]
+mod events;
 #[path = "all/expr.rs"]
 mod expr;
 #[path = "all/files.rs"]

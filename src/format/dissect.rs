@@ -227,10 +227,7 @@ struct Dissect {
 
 impl Format for Dissect {
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
-        let mut derived = Derived::new(texts);
-        let done = self.fields(input, texts.bytes(input), &mut derived, fields);
-        derived.finish(texts);
-        done
+        Derived::within(texts, |texts, derived| self.fields(input, texts.bytes(input), derived, fields))
     }
 }
 

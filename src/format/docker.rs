@@ -2,8 +2,8 @@
 
 use super::json::Json;
 use super::time::rfc3339;
-use super::{Bind, Calendar, Fields, Format, FormatKind, Gives, Mismatch, Reference, Target};
-use crate::event::{LayoutBuilder, Options, Slot, Span, Texts, Value};
+use super::{Bind, Calendar, Fields, Format, FormatKind, Gives, Mismatch, Target};
+use crate::event::{LayoutBuilder, Slot, Span, Texts, Value};
 use crate::signature::{Example, Field, Signature, Type};
 
 /// The format as the list has it.
@@ -29,16 +29,8 @@ pub(super) const KIND: FormatKind = FormatKind {
             builder.add(key);
         }
         let layout = builder.build();
-        let inner = Bind {
-            layout: &layout,
-            prefix: "",
-            options: &Options::default(),
-            constants: &mut Vec::new(),
-            reference: Reference::default(),
-            wanted: crate::event::Mask::ALL,
-        };
         Ok(Box::new(Docker {
-            json: Json::new(&inner)?,
+            json: Json::apart(&layout),
             keys: KEYS.map(|key| layout.slot(key).unwrap_or_default()),
             message: bind.slot("message")?,
             stream: bind.slot("stream")?,

@@ -65,9 +65,18 @@ struct Child {
 impl Json {
     /// Binds to everything that the layout names below the prefix.
     pub fn new(bind: &Bind<'_>) -> Result<Self, String> {
+        Ok(Self::below(bind.layout, bind.root()?))
+    }
+
+    /// For a layout of its own, whose fields are moved to the event afterwards.
+    pub fn apart(layout: &Layout) -> Self {
+        Self::below(layout, 0)
+    }
+
+    fn below(layout: &Layout, root: Slot) -> Self {
         let mut nodes = Vec::new();
-        add(bind.layout, bind.root()?, &mut nodes);
-        Ok(Self { nodes })
+        add(layout, root, &mut nodes);
+        Self { nodes }
     }
 }
 

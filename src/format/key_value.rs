@@ -63,10 +63,7 @@ struct KeyValue {
 
 impl Format for KeyValue {
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
-        let mut derived = Derived::new(texts);
-        let done = self.pairs(input, texts.bytes(input), &mut derived, fields);
-        derived.finish(texts);
-        done
+        Derived::within(texts, |texts, derived| self.pairs(input, texts.bytes(input), derived, fields))
     }
 }
 

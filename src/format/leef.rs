@@ -99,10 +99,7 @@ struct Leef {
 
 impl Format for Leef {
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
-        let mut derived = Derived::new(texts);
-        let done = self.event(input, texts, &mut derived, fields);
-        derived.finish(texts);
-        done
+        Derived::within(texts, |texts, derived| self.event(input, texts, derived, fields))
     }
 }
 

@@ -31,10 +31,7 @@ struct Logfmt {
 
 impl Format for Logfmt {
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
-        let mut derived = Derived::new(texts);
-        let done = pairs(self.root, input, texts.bytes(input), &mut derived, fields);
-        derived.finish(texts);
-        done
+        Derived::within(texts, |texts, derived| pairs(self.root, input, texts.bytes(input), derived, fields))
     }
 }
 

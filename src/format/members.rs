@@ -17,6 +17,14 @@ impl Derived {
         Self { base: texts.derived_bytes(), bytes: texts.scratch() }
     }
 
+    /// Lets `work` append text, and moves it to where its spans say, whether it succeeds or not.
+    pub(super) fn within<R>(texts: &mut Texts, work: impl FnOnce(&Texts, &mut Self) -> R) -> R {
+        let mut derived = Self::new(texts);
+        let done = work(texts, &mut derived);
+        derived.finish(texts);
+        done
+    }
+
     /// The span that what was appended since `from` will have.
     pub(super) fn span(&self, from: usize) -> Span {
         Span {

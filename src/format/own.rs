@@ -6,8 +6,8 @@
 
 use super::json::Json;
 use super::time::rfc3339;
-use super::{Bind, Calendar, Fields, Format, FormatKind, Gives, Mismatch, Reference, Target};
-use crate::event::{LayoutBuilder, Mask, Options, Slot, Span, Texts, Value};
+use super::{Bind, Calendar, Fields, Format, FormatKind, Gives, Mismatch, Target};
+use crate::event::{LayoutBuilder, Slot, Span, Texts, Value};
 use crate::signature::{Example, Field, Signature, Type};
 
 /// A member of a record and the field that it becomes.
@@ -145,15 +145,7 @@ impl Own {
             builder.add(member.key);
         }
         let layout = builder.build();
-        let inner = Bind {
-            layout: &layout,
-            prefix: "",
-            options: &Options::default(),
-            constants: &mut Vec::new(),
-            reference: Reference::default(),
-            wanted: Mask::ALL,
-        };
-        let json = Json::new(&inner)?;
+        let json = Json::apart(&layout);
         let of = |member: &'static Member| {
             Ok((layout.slot(member.key).unwrap_or_default(), bind.slot(member.path)?, member))
         };

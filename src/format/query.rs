@@ -31,11 +31,9 @@ struct Query {
 
 impl Format for Query {
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
-        let mut derived = Derived::new(texts);
-        let pairs = decode(texts.bytes(input));
-        let done = pairs.and_then(|pairs| put(self.root, &pairs, &mut derived, fields));
-        derived.finish(texts);
-        done
+        Derived::within(texts, |texts, derived| {
+            decode(texts.bytes(input)).and_then(|pairs| put(self.root, &pairs, derived, fields))
+        })
     }
 }
 

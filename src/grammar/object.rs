@@ -10,9 +10,9 @@ use super::bound::{Bound, Op, Scan, sequence};
 use super::kind::Kind;
 use super::plan;
 use super::written::Need;
-use crate::event::{Facts, Layout, LayoutBuilder, Mask, Options, Slot, Span, Texts, Value, write_plain};
+use crate::event::{Facts, Layout, LayoutBuilder, Mask, Slot, Span, Texts, Value, write_plain};
 use crate::format::json::Json;
-use crate::format::{Bind, Fields, Format, Mismatch, Reference, Target, xml};
+use crate::format::{Bind, Fields, Format, Mismatch, Target, xml};
 
 /// How the objects of a grammar are read.
 #[derive(Debug)]
@@ -66,15 +66,7 @@ impl Objects {
             return Ok(None);
         }
         let layout = builder.build();
-        let inner = Bind {
-            layout: &layout,
-            prefix: "",
-            options: &Options::default(),
-            constants: &mut Vec::new(),
-            reference: Reference::default(),
-            wanted: Mask::ALL,
-        };
-        let json = Json::new(&inner)?;
+        let json = Json::apart(&layout);
         let paths =
             (0..layout.len()).map(|slot| bind.constant(layout.path(slot as Slot).as_bytes())).collect();
         Ok(Some(Self { json, layout, paths }))

@@ -13,11 +13,11 @@ use aludel::catalog::{self, Machine};
 use aludel::event::Options;
 use aludel::format::Reference;
 use aludel::grammar::{Found, Reader};
-use aludel::replay::{Audience, captured, replay};
-use aludel::run::Letter;
+use aludel::replay::{captured, replay};
 use aludel::source::recorded::{Bytes, Recording};
 use serde_json::Value;
 
+use super::events::Events;
 use super::scores::{self, corpus};
 
 /// A value as it is compared: text that is a time as that time, other text without regard to case.
@@ -159,22 +159,6 @@ fn audit_records() {
         }
     }
     scores::report("cloud-audit", "events whole, with their time", score.whole, score.total, 100.0);
-}
-
-/// Keeps events.
-#[derive(Default)]
-struct Events(Vec<Value>);
-
-impl Audience for Events {
-    fn event(&mut self, _: usize, json: &[u8]) {
-        self.0.push(serde_json::from_slice(json).expect("an event is JSON"));
-    }
-
-    fn letter(&mut self, letter: &Letter) {
-        panic!("refused: {letter:?}");
-    }
-
-    fn progress(&mut self, _: u64) {}
 }
 
 /// Files of records as they are delivered: `{"Records": […]}` in one line.

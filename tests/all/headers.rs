@@ -8,25 +8,11 @@ use std::time::Duration;
 use aludel::catalog::{self, Machine};
 use aludel::event::Span;
 use aludel::frame::{Block, FrameConfig, Framed, Framer, HeaderLines};
-use aludel::replay::{Audience, captured, replay};
-use aludel::run::Letter;
+use aludel::replay::{captured, replay};
 use aludel::source::recorded::{Bytes, Recording};
 use serde_json::Value;
 
-#[derive(Default)]
-struct Events(Vec<Value>);
-
-impl Audience for Events {
-    fn event(&mut self, _: usize, json: &[u8]) {
-        self.0.push(serde_json::from_slice(json).expect("an event is JSON"));
-    }
-
-    fn letter(&mut self, letter: &Letter) {
-        panic!("refused: {letter:?}");
-    }
-
-    fn progress(&mut self, _: u64) {}
-}
+use super::events::Events;
 
 /// The events of bytes that a source with a header reads and a format parses.
 fn events(header: &str, format: &str, text: &str) -> Vec<Value> {

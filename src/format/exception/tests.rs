@@ -112,7 +112,7 @@ fn errors_are_named() {
             "Invalid number",
         ),
     ] {
-        let found = find(text.as_bytes()).unwrap_or_else(|| panic!("nothing in {text}"));
+        let found = find(text.as_bytes()).ok_or(text).expect("a trace");
         assert_eq!(found.kind.and_then(|kind| text.get(kind)), Some(kind), "{text}");
         let told = found.message.and_then(|message| text.get(message));
         assert_eq!(told.unwrap_or_default(), message, "{text}");
