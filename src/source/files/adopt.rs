@@ -287,6 +287,11 @@ impl Files {
             && let packing = record.packed.map(|packed| packed.packing)
             && let Some((opened, path)) = self.find_by_id(record, packing)?
         {
+            if path == record.path && !record.leaving {
+                // It is where it was: a sweep could not look at it. It is not on its way out.
+                self.found_again(&path, record, cuts);
+                return Ok(());
+            }
             if self.drain(opened.clone(), &path, record, cuts)? {
                 return Ok(());
             }
