@@ -162,9 +162,13 @@ impl Tracker {
     /// Notes where this process began to read a stream and what each sink, by its number, had settled above.
     /// May be said again with every batch.
     pub fn opened(&mut self, stream: &Stream, from: u64, settled: Option<&[Ranges]>) {
-        let Some(entry) = self.entry(stream, from) else { return };
+        if self.entry(stream, from).is_none() {
+            return;
+        }
+        let Some(entry) = self.streams.get_mut(&(stream.id, stream.generation)) else { return };
+        let accounts = &mut self.sources[entry.source].accounts;
         let first = std::mem::replace(&mut entry.first, from);
-        for progress in &mut entry.sinks {
+        for ((_, account), progress) in accounts.iter_mut().zip(&mut entry.sinks) {
             if from < first {
                 // A gap was noted before the first batch arrived.
                 progress.above.insert(first..progress.low);
@@ -173,7 +177,13 @@ impl Tracker {
             }
             progress.settle(first..from);
             for range in settled.and_then(|sets| sets.get(progress.sink)).into_iter().flat_map(Ranges::iter) {
+                // A catch-up read of another sink may have come first, and handed it on as open to all.
+                let fresh = entry.handed.missing(range.clone());
+                let fresh: u64 = fresh.iter().map(|part| unsettled(progress, part)).sum();
+                let counted = unsettled(progress, &range) - fresh;
                 progress.settle(range);
+                account.in_flight -= counted.min(account.in_flight);
+                account.earlier += counted;
             }
         }
     }
@@ -415,6 +425,22 @@ mod tests {
         let lows: Vec<_> = tracker.dirty().into_iter().map(|record| (record.sink, record.low)).collect();
         assert_eq!(lows, [("es".into(), 250), ("archive".into(), 100)]);
         assert!(!tracker.is_dirty());
+    }
+
+    #[test]
+    fn what_a_catch_up_read_hands_on_first_is_not_left_in_flight() {
+        let (mut tracker, stream) = (tracker(), stream());
+        // For the first sink, before the source's own batch says what the second one has.
+        tracker.handed(&stream, &[0..100]);
+        let mut has = Ranges::default();
+        has.insert(0..60);
+        tracker.opened(&stream, 0, Some(&[Ranges::default(), has]));
+        tracker.handed(&stream, &[0..100]);
+        tracker.settled(0, &stream, &[0..100], Fate::default());
+        tracker.settled(1, &stream, &[0..100], Fate::default());
+        let told = |account: &Account| (account.earlier, account.delivered, account.in_flight);
+        let accounts: Vec<_> = tracker.ledger().map(|(_, _, account)| told(account)).collect();
+        assert_eq!(accounts, [(0, 100, 0), (60, 40, 0)]);
     }
 
     #[test]
