@@ -278,7 +278,9 @@ impl LedgerLog {
             let (line, bytes) = hour.lines.entry(key).or_insert_with(fresh);
             line.add(of);
             let frame = encode(&Entry::Line(line.clone()));
-            hour.live_bytes += frame.len() as u64 - std::mem::replace(bytes, frame.len() as u64);
+            // A line can get shorter: a stream that is read anew begins at fewer bytes.
+            hour.live_bytes += frame.len() as u64;
+            hour.live_bytes -= std::mem::replace(bytes, frame.len() as u64);
             hour.pending.extend_from_slice(&frame);
         }
         self.life = Some(life);
