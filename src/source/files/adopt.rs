@@ -63,7 +63,10 @@ impl Files {
             }
         }
         for (record, cuts) in std::mem::take(&mut self.replaced) {
-            if let Err(error) = self.recover(&record, &cuts) {
+            // The later generation could not be looked at: until then its file is neither this one's nor a new one.
+            if self.missing.contains_key(&record.id) {
+                self.replaced.push((record, cuts));
+            } else if let Err(error) = self.recover(&record, &cuts) {
                 self.warn(format!("{}: {error}", record.path.display()));
                 self.replaced.push((record, cuts));
             }
