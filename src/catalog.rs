@@ -38,6 +38,10 @@ pub static SINKS: &[SinkKind] = &[
     crate::sink::blackhole::KIND,
     crate::sink::elasticsearch::KIND,
     crate::sink::kafka::KIND,
+    crate::sink::notify::SLACK,
+    crate::sink::notify::PAGERDUTY,
+    crate::sink::notify::ALERTMANAGER,
+    crate::sink::notify::WEBHOOK,
 ];
 
 /// A plan that can run.

@@ -375,3 +375,21 @@ pub const KAFKA_FETCH_BYTES: usize = 8 * 1024 * 1024;
 pub const KAFKA_DRAIN_WAIT: Duration = Duration::from_secs(5);
 /// How often a Kafka source commits what has settled.
 pub const KAFKA_COMMIT_EVERY: Duration = Duration::from_secs(1);
+
+/// Labels of an alert that a notifier keeps.
+pub const ALERT_LABELS_MAX: usize = 64;
+/// Bytes of one text of an alert that a notifier shows.
+pub const ALERT_TEXT_BYTES_MAX: usize = 4096;
+/// Groups of alerts that a notifier tells apart; what comes beyond them is one more group.
+pub const NOTIFY_GROUPS_MAX: usize = 10_000;
+/// Alerts that one notification holds; those beyond are counted in it.
+pub const NOTIFY_ALERTS_MAX: usize = 50;
+/// Ids that a group remembers of alerts that people were told of.
+pub const NOTIFY_IDS_MAX: usize = 1000;
+/// Bytes of what a notifier remembers over restarts.
+pub const NOTIFY_MEMORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Alerts that a message to Slack shows a line for, and labels that it shows.
+pub const SLACK_LINES_MAX: usize = 10;
+/// Bytes of the details of an event for PagerDuty, which takes 512 kB in all
+/// (<https://developer.pagerduty.com/docs/send-alert-event>).
+pub const PAGERDUTY_DETAILS_BYTES_MAX: usize = 480 * 1024;

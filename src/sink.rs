@@ -24,12 +24,14 @@ pub mod file;
 pub mod http;
 pub mod kafka;
 mod lines;
+pub mod notify;
 pub mod parquet;
 mod pretty;
 mod reorder;
 mod router;
 pub mod s3;
 pub mod stdout;
+mod wait;
 
 /// Which batch a body is from, and the bytes of the streams it accounts for.
 #[derive(Debug)]

@@ -80,6 +80,8 @@ mod layers;
 mod letters;
 #[path = "all/manifests.rs"]
 mod manifests;
+#[path = "all/notify.rs"]
+mod notify;
 #[path = "all/own_records.rs"]
 mod own_records;
 #[path = "all/parquet.rs"]

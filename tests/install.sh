@@ -7,6 +7,7 @@ set -euo pipefail
 packages=()
 need() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
 need promtool prometheus
+need prometheus-alertmanager prometheus-alertmanager
 need mvn maven
 need java default-jre-headless
 need unzip unzip

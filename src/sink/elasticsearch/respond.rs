@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::answer::{self, Answer, Fate, clip};
 use super::doubt::Doubt;
 use super::encode::event_id;
-use super::node::Wait;
 use super::parcel::Parcel;
 use super::ship::{Errand, Flight, Shipper};
+use crate::sink::wait::Wait;
 use crate::sink::{Rejection, Response};
 
 impl Shipper {

@@ -19,12 +19,13 @@ use super::buffer::Buffers;
 use super::doubt::{Doubt, Look};
 use super::fields::Fields;
 use super::names::Names;
-use super::node::{Node, Random, Wait, pick};
+use super::node::{Node, pick};
 use super::parcel::Parcel;
 use super::records::Records;
 use super::suspect::mapping_request;
 use super::tasks::{self, Tasks};
 use crate::seam::{Clock, HashMap};
+use crate::sink::wait::{Random, Wait};
 use crate::sink::{Body, Next, Payload, Provenance, Rejection, Request, Settled, Sink};
 
 /// What the sink is told by its options.

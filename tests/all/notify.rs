@@ -1,0 +1,156 @@
+//! Notifiers against a real Alertmanager and a webhook receiver in this process.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::program::{Running, aludel, wait_for};
+
+/// Answers each request with 200, but the first with 429; keeps bodies.
+fn receiver() -> (u16, Arc<Mutex<Vec<Value>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let bodies = Arc::new(Mutex::new(Vec::new()));
+    let kept = bodies.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            // A connection that is broken off is asked again.
+            let _ = serve(stream, &kept);
+        }
+    });
+    (port, bodies)
+}
+
+fn serve(stream: TcpStream, kept: &Mutex<Vec<Value>>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let line = line.trim_end().to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let mut kept = kept.lock().expect("no panic");
+    let status = if kept.is_empty() { "429 Too Many Requests\r\nretry-after: 1" } else { "200 OK" };
+    kept.push(serde_json::from_slice(&body).unwrap_or(Value::Null));
+    write!(&stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+}
+
+struct Alertmanager {
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Alertmanager {
+    /// `None` where it cannot be had; in CI that is a failure.
+    fn start(folder: &Path) -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/alertmanager.sh");
+        let folder = folder.join("alertmanager");
+        let started = Command::new(script).arg("start").arg(&folder).arg(port.to_string()).output();
+        let started = started.expect("the script starts");
+        let said = String::from_utf8_lossy(&started.stderr).into_owned();
+        if started.status.code() == Some(77) {
+            assert!(std::env::var_os("CI").is_none(), "in CI it must run: {said}");
+            eprintln!("SKIPPED: {said}");
+            return None;
+        }
+        assert!(started.status.success(), "{said}");
+        Some(Self { folder, port })
+    }
+
+    /// The alerts that it has, active or not.
+    fn alerts(&self) -> Vec<Value> {
+        let url = format!("http://127.0.0.1:{}/api/v2/alerts", self.port);
+        let answer = Command::new("curl").args(["-sf", &url]).output().expect("curl");
+        serde_json::from_slice(&answer.stdout).expect("a list of alerts")
+    }
+}
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/alertmanager.sh");
+        let _ = Command::new(script).arg("stop").arg(&self.folder).status();
+    }
+}
+
+fn alert(id: &str, host: &str, now: jiff::Timestamp) -> String {
+    format!(
+        "{{\"@timestamp\":\"{now}\",\"event\":{{\"id\":\"{id}\",\"kind\":\"alert\"}},\"rule\":{{\"name\":\"disk is full\"}},\
+         \"severity\":\"critical\",\"message\":\"no space left\",\"labels\":{{\"host\":\"{host}\"}}}}\n"
+    )
+}
+
+#[test]
+fn alerts_reach_an_alertmanager_and_a_webhook_and_end_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(server) = Alertmanager::start(folder.path()) else { return };
+    let (port, hooked) = receiver();
+    fs::create_dir_all(folder.path().join("in")).expect("a folder");
+    let pipeline = folder.path().join("notify.aludel");
+    let text = format!(
+        r#"
+source alerts = files "in/*.ndjson" {{ format = lines, start = beginning }}
+sink am = alertmanager "http://127.0.0.1:{}" {{ resolve_after = 4s }}
+sink hook = webhook "http://127.0.0.1:{port}/hook" {{ group_wait = 0s, resolve_after = 4s }}
+pipeline notify {{
+  from alerts
+  | parse .message as json
+  | to am, hook
+}}
+"#,
+        server.port
+    );
+    fs::write(&pipeline, text).expect("written");
+    let now = jiff::Timestamp::now();
+    let lines = alert("a", "web-1", now) + &alert("b", "web-2", now) + &alert("a", "web-1", now);
+    fs::write(folder.path().join("in/alerts.ndjson"), lines).expect("written");
+    let data = folder.path().join("data");
+    let once = aludel()
+        .args(["run", "--once", "--admin", "off", "--data-dir"])
+        .args([&data, &pipeline])
+        .output()
+        .expect("the program starts");
+    assert!(once.status.success(), "{}", String::from_utf8_lossy(&once.stderr));
+    let mut hosts: Vec<String> = server
+        .alerts()
+        .iter()
+        .map(|alert| {
+            assert_eq!(alert["labels"]["alertname"], "disk is full");
+            assert_eq!(alert["labels"]["severity"], "critical");
+            assert_eq!(alert["annotations"]["summary"], "no space left");
+            alert["labels"]["host"].to_string()
+        })
+        .collect();
+    hosts.sort();
+    assert_eq!(hosts, ["\"web-1\"", "\"web-2\""]);
+    let bodies = hooked.lock().expect("no panic").clone();
+    assert_eq!(bodies.len(), 2, "the first was answered with 429: {bodies:?}");
+    assert_eq!(bodies[0], bodies[1]);
+    assert_eq!(bodies[1]["status"], "firing");
+    assert_eq!(bodies[1]["alerts"].as_array().map(Vec::len), Some(2));
+    // The next run knows of what it has not ended.
+    let running = Running::start(&pipeline, &data, &["--quiet", "--admin", "off"]);
+    wait_for("the end of the alerts", || {
+        let over = hooked.lock().expect("no panic").iter().any(|body| body["status"] == "resolved");
+        over && server.alerts().is_empty()
+    });
+    running.signal("-TERM");
+    let (code, said) = running.end_within(Duration::from_secs(30));
+    assert_eq!(code, Some(0), "{said}");
+}
