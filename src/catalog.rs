@@ -3,12 +3,13 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use crate::detect;
 use crate::enrich;
 use crate::event::{Layout, Mask, Options, Slot};
 use crate::expr::Files;
 use crate::format::{Bind, Format, Reference};
 use crate::grammar;
-use crate::lang::{Enrichers, Environment, Formats, Given, Signatures, plan as lang};
+use crate::lang::{Detectors, Enrichers, Environment, Formats, Given, Signatures, plan as lang};
 use crate::limits::{LEDGER_HOURS_MAX, SECRET_BYTES_MAX};
 use crate::observe::Stats;
 use crate::signature::{Field, OptionSpec};
@@ -165,6 +166,7 @@ pub fn signatures() -> Signatures<'static> {
         sinks: SINKS.iter().map(|kind| kind.signature).collect(),
         formats: &AllFormats,
         enrichers: &AllEnrichers,
+        detectors: &AllDetectors,
     }
 }
 
@@ -186,6 +188,23 @@ impl Enrichers for AllEnrichers {
 
     fn gives(&self, name: &str, options: &Options) -> Result<Vec<Field>, String> {
         (enrich::kind(name).ok_or_else(|| format!("unknown enricher `{name}`"))?.gives)(options)
+    }
+}
+
+/// The detectors, as the checker is told of them.
+struct AllDetectors;
+
+impl Detectors for AllDetectors {
+    fn names(&self) -> Vec<String> {
+        detect::DETECTORS.iter().map(|kind| kind.signature.name.to_owned()).collect()
+    }
+
+    fn options(&self, name: &str) -> Option<&'static [OptionSpec]> {
+        detect::kind(name).map(|kind| kind.signature.options)
+    }
+
+    fn check(&self, name: &str, options: &Options) -> Result<(), String> {
+        detect::Judge::new(name, options).map(drop)
     }
 }
 
@@ -509,6 +528,12 @@ impl Builder<'_> {
                 let enrichers = uses.iter().map(|of| self.enricher(of)).collect::<Result<_, _>>()?;
                 Box::new(step::Enrich { enrichers })
             }
+            lang::Step::Detect(of) => Box::new(step::Detect::new(
+                &self.layout,
+                &of.inputs,
+                detect::Judge::new(&of.name, &of.options)?,
+                &of.gives,
+            )?),
             lang::Step::Unroll { .. } => return Err("an `unroll` takes the steps behind it".into()),
             lang::Step::Set(fields) => Box::new(step::Set { fields: fields.into() }),
             lang::Step::Rename(fields) => Box::new(step::Rename { fields: fields.into() }),

@@ -6,6 +6,7 @@
 
 mod audit;
 mod check;
+mod detect;
 mod dlq;
 mod elasticsearch;
 mod explain;
@@ -50,6 +51,8 @@ enum Command {
     Fmt(fmt::Fmt),
     /// Parse log lines into events, as NDJSON
     Parse(parse::Parse),
+    /// Try a detector on lines: verdicts as NDJSON
+    Detect(detect::Detect),
     /// Show the plan of a pipeline file, or what a step, function, source, sink, format or error code is
     Explain(explain::Explain),
     /// List, show, test and infer grammars
@@ -94,6 +97,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Elasticsearch(command) => command.run(),
         Command::Fmt(command) => command.run(),
         Command::Parse(command) => command.run(),
+        Command::Detect(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Grammar(command) => command.run(),
         Command::List(command) => command.run(),

@@ -9,6 +9,7 @@ mod arithmetic;
 mod build;
 mod compare;
 mod constant;
+mod each;
 pub mod function;
 mod operator;
 mod set;
@@ -73,7 +74,7 @@ impl Expr {
     pub fn eval(&self, row: &mut Row) -> Option<Value> {
         match self {
             Self::Constant(value) => Some(*value),
-            Self::Field(slot) => row.read(*slot),
+            Self::Field(slot) => row.read(*slot).or_else(|| each::of_items(row, *slot)),
             Self::Missing => None,
             Self::Negate(of) => arithmetic::negate(of.eval(row)?),
             Self::Widen(of) => Some(match of.eval(row)? {
@@ -104,6 +105,9 @@ impl Expr {
             Self::And(pair) => pair[0].test(row) && pair[1].test(row),
             Self::Or(pair) => pair[0].test(row) || pair[1].test(row),
             Self::Compare(operator, pair) => {
+                if let Some(holds) = each::compare(*operator, pair, row) {
+                    return holds;
+                }
                 let (left, right) = (pair[0].eval(row), pair[1].eval(row));
                 compare::compare(*operator, left, right, &row.texts)
             }

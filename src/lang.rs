@@ -17,7 +17,8 @@ pub mod plan;
 mod print;
 
 pub use check::{
-    Condition, Enrichers, Environment, Formats, Given, Signatures, check, compile, condition, read_files,
+    Condition, Detectors, Enrichers, Environment, Formats, Given, Signatures, check, compile, condition,
+    read_files,
 };
 pub use explain::explain;
 pub use outline::outline;

@@ -19,7 +19,8 @@
 //! | [`format`](mod@format), [`grammar`] | parsers in nom; grammar files and their plans | words, (grammar → format) |
 //! | [`expr`], [`lang`] | functions and evaluation; lex, parse, check, print | words, (lang → expr) |
 //! | [`enrich`] | facts by a field: where an address is, what a table says; one per file | words, format |
-//! | [`step`] | one pipeline step per file | words, expr, format, grammar, enrich |
+//! | [`detect`] | what is an attack, a leak or an anomaly in a field; one per file | words, expr, format |
+//! | [`step`] | one pipeline step per file | words, expr, format, grammar, enrich, detect |
 //! | [`spool`] | what is kept on disk so that nothing is lost | words |
 //! | [`source`], [`sink`] | the rims, as state machines over the seams | words, frame, (source → spool) |
 //! | [`catalog`] | the lists: the only file that names every component | all above |
@@ -30,6 +31,7 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod detect;
 pub mod diag;
 pub mod enrich;
 pub mod event;

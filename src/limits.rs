@@ -393,3 +393,13 @@ pub const SLACK_LINES_MAX: usize = 10;
 /// Bytes of the details of an event for PagerDuty, which takes 512 kB in all
 /// (<https://developer.pagerduty.com/docs/send-alert-event>).
 pub const PAGERDUTY_DETAILS_BYTES_MAX: usize = 480 * 1024;
+/// Bytes of a field that detectors look at; what stands behind them is not.
+pub const DETECT_VALUE_BYTES_MAX: usize = 64 * 1024;
+/// How often a value is percent-decoded: beyond it nothing that a server reads is left.
+pub const DETECT_DECODE_ROUNDS_MAX: usize = 3;
+/// Bytes of a value that a detection shows.
+pub const DETECT_EVIDENCE_BYTES_MAX: usize = 200;
+/// Buffers of views that a worker keeps for the next value.
+pub const DETECT_POOL_VIEWS_MAX: usize = 16;
+/// Detections that one event carries.
+pub const DETECTIONS_MAX: usize = 64;

@@ -6,6 +6,7 @@
 //! `drop.rs` is the smallest; begin there.
 
 mod block;
+mod detect;
 mod drop;
 mod enrich;
 mod keep;
@@ -24,6 +25,7 @@ use crate::format::Fields;
 use crate::signature::Signature;
 
 pub use block::Block;
+pub use detect::Detect;
 pub use drop::Drop;
 pub use enrich::{Enrich, Looked};
 pub use keep::Keep;
@@ -41,6 +43,7 @@ pub use when::When;
 pub static SIGNATURES: &[&Signature] = &[
     &parse::SIGNATURE,
     &enrich::SIGNATURE,
+    &detect::SIGNATURE,
     &unroll::SIGNATURE,
     &set::SIGNATURE,
     &rename::SIGNATURE,
@@ -102,6 +105,8 @@ pub struct Work {
     pub counts: Counts,
     /// What enrichers look things up in, as it is for this batch.
     pub held: crate::enrich::Held,
+    /// What detectors work with.
+    detect: detect::Desk,
     /// Fields of the parse that is going on.
     fields: Fields,
     /// Why the formats of that parse refused the text so far.

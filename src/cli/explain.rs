@@ -83,6 +83,7 @@ fn signatures() -> impl Iterator<Item = &'static Signature> {
         .chain(sinks)
         .chain(format::formats().iter().map(|kind| kind.signature))
         .chain(crate::enrich::ENRICHERS.iter().map(|kind| kind.signature))
+        .chain(crate::detect::DETECTORS.iter().map(|kind| kind.signature))
 }
 
 fn known() -> Vec<String> {

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use crate::{catalog, enrich, expr, format, grammar, lang, step};
+use crate::{catalog, detect, enrich, expr, format, grammar, lang, step};
 
-/// List functions, steps, sources, sinks, formats, grammars, enrichers or error codes
+/// List functions, steps, sources, sinks, formats, grammars, enrichers, detectors or error codes
 #[derive(Debug, Args)]
 pub(super) struct List {
     /// What to list
@@ -22,6 +22,7 @@ enum What {
     Formats,
     Grammars,
     Enrichers,
+    Detectors,
     Codes,
 }
 
@@ -38,6 +39,7 @@ impl List {
                 .map(|grammar| (grammar.name().to_owned(), grammar.summary().to_owned()))
                 .collect(),
             What::Enrichers => signatures(enrich::ENRICHERS.iter().map(|kind| kind.signature)),
+            What::Detectors => signatures(detect::DETECTORS.iter().map(|kind| kind.signature)),
             What::Codes => {
                 lang::codes::ALL.iter().map(|(code, doc)| (code.0.to_owned(), (*doc).to_owned())).collect()
             }

@@ -132,6 +132,15 @@ pub enum StepKind {
     },
     /// `enrich ENRICHER(PATH, OPTION = VALUE …) [into PATH], …`
     Enrich(Vec<Enrichment>),
+    /// `detect DETECTOR on PATH, … { OPTIONS }`
+    Detect {
+        /// The detector.
+        detector: Name,
+        /// The fields that it looks at.
+        fields: Vec<Path>,
+        /// What stands in the braces.
+        options: Vec<Setting>,
+    },
     /// `unroll PATH [into PATH]`
     Unroll {
         /// The list.

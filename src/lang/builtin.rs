@@ -41,6 +41,17 @@ pub const KEY: &str = "kafka.key";
 /// Its headers, an object.
 pub const HEADERS: &str = "kafka.headers";
 
+/// What `detect` writes: the list of detections, and what ECS has for an alert.
+pub const DETECTIONS: [(&str, Type); 7] = [
+    ("detections", Type::List),
+    ("event.kind", Type::Text),
+    ("threat.framework", Type::Text),
+    ("threat.tactic.id", Type::List),
+    ("threat.tactic.name", Type::List),
+    ("threat.technique.id", Type::List),
+    ("threat.technique.name", Type::List),
+];
+
 /// A field that events start with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Builtin {

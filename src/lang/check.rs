@@ -7,6 +7,7 @@
 mod collect;
 mod condition;
 mod constant;
+mod detect;
 mod enrich;
 mod expr;
 mod guard;
@@ -40,6 +41,8 @@ pub struct Signatures<'a> {
     pub formats: &'a dyn Formats,
     /// Enrichers.
     pub enrichers: &'a dyn Enrichers,
+    /// Detectors.
+    pub detectors: &'a dyn Detectors,
 }
 
 /// What a format gives under given options.
@@ -61,6 +64,16 @@ pub trait Enrichers {
     fn takes(&self, name: &str) -> bool;
     /// The fields it gives; the error says what is wrong with an option.
     fn gives(&self, name: &str, options: &Options) -> Result<Vec<Field>, String>;
+}
+
+/// The detectors.
+pub trait Detectors {
+    /// All names.
+    fn names(&self) -> Vec<String>;
+    /// The options of a detector; `None` where there is none of that name.
+    fn options(&self, name: &str) -> Option<&'static [OptionSpec]>;
+    /// Says what is wrong with an option.
+    fn check(&self, name: &str, options: &Options) -> Result<(), String>;
 }
 
 /// The formats and grammars.

@@ -48,6 +48,7 @@ codes! {
     UNKNOWN_WORD = "E109", "a word that is no constant";
     SAME_TAG = "E110", "two pipelines whose names give event ids the same tag";
     UNKNOWN_ENRICHER = "E111", "an enricher that there is not";
+    UNKNOWN_DETECTOR = "E112", "a detector that there is not";
     // Shape.
     NO_SOURCE = "E120", "a pipeline that reads nothing";
     NO_SINK = "E121", "a pipeline that sends to no sink";

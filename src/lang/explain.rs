@@ -140,6 +140,14 @@ impl Words<'_> {
                 };
                 format!("enrich {}", uses.iter().map(one).collect::<Vec<_>>().join(", "))
             }
+            Step::Detect(of) => {
+                let on = if of.inputs.is_empty() {
+                    String::new()
+                } else {
+                    format!(" on {}", self.paths(&of.inputs))
+                };
+                format!("detect {}{on}", of.name)
+            }
             Step::Unroll { list, into, .. } => {
                 format!("unroll {} into {}", self.path(*list), self.path(*into))
             }

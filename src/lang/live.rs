@@ -38,10 +38,18 @@ pub(super) fn reads(steps: &[Step], layout: &Layout) -> Mask {
 /// The fields that a step itself looks at, without the steps inside of it.
 fn own_reads(step: &Step, layout: &Layout) -> Mask {
     let mut all = Mask::default();
-    let mut add = |slot: Slot| all.insert_all(slot..layout.end(slot));
+    let mut add = |slot: Slot| {
+        all.insert_all(slot..layout.end(slot));
+        // What is above may be a list, whose items the field is then looked for in.
+        std::iter::successors(Some(layout.parent(slot)), |above| Some(layout.parent(*above)))
+            .take_while(|above| *above != 0)
+            .for_each(|above| all.insert(above));
+    };
     match step {
         Step::Parse { input, .. } => add(*input),
         Step::Enrich(uses) => uses.iter().filter(|of| of.input != 0).for_each(|of| add(of.input)),
+        // Detections of earlier steps are added to.
+        Step::Detect(of) => of.inputs.iter().chain(&of.gives).for_each(|slot| add(*slot)),
         Step::Unroll { list, .. } => add(*list),
         Step::Set(fields) => fields.iter().for_each(|(_, expr)| expr.reads(&mut add)),
         Step::Rename(fields) => fields.iter().for_each(|(from, _)| add(*from)),
@@ -65,6 +73,7 @@ pub(super) fn sent(steps: &[Step], layout: &Layout, mut present: Mask, sent_to: 
             Step::Enrich(uses) => {
                 uses.iter().flat_map(|of| &of.fields).for_each(|slot| present.insert_all(below(*slot)));
             }
+            Step::Detect(of) => of.gives.iter().for_each(|slot| present.insert_all(below(*slot))),
             Step::Unroll { into, .. } => present.insert_all(below(*into)),
             Step::Set(fields) => fields.iter().for_each(|(slot, _)| present.insert_all(below(*slot))),
             Step::Rename(fields) => {
@@ -105,7 +114,7 @@ fn before(step: &mut Step, layout: &Layout, wanted: Mask) -> Mask {
             *told = wanted;
             wanted
         }
-        Step::Set(_) | Step::Rename(_) | Step::Enrich(_) | Step::Unroll { .. } => wanted,
+        Step::Set(_) | Step::Rename(_) | Step::Enrich(_) | Step::Detect(_) | Step::Unroll { .. } => wanted,
         Step::Remove(fields) => {
             let mut left = wanted;
             fields.iter().flat_map(|field| below(*field)).for_each(|slot| left.remove(slot));

@@ -96,6 +96,19 @@ pub struct EnricherUse {
     pub fields: Vec<Slot>,
 }
 
+/// A detector of a `detect` step.
+#[derive(Debug)]
+pub struct DetectUse {
+    /// Its name.
+    pub name: String,
+    /// The fields that it looks at.
+    pub inputs: Vec<Slot>,
+    /// Its options, defaults filled in.
+    pub options: Options,
+    /// Where detections go: the slots of [`super::builtin::DETECTIONS`].
+    pub gives: Vec<Slot>,
+}
+
 /// A checked step.
 #[derive(Debug)]
 pub enum Step {
@@ -114,6 +127,8 @@ pub enum Step {
     },
     /// `enrich`
     Enrich(Vec<EnricherUse>),
+    /// `detect`
+    Detect(DetectUse),
     /// `unroll`; the steps behind it run for each item.
     Unroll {
         /// The list.

@@ -14,15 +14,16 @@ const TABLE: &[(&str, &[&str])] = &[
     ("expr", &[]),
     ("lang", &["expr"]),
     ("enrich", &["format"]),
-    ("step", &["expr", "format", "grammar", "enrich"]),
+    ("detect", &["expr", "format"]),
+    ("step", &["expr", "format", "grammar", "enrich", "detect"]),
     ("spool", &[]),
     ("source", &["frame", "spool"]),
     ("sink", &["frame"]),
     (
         "catalog",
         &[
-            "frame", "format", "grammar", "expr", "lang", "enrich", "step", "source", "sink", "spool",
-            "observe",
+            "frame", "format", "grammar", "expr", "lang", "enrich", "detect", "step", "source", "sink",
+            "spool", "observe",
         ],
     ),
     (

@@ -3,7 +3,7 @@
 use super::{Checker, Given, codes};
 use crate::event::{LayoutBuilder, Options};
 use crate::lang::ast::{Expr, ExprKind, FormatUse, Name, Path, Step, StepKind, each};
-use crate::lang::builtin::BUILTINS;
+use crate::lang::builtin::{BUILTINS, DETECTIONS};
 use crate::lang::plan::Plan;
 use crate::limits::SLOTS_MAX;
 use crate::signature::OptionSpec;
@@ -69,6 +69,10 @@ impl<'a, 'c> Collector<'a, 'c> {
                         self.add(&join(&used.into, &field.path));
                     }
                 }
+            }
+            StepKind::Detect { fields, .. } => {
+                fields.iter().for_each(|field| self.path(field));
+                DETECTIONS.iter().for_each(|(path, _)| self.add(path));
             }
             StepKind::Unroll { list, into } => {
                 self.path(list);

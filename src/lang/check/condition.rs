@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::collect::Collector;
 use super::expr::Shared;
 use super::scope::Scope;
-use super::{Checker, Enrichers, Environment, Formats, Given, Signatures};
+use super::{Checker, Detectors, Enrichers, Environment, Formats, Given, Signatures};
 use crate::diag::Diagnostic;
 use crate::event::{Options, Row, Value};
 use crate::expr::{Constants, Expr as Ready, Files};
@@ -31,8 +31,13 @@ impl Condition {
 
 /// Makes a condition of an expression. Fields may be missing without `??`: what fails does not hold.
 pub fn condition(expr: &Expr) -> Result<Condition, Vec<Diagnostic>> {
-    let signatures =
-        Signatures { sources: Vec::new(), sinks: Vec::new(), formats: &Nothing, enrichers: &Nothing };
+    let signatures = Signatures {
+        sources: Vec::new(),
+        sinks: Vec::new(),
+        formats: &Nothing,
+        enrichers: &Nothing,
+        detectors: &Nothing,
+    };
     let mut checker = Checker {
         signatures: &signatures,
         environment: &Nothing,
@@ -85,6 +90,20 @@ impl Enrichers for Nothing {
 
     fn gives(&self, _: &str, _: &Options) -> Result<Vec<Field>, String> {
         Ok(Vec::new())
+    }
+}
+
+impl Detectors for Nothing {
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn options(&self, _: &str) -> Option<&'static [OptionSpec]> {
+        None
+    }
+
+    fn check(&self, _: &str, _: &Options) -> Result<(), String> {
+        Ok(())
     }
 }
 

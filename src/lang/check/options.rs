@@ -77,7 +77,7 @@ impl Checker<'_> {
         self.options_with(&of.name.node, specs, Vec::new(), &settings, &of.name.place, values)
     }
 
-    fn options(
+    pub(super) fn options(
         &mut self,
         owner: &str,
         specs: &'static [OptionSpec],

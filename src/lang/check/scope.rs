@@ -71,7 +71,7 @@ impl Scope {
         let open = path
             .match_indices('.')
             .filter_map(|(at, _)| holder(at))
-            .any(|known| matches!(known.ty, Type::Any | Type::Object));
+            .any(|known| matches!(known.ty, Type::Any | Type::Object | Type::List));
         (open || self.open).then_some(Known::new(Type::Any, true))
     }
 

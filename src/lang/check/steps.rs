@@ -92,6 +92,10 @@ impl<'a> Checker<'a> {
                 let uses = list.iter().filter_map(|of| self.enrich(of, scope, walk)).collect();
                 ready.push(Step::Enrich(uses));
             }
+            StepKind::Detect { detector, fields, options } => {
+                let of = self.detect(detector, fields, options, &step.place, scope, walk);
+                ready.extend(of.map(Step::Detect));
+            }
             StepKind::Unroll { list, into } => {
                 ready.push(self.unroll(list, into.as_ref(), &step.place, scope, walk));
             }
@@ -146,8 +150,8 @@ impl<'a> Checker<'a> {
             }
             StepKind::Call { name, .. } => {
                 let known = [
-                    "parse", "unroll", "enrich", "set", "rename", "remove", "keep", "drop", "reject", "when",
-                    "match", "use", "to",
+                    "parse", "unroll", "enrich", "detect", "set", "rename", "remove", "keep", "drop",
+                    "reject", "when", "match", "use", "to",
                 ];
                 self.unknown(codes::UNKNOWN_STEP, "step", name, known);
             }

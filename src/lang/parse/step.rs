@@ -7,9 +7,9 @@ use super::{Failed, Parsed, Parser};
 use crate::diag::{Diagnostic, Place, nearest};
 
 /// Words that begin a step of the language itself.
-pub(in crate::lang) const STEPS: [&str; 13] = [
-    "parse", "unroll", "enrich", "set", "rename", "remove", "keep", "drop", "reject", "when", "match", "use",
-    "to",
+pub(in crate::lang) const STEPS: [&str; 14] = [
+    "parse", "unroll", "enrich", "detect", "set", "rename", "remove", "keep", "drop", "reject", "when",
+    "match", "use", "to",
 ];
 
 impl Parser<'_> {
@@ -64,6 +64,7 @@ impl Parser<'_> {
         match word.as_str() {
             "parse" => self.parse_step(),
             "enrich" => Ok(StepKind::Enrich(self.list(Self::enrichment)?)),
+            "detect" => self.detect(),
             "unroll" => {
                 let list = self.path()?;
                 let into = if self.eat_word("into") { Some(self.path()?) } else { None };
@@ -121,6 +122,13 @@ impl Parser<'_> {
         let into = if self.eat_word("into") { Some(self.path()?) } else { None };
         let otherwise = if self.is_word("else") { Some(self.otherwise()?) } else { None };
         Ok(StepKind::Parse { input, formats, into, otherwise })
+    }
+
+    fn detect(&mut self) -> Parsed<StepKind> {
+        let detector = self.name("the name of a detector; see `aludel list detectors`")?;
+        let fields = if self.eat_word("on") { self.list(Self::path)? } else { Vec::new() };
+        let options = if self.is("{") && !self.look(0).first { self.settings("{", "}")? } else { Vec::new() };
+        Ok(StepKind::Detect { detector, fields, options })
     }
 
     fn enrichment(&mut self) -> Parsed<Enrichment> {

@@ -88,6 +88,14 @@ impl Printer<'_> {
                 let parts = Doc::join(parts, &[Doc::text(","), Doc::Line]);
                 Doc::All(vec![Doc::text("enrich "), Doc::group(vec![Doc::indent(INNER + 5, parts)])])
             }
+            StepKind::Detect { detector, fields, options } => {
+                let mut parts = vec![Doc::text(format!("detect {}", detector.node))];
+                if !fields.is_empty() {
+                    parts.extend([Doc::text(" on "), paths(fields)]);
+                }
+                parts.push(Doc::indent(2, self.arguments(&[], options)));
+                Doc::All(parts)
+            }
             StepKind::Unroll { list, into } => {
                 let into = into.as_ref().map_or(String::new(), |into| format!(" into {}", path_text(into)));
                 Doc::text(format!("unroll {}{into}", path_text(list)))

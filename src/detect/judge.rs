@@ -1,0 +1,125 @@
+//! A detector at its operating point: which hits are reported, and how a detection is written.
+
+use std::ops::Range;
+
+use super::{Class, Detector, DetectorKind, Hit, Kind, Pool, SENSITIVITIES, Views, bytes::Bytes, kind};
+use crate::event::{Options, write_string};
+use crate::limits::{DETECT_EVIDENCE_BYTES_MAX, DETECT_VALUE_BYTES_MAX};
+
+/// A detector with the options of its use.
+pub struct Judge {
+    kind: &'static DetectorKind,
+    detector: Box<dyn Detector>,
+    threshold: u8,
+    /// Which classes are reported, by number.
+    classes: Vec<bool>,
+}
+
+/// A hit that is reported.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The detector's name.
+    pub detector: &'static str,
+    /// The class.
+    pub class: &'static Class,
+    /// The hit.
+    pub hit: Hit,
+}
+
+impl Judge {
+    /// A detector by name; the error says what is wrong.
+    pub fn new(name: &str, options: &Options) -> Result<Self, String> {
+        let kind = kind(name).ok_or_else(|| format!("unknown detector `{name}`"))?;
+        let point = options.text("sensitivity").unwrap_or("medium");
+        let point = SENSITIVITIES.iter().find(|(name, _)| *name == point);
+        let threshold = match options.int("threshold") {
+            None => point.ok_or("`sensitivity` is `low`, `medium` or `high`")?.1,
+            Some(score @ 1..=100) => score as u8,
+            Some(_) => return Err("the option `threshold` takes a score from 1 to 100".to_owned()),
+        };
+        let wanted = options.texts("classes");
+        if let Some(unknown) =
+            wanted.iter().find(|name| kind.classes.iter().all(|class| class.name != **name))
+        {
+            let names: Vec<_> = kind.classes.iter().map(|class| class.name).collect();
+            return Err(format!("`{name}` has no class `{unknown}`; there are: {}", names.join(", ")));
+        }
+        let is_wanted = |class: &Class| wanted.is_empty() || wanted.iter().any(|name| name == class.name);
+        let classes = kind.classes.iter().map(is_wanted).collect();
+        Ok(Self { kind, detector: (kind.make)(options)?, threshold, classes })
+    }
+
+    /// Appends the best hit of each class in a value, highest score first. Of a long value the first
+    /// [`DETECT_VALUE_BYTES_MAX`] bytes are looked at.
+    #[inline]
+    pub fn find(&self, value: &[u8], kind: Kind, pool: &Pool, hits: &mut Vec<Hit>, found: &mut Vec<Found>) {
+        let value = value.get(..DETECT_VALUE_BYTES_MAX).unwrap_or(value);
+        let bytes = Bytes::of(value);
+        if self.detector.may(value, bytes, kind) {
+            self.look(value, bytes, kind, pool, hits, found);
+        }
+    }
+
+    #[inline(never)]
+    fn look(
+        &self,
+        value: &[u8],
+        bytes: Bytes,
+        kind: Kind,
+        pool: &Pool,
+        hits: &mut Vec<Hit>,
+        found: &mut Vec<Found>,
+    ) {
+        hits.clear();
+        self.detector.find(&Views::new(value, kind, bytes, pool), hits);
+        let before = found.len();
+        for hit in hits.drain(..) {
+            let class = usize::from(hit.class);
+            if hit.score < self.threshold || !self.classes.get(class).is_some_and(|wanted| *wanted) {
+                continue;
+            }
+            let Some(class) = self.kind.classes.get(class) else { continue };
+            match found[before..].iter_mut().find(|other| std::ptr::eq(other.class, class)) {
+                Some(other) if other.hit.score >= hit.score => {}
+                Some(other) => other.hit = hit,
+                None => found.push(Found { detector: self.kind.signature.name, class, hit }),
+            }
+        }
+        found[before..].sort_by_key(|found| (std::cmp::Reverse(found.hit.score), found.hit.class));
+    }
+}
+
+/// Writes a detection as a JSON object. The evidence is the part of the value that shows it, bounded; a secret is
+/// never shown.
+pub fn write_detection(found: &Found, field: &str, value: &[u8], out: &mut Vec<u8>) {
+    let mut text = |key: &str, text: &str| {
+        out.push(if key == "detector" { b'{' } else { b',' });
+        write_string(key, out);
+        out.push(b':');
+        write_string(text, out);
+    };
+    text("detector", found.detector);
+    text("class", found.class.name);
+    text("rule", found.hit.rule);
+    text("field", field);
+    let secret = found.class.secret || found.hit.secret;
+    text("evidence", &if secret { masked(&found.hit.range) } else { evidence(value, &found.hit.range) });
+    text("technique", found.class.technique.id);
+    out.extend_from_slice(b",\"score\":");
+    out.extend_from_slice(itoa::Buffer::new().format(found.hit.score).as_bytes());
+    out.push(b'}');
+}
+
+fn masked(range: &Range<usize>) -> String {
+    format!("[{} bytes]", range.len())
+}
+
+fn evidence(value: &[u8], range: &Range<usize>) -> String {
+    let part = value.get(range.clone()).unwrap_or_default();
+    let cut = part.get(..DETECT_EVIDENCE_BYTES_MAX).unwrap_or(part);
+    let mut text = String::from_utf8_lossy(cut).into_owned();
+    if cut.len() < part.len() {
+        text.push('\u{2026}');
+    }
+    text
+}

