@@ -280,10 +280,11 @@ fn plan(service: Service, name: &str, options: &Options) -> Result<Box<dyn SinkP
 
 /// The node of a URL, and the path below it.
 fn split(url: &str) -> Option<(&str, &str)> {
-    let host = ["http://", "https://"].iter().find(|scheme| url.starts_with(**scheme))?.len();
-    let end = url[host..].find('/').map_or(url.len(), |at| host + at);
-    let (node, path) = url.split_at(end);
-    (end > host && !node.contains('@')).then_some((node, if path.is_empty() { "/" } else { path }))
+    let rest = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme))?;
+    let path = rest.len() - rest.find('/').unwrap_or(rest.len());
+    let (node, path) = url.split_at_checked(url.len() - path)?;
+    let named = !rest.is_empty() && !rest.starts_with('/') && !node.contains('@');
+    named.then_some((node, if path.is_empty() { "/" } else { path }))
 }
 
 impl SinkPlan for Plan {

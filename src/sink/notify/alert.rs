@@ -101,7 +101,7 @@ fn at<'a>(event: &'a Value, path: &str) -> Option<&'a Value> {
     if let Some(value) = event.get(path) {
         return Some(value);
     }
-    path.match_indices('.').find_map(|(dot, _)| at(event.get(&path[..dot])?, &path[dot + 1..]))
+    path.match_indices('.').find_map(|(dot, _)| at(event.get(path.get(..dot)?)?, path.get(dot + 1..)?))
 }
 
 fn text_at(event: &Value, path: &str) -> Option<String> {

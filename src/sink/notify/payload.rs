@@ -49,10 +49,10 @@ fn title(notice: &Notice) -> String {
 }
 
 fn clip(text: &str, characters: usize) -> String {
-    match text.char_indices().nth(characters.saturating_sub(1)) {
-        Some((at, _)) if text[at..].chars().nth(1).is_some() => format!("{}…", &text[..at]),
-        _ => text.to_owned(),
+    if text.chars().nth(characters).is_none() {
+        return text.to_owned();
     }
+    text.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// Labels that all alerts of a notice share.
