@@ -11,7 +11,7 @@ use super::request::RequestSlots;
 use super::run::Run;
 use super::written::{Constant, Gather, Set, Shape};
 use super::{Grammar, MESSAGE};
-use crate::event::{Facts, Slot, Span, Texts, Value};
+use crate::event::{Facts, Mask, Slot, Span, Texts, Value};
 use crate::format::time::TimeForm;
 use crate::format::{Bind, Calendar, Fields, Format, Mismatch, Target, exception};
 
@@ -53,6 +53,25 @@ impl Op {
             Self::Byte(byte) => *byte == b'[',
             Self::Literal(literal) => literal.bytes.first() == Some(&b'['),
             _ => false,
+        }
+    }
+
+    /// The fields that it may give.
+    pub(super) fn gives(&self, gives: &mut Mask) {
+        let mut insert = |slots: &[Option<Slot>]| slots.iter().flatten().for_each(|slot| gives.insert(*slot));
+        match self {
+            Self::Byte(_) | Self::Literal(_) | Self::Blanks(_) => {}
+            Self::Group(Group { sequences, .. }) | Self::Many(sequences) => {
+                sequences.iter().flatten().for_each(|op| op.gives(gives));
+            }
+            Self::Ahead(ops) => ops.iter().for_each(|op| op.gives(gives)),
+            Self::Put(slot, _) => gives.insert(*slot),
+            Self::Capture(_, slot, _) => insert(&[*slot]),
+            Self::Peer(slots, _) | Self::Peers(slots, _) => {
+                insert(&[slots.address, slots.ip, slots.domain, slots.port]);
+            }
+            Self::Status(slot, outcome) => insert(&[*slot, *outcome]),
+            Self::Request(slots) | Self::Url(slots) => insert(&slots.all()),
         }
     }
 }

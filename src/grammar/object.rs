@@ -35,7 +35,13 @@ pub(super) struct Form {
     /// reading the object.
     needles: Box<[Finder<'static>]>,
     xml: bool,
+    /// Members that share a field, in the order of the file: whatever order an object has them in, the first of them
+    /// that is there says the field, and the others keep their own names.
+    rivals: Box<[Slot]>,
 }
+
+/// Members of one form that may share fields; those behind are taken as they come.
+const RIVALS_MAX: usize = 16;
 
 /// What becomes of a member.
 #[derive(Debug)]
@@ -95,8 +101,31 @@ impl Objects {
             };
             members[usize::from(slot)] = Some((member.need, take));
         }
+        let rivals = self.rivals(object, &members);
         let rest = if object.rest.is_empty() { bind.root()? } else { bind.slot(&object.rest)? };
-        Ok(Form { members: members.into(), must, rest, needles: needles.into(), xml: object.xml })
+        Ok(Form { members: members.into(), must, rest, needles: needles.into(), xml: object.xml, rivals })
+    }
+
+    /// The members of a form that give a field which another of them gives too.
+    fn rivals(&self, object: &plan::Object, members: &[Option<(Need, Take)>]) -> Box<[Slot]> {
+        let gives = |slot: &Slot| {
+            let mut gives = Mask::default();
+            if let Some((_, take)) = &members[usize::from(*slot)] {
+                take.gives(&mut gives);
+            }
+            gives
+        };
+        let slots: Vec<_> =
+            object.members.iter().filter_map(|member| self.layout.slot(&member.path)).collect();
+        let (mut once, mut twice) = (Mask::default(), Mask::default());
+        for slot in &slots {
+            let mut both = gives(slot);
+            let all = both;
+            both.keep(&once);
+            twice.add(&both);
+            once.add(&all);
+        }
+        slots.into_iter().filter(|slot| gives(slot).meets(&twice)).take(RIVALS_MAX).collect()
     }
 
     /// Gives the number of the first form that fits, with its fields.
@@ -150,6 +179,7 @@ impl Objects {
         fields: &mut Fields,
     ) -> Result<(), Mismatch> {
         let mut must = form.must;
+        let mut rivals = [None; RIVALS_MAX];
         for at in members {
             let (target, value) = fields[at];
             let slot = self.slot(target, texts);
@@ -165,12 +195,15 @@ impl Objects {
             if let Some((slot, (need, take))) =
                 slot.and_then(|slot| Some((slot, form.members[usize::from(slot)].as_ref()?)))
             {
+                if let Some(rank) = form.rivals.iter().position(|rival| *rival == slot) {
+                    rivals[rank] = Some(at);
+                    continue;
+                }
                 match need {
                     Need::Never => return Err(Mismatch::at(0, "a key that the format has not")),
                     _ if take.run(plan, value, texts, fields) => {
                         must.remove(slot);
-                        // A list that was taken apart stays as well: few pieces take all of it.
-                        if !matches!((take, value), (Take::Text(_), Value::List(_))) {
+                        if !take.is_part_of(value) {
                             continue;
                         }
                     }
@@ -180,10 +213,34 @@ impl Objects {
                     _ => must.remove(slot),
                 }
             }
-            let key = self.key(target, texts);
-            fields.push((Target::Key(form.rest, key), value));
+            self.keep(form, (target, value), texts, fields);
+        }
+        let mut given = Mask::default();
+        for (rank, slot) in form.rivals.iter().enumerate() {
+            let Some(at) = rivals[rank] else { continue };
+            let Some((need, take)) = form.members[usize::from(*slot)].as_ref() else { continue };
+            let (target, value) = fields[at];
+            let mark = fields.len();
+            if *need == Need::Never {
+                return Err(Mismatch::at(0, "a key that the format has not"));
+            }
+            let taken = take.run(plan, value, texts, fields);
+            if !taken && *need == Need::Must && !matches!(take, Take::Look) {
+                return Err(Mismatch::at(0, "a member is not as the format has it"));
+            }
+            must.remove(*slot);
+            let late = is_late(mark, &mut given, fields);
+            if !taken || late || take.is_part_of(value) {
+                self.keep(form, (target, value), texts, fields);
+            }
         }
         if must == Mask::default() { Ok(()) } else { Err(Mismatch::at(0, "a key of the format is missing")) }
+    }
+
+    /// Puts a member that no form takes below the object for those.
+    fn keep(&self, form: &Form, (target, value): (Target, Value), texts: &mut Texts, fields: &mut Fields) {
+        let key = self.key(target, texts);
+        fields.push((Target::Key(form.rest, key), value));
     }
 
     /// The slot of a member that a form may name.
@@ -215,6 +272,23 @@ impl Objects {
     }
 }
 
+/// Leaves out of what a member gave, from `mark` on, the fields that one before it gave; says whether those were all.
+fn is_late(mark: usize, given: &mut Mask, fields: &mut Fields) -> bool {
+    let (before, count) = (*given, fields.len() - mark);
+    let mut at = mark;
+    while let Some((target, _)) = fields.get(at) {
+        match target {
+            Target::Slot(slot) if before.contains(*slot) => drop(fields.remove(at)),
+            Target::Slot(slot) => {
+                given.insert(*slot);
+                at += 1;
+            }
+            Target::Key(..) => at += 1,
+        }
+    }
+    count > 0 && at == mark
+}
+
 /// A document as an object.
 fn document(input: Span, texts: &mut Texts) -> Result<Span, Mismatch> {
     if texts.text(input).is_none() {
@@ -227,6 +301,20 @@ fn document(input: Span, texts: &mut Texts) -> Result<Span, Mismatch> {
 }
 
 impl Take {
+    /// Whether a value stays though it was taken: of a list that is taken apart, few pieces take all.
+    fn is_part_of(&self, value: Value) -> bool {
+        matches!((self, value), (Self::Text(_), Value::List(_)))
+    }
+
+    /// The fields that it may give.
+    fn gives(&self, gives: &mut Mask) {
+        match self {
+            Self::Look | Self::Value(_, None) => {}
+            Self::Value(_, Some(slot)) => gives.insert(*slot),
+            Self::Text(ops) => ops.iter().for_each(|op| op.gives(gives)),
+        }
+    }
+
     /// Takes a value, if it is as the form says.
     fn run(&self, plan: &Bound, value: Value, texts: &mut Texts, fields: &mut Fields) -> bool {
         let ops = match self {
@@ -294,6 +382,8 @@ json record =
   .http.status? = {http.response.status_code: int 100..599}
   .peers? = "[\"" {source.ip: ip} "\"" {rest}
   .more? = {test.more: any}
+  .begin? = {event.start: time iso}
+  .start? = ( {event.start: time iso} | {event.start: time epoch} )
   .* = {test: object}
 
 sample record
@@ -326,6 +416,12 @@ sample record
             ),
             (r#","peers":"192.0.2.1""#, "test.at= test.peers=192.0.2.1 user.name=eve "),
             (r#","more":[1,{"a":2}]"#, "test.at= test.more=[1,{\"a\":2}] user.name=eve "),
+            // Of two that say one field the first of the file counts, whatever order they are in.
+            (
+                r#","start":1700000000,"begin":"2024-05-06T07:08:09Z""#,
+                "event.start=2024-05-06T07:08:09.000Z test.at= test.start=1700000000 user.name=eve ",
+            ),
+            (r#","start":1700000000"#, "event.start=2023-11-14T22:13:20.000Z test.at= user.name=eve "),
             (r#","a":{"b":{"c":1}}"#, "test.a={\"b\":{\"c\":1}} test.at= user.name=eve "),
             // The last of equal keys counts, whichever spelling it has.
             (r#","more":1,"mor\u0065":2"#, "test.at= test.more=2 user.name=eve "),

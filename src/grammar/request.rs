@@ -35,6 +35,12 @@ impl RequestSlots {
         })
     }
 
+    /// Every slot of it.
+    pub(super) fn all(&self) -> [Option<Slot>; 9] {
+        let Self { method, version, original, path, query, scheme, domain, extension, port } = self;
+        [*method, *version, *original, *path, *query, *scheme, *domain, *extension, *port]
+    }
+
     /// Whether anyone wants more of the target than its text.
     fn any_part(&self) -> bool {
         [self.path, self.query, self.scheme, self.domain, self.extension, self.port]
