@@ -22,6 +22,8 @@ mod corpora_loghub;
 mod corpora_misc;
 #[path = "all/corpora_multiline.rs"]
 mod corpora_multiline;
+#[path = "all/corpora_vrl.rs"]
+mod corpora_vrl;
 #[path = "all/cursor_log.rs"]
 mod cursor_log;
 #[path = "all/dependencies.rs"]

@@ -88,6 +88,7 @@ static FUNCTIONS: &[&Function] = &[
     &pieces::REPLACE_FIRST,
     &pattern::CAPTURE,
     &pattern::CAPTURES,
+    &pattern::CAPTURES_ALL,
     &pattern::FIND_ALL,
     &pattern::REGEX_REPLACE,
     &network::IN_CIDR,

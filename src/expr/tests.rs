@@ -142,7 +142,9 @@ mod properties {
     fn constants(name: &str) -> Vec<Option<Constant>> {
         let text = |text: &str| Some(Constant::Text(text.into()));
         match name {
-            "capture" | "captures" | "find_all" => vec![None, text("(?<a>.)(?-u:.)(?<b>.?)")],
+            "capture" | "captures" | "captures_all" | "find_all" => {
+                vec![None, text("(?<a>.)(?-u:.)(?<b>.?)")]
+            }
             "regex_replace" => vec![None, text(".?(?<a>.)?"), text("<$a$$${0}>")],
             "in_cidr" => vec![None, text("::/1")],
             "lookup" => vec![text("hosts.csv"), None, text("owner")],

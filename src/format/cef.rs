@@ -35,12 +35,20 @@ pub(super) const KIND: FormatKind = FormatKind {
                 doc: "zone of times that do not name theirs",
             },
         ],
-        examples: &[Example {
-            title: "header and extension",
-            source: "parse .message as cef",
-            input: r#"{"message": "CEF:0|Example|wall|1.2|100|worm \\| stopped|7|src=203.0.113.7 spt=1232 msg=no\\=1 and more"}"#,
-            result: r#"{"message": "no=1 and more", "cef": {"version": "0", "device": {"event_class_id": "100", "product": "wall", "vendor": "Example", "version": "1.2"}, "extensions": {"sourceAddress": "203.0.113.7", "sourcePort": 1232, "message": "no=1 and more"}, "name": "worm | stopped", "severity": "7"}, "event": {"code": "100", "severity": 7}, "observer": {"product": "wall", "vendor": "Example", "version": "1.2"}, "source": {"ip": "203.0.113.7", "port": 1232}}"#,
-        }],
+        examples: &[
+            Example {
+                title: "header and extension",
+                source: "parse .message as cef",
+                input: r#"{"message": "CEF:0|Example|wall|1.2|100|worm \\| stopped|7|src=203.0.113.7 spt=1232 msg=no\\=1 and more"}"#,
+                result: r#"{"message": "no=1 and more", "cef": {"version": "0", "device": {"event_class_id": "100", "product": "wall", "vendor": "Example", "version": "1.2"}, "extensions": {"sourceAddress": "203.0.113.7", "sourcePort": 1232, "message": "no=1 and more"}, "name": "worm | stopped", "severity": "7"}, "event": {"code": "100", "severity": 7}, "observer": {"product": "wall", "vendor": "Example", "version": "1.2"}, "source": {"ip": "203.0.113.7", "port": 1232}}"#,
+            },
+            Example {
+                title: "a value with `=` that have no backslash",
+                source: "parse .message as cef",
+                input: r#"{"message": "CEF:0|Example|wall|1|7|login|3|request=http://shop.example/?id=7&a==8 act=seen"}"#,
+                result: r#"{"message": "CEF:0|Example|wall|1|7|login|3|request=http://shop.example/?id=7&a==8 act=seen", "cef": {"version": "0", "device": {"event_class_id": "7", "product": "wall", "vendor": "Example", "version": "1"}, "extensions": {"requestUrl": "http://shop.example/?id=7&a==8", "deviceAction": "seen"}, "name": "login", "severity": "3"}, "event": {"action": "seen", "code": "7", "severity": 3}, "observer": {"product": "wall", "vendor": "Example", "version": "1"}, "url": {"original": "http://shop.example/?id=7&a==8"}}"#,
+            },
+        ],
     },
     gives: |_| Ok(Gives { fields: extension::fields(ROOT, KEYS, FIXED), open: false }),
     bind: |bind: &mut Bind<'_>| {
@@ -359,7 +367,7 @@ fn pairs(bytes: &[u8], from: usize) -> Vec<Pair> {
         match byte {
             b'\\' => at += 1,
             b' ' | b'\t' | b'\n' => word = at + 1,
-            b'=' if is_key(&bytes[word..at]) => {
+            b'=' if bytes.get(word..at).is_some_and(is_key) => {
                 if let Some((_, value)) = pairs.last_mut() {
                     let text = &bytes[value.start..word];
                     value.end = value.start + text.trim_ascii_end().len();

@@ -13,7 +13,7 @@ pub(super) const KIND: FormatKind = FormatKind {
         name: "key_value",
         summary: "pairs with separators of one's own",
         doc: "Blanks around keys and values do not count, nor do quotes around them; separators in quotes are text. \
-              A key without a value is true. The last of equal keys counts.",
+              A key without a value is true. A key that is there more than once is a list.",
         form: "key_value",
         options: &[
             OptionSpec {
@@ -29,12 +29,20 @@ pub(super) const KIND: FormatKind = FormatKind {
                 doc: "what stands between a key and its value",
             },
         ],
-        examples: &[Example {
-            title: "separators of one's own",
-            source: "parse .message as key_value(pair_separator = \",\", value_separator = \":\")",
-            input: r#"{"message": "path:\"/a,b\", host: shop.example"}"#,
-            result: r#"{"message": "path:\"/a,b\", host: shop.example", "path": "/a,b", "host": "shop.example"}"#,
-        }],
+        examples: &[
+            Example {
+                title: "separators of one's own",
+                source: "parse .message as key_value(pair_separator = \",\", value_separator = \":\")",
+                input: r#"{"message": "path:\"/a,b\", host: shop.example"}"#,
+                result: r#"{"message": "path:\"/a,b\", host: shop.example", "path": "/a,b", "host": "shop.example"}"#,
+            },
+            Example {
+                title: "a key that is there twice",
+                source: "parse .message as key_value(pair_separator = \",\")",
+                input: r#"{"message": "tag=a,tag=\"b\\\"c\",new,tag=d"}"#,
+                result: r#"{"message": "tag=a,tag=\"b\\\"c\",new,tag=d", "tag": ["a", "b\"c", "d"], "new": true}"#,
+            },
+        ],
     },
     gives: |options| {
         separators(options)?;
@@ -63,7 +71,7 @@ struct KeyValue {
 
 impl Format for KeyValue {
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
-        Derived::within(texts, |texts, derived| self.pairs(input, texts.bytes(input), derived, fields))
+        Derived::within(texts, |texts, derived| self.pairs(input, texts, derived, fields))
     }
 }
 
@@ -71,10 +79,11 @@ impl KeyValue {
     fn pairs(
         &self,
         input: Span,
-        bytes: &[u8],
+        texts: &Texts,
         derived: &mut Derived,
         fields: &mut Fields,
     ) -> Result<(), Mismatch> {
+        let bytes = texts.bytes(input);
         let (pair, sign) = (self.pair.as_bytes(), self.value.as_bytes());
         let mut members = Members::new(self.root, fields);
         let (mut at, mut found) = (0, false);
@@ -114,8 +123,9 @@ impl KeyValue {
                 let from = (other.start - input.start) as usize;
                 bytes.get(from..from + other.len as usize) == Some(name)
             };
-            members.put(fields, (part(input, start + key.start, key.len()), name), value, same)?;
+            members.add(fields, (part(input, start + key.start, key.len()), name), value, same)?;
         }
+        members.lists(texts, derived, fields);
         if found { Ok(()) } else { Err(Mismatch::at(0, "no pair of key and value")) }
     }
 }

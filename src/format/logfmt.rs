@@ -11,7 +11,7 @@ pub(super) const KIND: FormatKind = FormatKind {
     signature: &Signature {
         name: "logfmt",
         summary: "key=value pairs between blanks, values in quotes where they hold blanks",
-        doc: "Values are text. A key without a value is true. The last of equal keys counts.",
+        doc: "Values are text. A key without a value is true. A key that is there more than once is a list.",
         form: "logfmt",
         options: &[],
         examples: &[Example {
@@ -31,17 +31,18 @@ struct Logfmt {
 
 impl Format for Logfmt {
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
-        Derived::within(texts, |texts, derived| pairs(self.root, input, texts.bytes(input), derived, fields))
+        Derived::within(texts, |texts, derived| pairs(self.root, input, texts, derived, fields))
     }
 }
 
 fn pairs(
     root: Slot,
     input: Span,
-    bytes: &[u8],
+    texts: &Texts,
     derived: &mut Derived,
     fields: &mut Fields,
 ) -> Result<(), Mismatch> {
+    let bytes = texts.bytes(input);
     let mut members = Members::new(root, fields);
     let (mut at, mut valued, mut bare) = (0, 0usize, 0usize);
     loop {
@@ -68,8 +69,9 @@ fn pairs(
                 .get((other.start - input.start) as usize..)
                 .is_some_and(|rest| rest.get(..other.len as usize) == Some(name))
         };
-        members.put(fields, (part(input, key.start, key.len()), name), value, same)?;
+        members.add(fields, (part(input, key.start, key.len()), name), value, same)?;
     }
+    members.lists(texts, derived, fields);
     // Prose with an `=` somewhere is not logfmt.
     if valued > 0 && valued >= bare {
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::keys::{Keys, fingerprint};
 use super::{Fields, Mismatch, Target};
-use crate::event::{Facts, Slot, Span, Texts, Value};
+use crate::event::{Facts, Slot, Span, Texts, Value, write_string};
 use crate::limits::REST_KEYS_MAX;
 
 /// Derived text of one parse: collected beside the arena while spans of the input are read, then moved into it.
@@ -35,22 +35,39 @@ impl Derived {
         }
     }
 
+    /// Appends a text or a truth value as JSON; its text may be derived.
+    fn write(&mut self, texts: &Texts, value: Value) {
+        let Some(span) = value.span() else {
+            self.bytes.extend_from_slice(if value == Value::Bool(true) { b"true" } else { b"null" });
+            return;
+        };
+        let here = (span.start as usize).checked_sub(self.base).filter(|_| span.buffer == Span::ARENA);
+        let bytes = match here {
+            Some(at) => self.bytes.get(at..at + span.len as usize).unwrap_or_default(),
+            None => texts.bytes(span),
+        };
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        write_string(&text, &mut self.bytes);
+    }
+
     /// Moves the text to where the spans say.
     pub(super) fn finish(self, texts: &mut Texts) {
         texts.keep(self.bytes);
     }
 }
 
-/// Members of one open object: the last of equal keys counts.
+/// Members of one open object: of equal keys the last counts, or all of them, as a list.
 pub(super) struct Members {
     root: Slot,
     mark: usize,
     keys: Keys,
+    /// Further values of keys that came before: which field, and the value.
+    more: Vec<(usize, Value)>,
 }
 
 impl Members {
     pub(super) fn new(root: Slot, fields: &Fields) -> Self {
-        Self { root, mark: fields.len(), keys: Keys::default() }
+        Self { root, mark: fields.len(), keys: Keys::default(), more: Vec::new() }
     }
 
     /// Puts a member. `bytes` are those of the key; `same` compares two keys by their spans.
@@ -61,21 +78,66 @@ impl Members {
         value: Value,
         same: impl Fn(Span) -> bool,
     ) -> Result<(), Mismatch> {
-        if self.keys.len() >= REST_KEYS_MAX {
-            return Err(Mismatch::at(key.start as usize, "more keys than an event may have"));
-        }
-        if self.keys.seen(fingerprint(bytes)) {
-            let known = fields.iter_mut().skip(self.mark).find(|(target, _)| match target {
-                Target::Key(parent, other) => *parent == self.root && same(*other),
-                Target::Slot(_) => false,
-            });
-            if let Some((_, known)) = known {
-                *known = value;
-                return Ok(());
-            }
+        if let Some(known) = self.known(fields, (key, bytes), same)? {
+            fields[known].1 = value;
+            return Ok(());
         }
         fields.push((Target::Key(self.root, key), value));
         Ok(())
+    }
+
+    /// The same, but of equal keys all values are kept, for [`Members::lists`].
+    pub(super) fn add(
+        &mut self,
+        fields: &mut Fields,
+        (key, bytes): (Span, &[u8]),
+        value: Value,
+        same: impl Fn(Span) -> bool,
+    ) -> Result<(), Mismatch> {
+        if let Some(known) = self.known(fields, (key, bytes), same)? {
+            self.more.push((known, value));
+            return Ok(());
+        }
+        fields.push((Target::Key(self.root, key), value));
+        Ok(())
+    }
+
+    /// Makes a list of what a key has that came more than once.
+    pub(super) fn lists(mut self, texts: &Texts, derived: &mut Derived, fields: &mut Fields) {
+        self.more.sort_by_key(|(known, _)| *known);
+        for values in self.more.chunk_by(|(one, _), (other, _)| one == other) {
+            let Some((known, _)) = values.first() else { continue };
+            let from = derived.bytes.len();
+            let first = fields[*known].1;
+            for (at, value) in
+                std::iter::once(first).chain(values.iter().map(|(_, value)| *value)).enumerate()
+            {
+                derived.bytes.push(if at == 0 { b'[' } else { b',' });
+                derived.write(texts, value);
+            }
+            derived.bytes.push(b']');
+            fields[*known].1 = Value::List(derived.span(from));
+        }
+    }
+
+    /// The field that a key has already, by its place.
+    fn known(
+        &mut self,
+        fields: &Fields,
+        (key, bytes): (Span, &[u8]),
+        same: impl Fn(Span) -> bool,
+    ) -> Result<Option<usize>, Mismatch> {
+        if self.keys.len() >= REST_KEYS_MAX {
+            return Err(Mismatch::at(key.start as usize, "more keys than an event may have"));
+        }
+        if !self.keys.seen(fingerprint(bytes)) {
+            return Ok(None);
+        }
+        let known = fields.iter().skip(self.mark).position(|(target, _)| match target {
+            Target::Key(parent, other) => *parent == self.root && same(*other),
+            Target::Slot(_) => false,
+        });
+        Ok(known.map(|at| at + self.mark))
     }
 }
 

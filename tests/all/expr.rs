@@ -48,7 +48,7 @@ fn json(row: &Row) -> String {
 }
 
 /// What becomes of an event behind the first step: its JSON, or the reason for which it ends.
-fn run(steps: &str, event: &str) -> Result<String, String> {
+pub(super) fn run(steps: &str, event: &str) -> Result<String, String> {
     let pipeline = compile(steps)?;
     let mut row = Row::new(pipeline.shape.layout.clone(), pipeline.constants.clone());
     let span = row.texts.push(event.as_bytes());

@@ -43,13 +43,14 @@ pub(super) static INT: Function = Function {
     signature: &Signature {
         name: "int",
         summary: "a whole number",
-        doc: "A text must be a decimal number and nothing else, or a number of the base that is given (2 to 36). A \
-              float loses its fraction, a bool is 1 or 0.",
+        doc: "A text must be a decimal number and nothing else, or a number of the base that is given (2 to 36; with 0 \
+              `0x`, `0o` and `0b` before it tell the base). A float loses its fraction, a bool is 1 or 0.",
         form: "int(value: text | int | float | bool, base?: int) -> int",
         options: &[],
         examples: &[
             example("a text", "int(\"-42\")", "-42"),
             example("hexadecimal", "int(\"ff\", 16)", "255"),
+            example("the text tells the base", "int(\"-0x2a\", 0)", "-42"),
             example("a float", "int(2.9)", "2"),
             example("more than a number", "int(\"12 ms\")", "missing"),
         ],
@@ -63,8 +64,8 @@ pub(super) static INT: Function = Function {
     accepts_missing: false,
     body: Body::Prepared(|constants, _| {
         let base = match constants.get(1).and_then(Option::as_ref) {
-            Some(Constant::Int(base @ 2..=36)) => *base as u32,
-            Some(_) => return Err("`base` must be from 2 to 36".into()),
+            Some(Constant::Int(base @ (0 | 2..=36))) => *base as u32,
+            Some(_) => return Err("`base` must be 0, or from 2 to 36".into()),
             None => 10,
         };
         Ok(Box::new(move |args, texts| int(args, texts, base).map(Value::Int)))
@@ -76,8 +77,30 @@ fn int(args: &[Value], texts: &Texts, base: u32) -> Option<i64> {
         Value::Int(int) => Some(int),
         Value::Bool(bool) => Some(i64::from(bool)),
         Value::Float(float) => whole(float.trunc()),
-        Value::Text(span) => i64::from_str_radix(std::str::from_utf8(texts.bytes(span)).ok()?, base).ok(),
+        Value::Text(span) => digits(std::str::from_utf8(texts.bytes(span)).ok()?, base),
         _ => None,
+    }
+}
+
+/// A number of a base; of base 0 what stands before it tells which.
+fn digits(text: &str, base: u32) -> Option<i64> {
+    if base != 0 {
+        return i64::from_str_radix(text, base).ok();
+    }
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text),
+    };
+    let told = rest.get(..2).and_then(|start| match start {
+        "0x" | "0X" => Some(16),
+        "0o" | "0O" => Some(8),
+        "0b" | "0B" => Some(2),
+        _ => None,
+    });
+    match told {
+        // The sign goes along, for the least number has no positive twin.
+        Some(base) => i64::from_str_radix(&format!("{sign}{}", rest.get(2..)?), base).ok(),
+        None => text.parse().ok(),
     }
 }
 
@@ -208,22 +231,30 @@ pub(super) static SIZE: Function = Function {
         name: "size",
         summary: "a number of bytes",
         doc: "`KiB`, `MiB` … count by 1024, `kB`, `MB` … by 1000; the bare letters `K`, `M`, `G`, `T` by 1024, as \
-              programs print them. A number alone is bytes.",
-        form: "size(value: text | int) -> int",
+              programs print them. With `base`, 1000 or 1024, all of them count by that. A number alone is bytes.",
+        form: "size(value: text | int, base?: int) -> int",
         options: &[],
         examples: &[
             example("binary", "size(\"10KiB\")", "10240"),
             example("decimal, with a fraction", "size(\"1.5 MB\")", "1500000"),
+            example("by programs that write `kB` for 1024", "size(\"1 kB\", 1024)", "1024"),
             example("no size", "size(\"big\")", "missing"),
         ],
     },
-    params: &[needs("value", &[Type::Text, Type::Int])],
+    params: &[needs("value", &[Type::Text, Type::Int]), may_fixed("base", &[Type::Int])],
     returns: |_| Type::Int,
     fallible: true,
     accepts_missing: false,
-    body: Body::Pure(|args, texts| match *args.first()? {
-        Value::Int(int) => Some(Value::Int(int)),
-        Value::Text(span) => size_text(texts.text(span)?).map(Value::Int),
-        _ => None,
+    body: Body::Prepared(|constants, _| {
+        let base = match constants.get(1).and_then(Option::as_ref) {
+            None => None,
+            Some(Constant::Int(base @ (1000 | 1024))) => Some(*base as f64),
+            Some(_) => return Err("`base` must be 1000 or 1024".into()),
+        };
+        Ok(Box::new(move |args, texts| match *args.first()? {
+            Value::Int(int) => Some(Value::Int(int)),
+            Value::Text(span) => size_text(texts.text(span)?, base).map(Value::Int),
+            _ => None,
+        }))
     }),
 };

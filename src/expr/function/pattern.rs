@@ -1,7 +1,7 @@
 //! Regular expressions: captures, all matches, replacement. Patterns are constants, compiled within a bound, and
 //! matched in time linear in the text.
 
-use regex::bytes::Regex;
+use regex::bytes::{Captures, Regex};
 
 use super::pieces::list;
 use super::{Body, Function, Prepared, example, fixed, keep, may_fixed, needs, room, span};
@@ -97,17 +97,63 @@ pub(super) static CAPTURES: Function = Function {
             let span = span(args, 0)?;
             let mut out = texts.scratch();
             let found = pattern.captures(texts.bytes(span))?;
-            out.push(b'{');
-            for name in pattern.capture_names().flatten() {
-                if let Some(group) = found.name(name) {
-                    write_string(name, &mut out);
-                    out.push(b':');
-                    write_string(&String::from_utf8_lossy(group.as_bytes()), &mut out);
-                    out.push(b',');
-                }
-            }
-            crate::expr::close(&mut out, b'}');
+            groups(&pattern, &found, &mut out);
             keep(texts, out).map(Value::Object)
+        }))
+    }),
+};
+
+/// Appends the named groups of a match as an object.
+fn groups(pattern: &Regex, found: &Captures<'_>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for name in pattern.capture_names().flatten() {
+        if let Some(group) = found.name(name) {
+            write_string(name, out);
+            out.push(b':');
+            write_string(&String::from_utf8_lossy(group.as_bytes()), out);
+            out.push(b',');
+        }
+    }
+    crate::expr::close(out, b'}');
+}
+
+/// `captures_all(text, pattern)`
+pub(super) static CAPTURES_ALL: Function = Function {
+    signature: &Signature {
+        name: "captures_all",
+        summary: "what the named groups captured in each match of a pattern, as a list of objects",
+        doc: "As `captures`, for every match; matches do not overlap. An empty list where there is none.",
+        form: "captures_all(text: text, pattern: text) -> list",
+        options: &[],
+        examples: &[example(
+            "pairs",
+            r#"captures_all("a=1 b=2", r"(?<key>\w)=(?<value>\d)")"#,
+            r#"[{"key":"a","value":"1"},{"key":"b","value":"2"}]"#,
+        )],
+    },
+    params: PARAMS,
+    returns: |_| Type::List,
+    fallible: true,
+    accepts_missing: false,
+    body: Body::Prepared(|constants, _| {
+        let pattern = pattern(constants)?;
+        if pattern.capture_names().flatten().next().is_none() {
+            return Err("the pattern has no named group, such as `(?<name>…)`".into());
+        }
+        Ok(Box::new(move |args, texts| {
+            let span = span(args, 0)?;
+            let mut out = texts.scratch();
+            let room = room(texts);
+            out.push(b'[');
+            for found in pattern.captures_iter(texts.bytes(span)) {
+                if out.len() > room {
+                    break;
+                }
+                groups(&pattern, &found, &mut out);
+                out.push(b',');
+            }
+            crate::expr::close(&mut out, b']');
+            keep(texts, out).map(Value::List)
         }))
     }),
 };

@@ -91,7 +91,7 @@ pub(super) fn nanoseconds(fraction: &str) -> u32 {
 }
 
 /// Bytes of `10KiB`, `1.5 MB`, `2048`, `10K`.
-pub(super) fn size_text(text: &str) -> Option<i64> {
+pub(super) fn size_text(text: &str, all: Option<f64>) -> Option<i64> {
     let (number, unit) = number(text.trim())?;
     let lower = unit.to_ascii_lowercase();
     let (power, base) = match lower.as_str() {
@@ -108,7 +108,7 @@ pub(super) fn size_text(text: &str) -> Option<i64> {
         "p" | "pib" => (5, 1024.0),
         _ => return None,
     };
-    scale(number, base.powi(power))
+    scale(number, all.unwrap_or(base).powi(power))
 }
 
 #[cfg(test)]
@@ -156,7 +156,7 @@ mod tests {
             ("-1", None),
         ];
         for (text, bytes) in table {
-            assert_eq!(size_text(text), bytes, "{text}");
+            assert_eq!(size_text(text, None), bytes, "{text}");
         }
     }
 }

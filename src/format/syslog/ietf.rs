@@ -115,11 +115,14 @@ fn structured_data(syslog: &Syslog, line: &mut Line<'_>, derived: &mut Derived) 
     Ok(())
 }
 
-/// `SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34`
+/// `SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34`; blanks around the `=` are passed over.
 fn param(syslog: &Syslog, id: &[u8], line: &mut Line<'_>, derived: &mut Derived) -> Result<(), Mismatch> {
     let rest = line.rest();
     let len = name(rest);
-    let inner = rest.get(len..).and_then(|rest| rest.strip_prefix(b"=\""));
+    let sign = len + scan::blanks(rest.get(len..).unwrap_or_default());
+    let quote = sign + 1 + scan::blanks(rest.get(sign + 1..).unwrap_or_default());
+    let is_param = rest.get(sign) == Some(&b'=') && rest.get(quote) == Some(&b'"');
+    let inner = rest.get(quote + 1..).filter(|_| is_param);
     let value = inner.and_then(|inner| scan::quoted(inner, b'"').and_then(|end| inner.get(..end)));
     let (Some(value), true) = (value, len > 0) else {
         return Err(Mismatch::at(line.at, "no name=\"value\" in structured data"));
@@ -129,7 +132,7 @@ fn param(syslog: &Syslog, id: &[u8], line: &mut Line<'_>, derived: &mut Derived)
     derived.bytes.push(b'.');
     derived.bytes.extend_from_slice(&rest[..len]);
     let key = derived.span(from);
-    let start = line.at + len + 2;
+    let start = line.at + quote + 1;
     let span = if memchr::memchr(b'\\', value).is_some() {
         let from = derived.bytes.len();
         unescape(value, &mut derived.bytes);

@@ -58,7 +58,7 @@ fn lines_give_what_the_table_says() {
             r#"{"@timestamp":"2024-05-06T07:08:09.000Z","host":{"hostname":"gate"},"message":"last message repeated 2 times"}"#,
         ),
         (
-            "<13>1 2024-05-06T07:08:09.003Z - app - - [a@1 k=\"x\\\"y\\]\" l=\"\"][b] \u{feff}caf\u{e9}",
+            "<13>1 2024-05-06T07:08:09.003Z - app - - [a@1 k= \"x\\\"y\\]\" l =\"\"][b] \u{feff}caf\u{e9}",
             "{\"@timestamp\":\"2024-05-06T07:08:09.003Z\",\"log\":{\"level\":\"notice\",\"syslog\":{\"appname\":\"app\",\"facility\":{\"code\":1,\"name\":\"user\"},\"priority\":13,\"severity\":{\"code\":5,\"name\":\"Notice\"},\"structured_data\":{\"a@1\":{\"k\":\"x\\\"y]\",\"l\":\"\"}},\"version\":\"1\"}},\"message\":\"caf\u{e9}\",\"process\":{\"name\":\"app\"}}",
         ),
         (

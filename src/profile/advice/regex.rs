@@ -10,7 +10,7 @@ use crate::observe::number;
 const HEAVY_SHARE_MIN: f64 = 0.3;
 
 /// Functions that take a pattern.
-const FUNCTIONS: [&str; 4] = ["capture", "captures", "find_all", "regex_replace"];
+const FUNCTIONS: [&str; 5] = ["capture", "captures", "captures_all", "find_all", "regex_replace"];
 
 /// A step that takes much of the time and works with patterns.
 pub(super) fn heavy(view: &View<'_>, at: usize) -> Option<Advice> {
