@@ -43,6 +43,7 @@ pub static SINKS: &[SinkKind] = &[
     crate::sink::notify::PAGERDUTY,
     crate::sink::notify::ALERTMANAGER,
     crate::sink::notify::WEBHOOK,
+    crate::sink::notify::EMAIL,
 ];
 
 /// A plan that can run.

@@ -30,6 +30,7 @@ mod pretty;
 mod reorder;
 mod router;
 pub mod s3;
+mod smtp;
 pub mod stdout;
 mod wait;
 
@@ -316,6 +317,32 @@ pub struct Endpoint {
     pub ca_file: Option<String>,
 }
 
+/// How mail is protected on its way to a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    /// Not at all: for a relay on this machine.
+    None,
+    /// By STARTTLS, which must be there (RFC 3207).
+    StartTls,
+    /// From the start (RFC 8314).
+    Tls,
+}
+
+/// How a sink reaches a mail relay.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    /// Its name, which its certificate must hold.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How messages are protected.
+    pub encryption: Encryption,
+    /// User name and password. Never shown.
+    pub login: Option<(String, String)>,
+    /// PEM file with certificates to trust beside the public ones.
+    pub ca_file: Option<String>,
+}
+
 /// Makes transports.
 pub trait Network: Send + Sync {
     /// A transport to one node. `wake` is called when an answer has come.
@@ -324,6 +351,12 @@ pub trait Network: Send + Sync {
         endpoint: &Endpoint,
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Result<Box<dyn Transport>, String>;
+
+    /// A way to a mail relay, whose requests are messages: `from` and `to` as headers, and the message as body. `wake` is
+    /// called when an answer has come.
+    fn mail(&self, relay: &Relay, _wake: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Transport>, String> {
+        Err(format!("{} cannot be reached from here: there is no mail", relay.host))
+    }
 
     /// How Kafka is reached; `None` where it is not.
     fn kafka(&self) -> Option<&dyn Brokers> {

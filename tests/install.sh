@@ -16,6 +16,8 @@ need openssl openssl
 need python3 python3
 need go golang-go # 1.21 or newer; it fetches the release that it needs by itself
 need valgrind valgrind
+# The system's own Python has it, whatever `python3` is on the path.
+/usr/bin/python3 -c "import aiosmtpd" >/dev/null 2>&1 || packages+=(python3-aiosmtpd)
 # Debian's Python comes without what makes virtual environments.
 python3 -c "import ensurepip" >/dev/null 2>&1 || packages+=(python3-venv)
 

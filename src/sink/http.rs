@@ -18,13 +18,14 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::s3::{Place, S3};
-use super::{Endpoint, Network, Request, Response, Transport};
+use super::smtp::SmtpTransport;
+use super::{Endpoint, Network, Relay, Request, Response, Transport};
 use crate::limits::{REQUESTS_MAX, RESPONSE_BYTES_MAX};
 use crate::seam::Objects;
 use crate::seam::kafka::{Brokers, Client};
 
 type Wake = Arc<dyn Fn() + Send + Sync>;
-type Outcome = (u64, Result<Response, String>);
+pub(super) type Outcome = (u64, Result<Response, String>);
 
 /// The machine's network.
 pub struct HttpNetwork {
@@ -70,17 +71,15 @@ impl Drop for Runtime {
 
 impl Network for HttpNetwork {
     fn connect(&self, endpoint: &Endpoint, wake: Wake) -> Result<Box<dyn Transport>, String> {
-        let (answered, answers) = bounded(REQUESTS_MAX);
         Ok(Box::new(HttpTransport {
-            runtime: Arc::clone(&self.runtime),
             client: client(endpoint)?,
             authorization: authorization(endpoint)?,
-            open: 0,
-            refused: VecDeque::new(),
-            answered,
-            answers,
-            wake,
+            requests: Requests::new(&self.runtime, wake),
         }))
+    }
+
+    fn mail(&self, relay: &Relay, wake: Wake) -> Result<Box<dyn Transport>, String> {
+        Ok(Box::new(SmtpTransport::connect(relay, Requests::new(&self.runtime, wake))?))
     }
 
     fn kafka(&self) -> Option<&dyn Brokers> {
@@ -138,11 +137,9 @@ fn authorization(endpoint: &Endpoint) -> Result<Option<HeaderValue>, String> {
     Ok(Some(value))
 }
 
-/// A connection, or several, to one node.
-struct HttpTransport {
+/// Requests on the thread of connections, and their answers.
+pub(super) struct Requests {
     runtime: Arc<Runtime>,
-    client: Elasticsearch,
-    authorization: Option<HeaderValue>,
     /// Requests whose answer was not polled yet, so that the channel never blocks the thread of connections.
     open: usize,
     /// Requests that were one too many.
@@ -152,34 +149,59 @@ struct HttpTransport {
     wake: Wake,
 }
 
-impl Transport for HttpTransport {
-    fn start(&mut self, ticket: u64, request: Request) {
+impl Requests {
+    fn new(runtime: &Arc<Runtime>, wake: Wake) -> Self {
+        let (answered, answers) = bounded(REQUESTS_MAX);
+        Self { runtime: Arc::clone(runtime), open: 0, refused: VecDeque::new(), answered, answers, wake }
+    }
+
+    /// Runs a request under a ticket.
+    pub(super) fn start(
+        &mut self,
+        ticket: u64,
+        request: impl Future<Output = Result<Response, String>> + Send + 'static,
+    ) {
         if self.open >= REQUESTS_MAX {
             self.refused.push_back(ticket);
             (self.wake)();
             return;
         }
         self.open += 1;
-        let headers = headers(&request, self.authorization.as_ref());
-        let (client, answered, wake) = (self.client.clone(), self.answered.clone(), Arc::clone(&self.wake));
+        let (answered, wake) = (self.answered.clone(), Arc::clone(&self.wake));
         self.runtime.handle.spawn(async move {
-            let result = match headers {
-                Ok(headers) => send(&client, request, headers).await,
-                Err(error) => Err(error),
-            };
             // Nobody polls any more: the sink is gone.
-            let _ = answered.try_send((ticket, result));
+            let _ = answered.try_send((ticket, request.await));
             wake();
         });
     }
 
-    fn poll(&mut self) -> Option<Outcome> {
+    /// The next answer, if one has come.
+    pub(super) fn poll(&mut self) -> Option<Outcome> {
         if let Some(ticket) = self.refused.pop_front() {
             return Some((ticket, Err(format!("more than {REQUESTS_MAX} requests in flight"))));
         }
         let outcome = self.answers.try_recv().ok()?;
         self.open -= 1;
         Some(outcome)
+    }
+}
+
+/// A connection, or several, to one node.
+struct HttpTransport {
+    client: Elasticsearch,
+    authorization: Option<HeaderValue>,
+    requests: Requests,
+}
+
+impl Transport for HttpTransport {
+    fn start(&mut self, ticket: u64, request: Request) {
+        let headers = headers(&request, self.authorization.as_ref());
+        let client = self.client.clone();
+        self.requests.start(ticket, async move { send(&client, request, headers?).await });
+    }
+
+    fn poll(&mut self) -> Option<Outcome> {
+        self.requests.poll()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Notifiers: alerts to people, by Slack, PagerDuty, Alertmanager or a webhook.
+//! Notifiers: alerts to people, by Slack, PagerDuty, Alertmanager, e-mail or a webhook.
 //!
 //! In: events, each an [`alert`]. Out: requests about groups of them ([`groups`] says when, [`payload`] what). A row is
 //! settled when people were told of it, and what they were told of is kept over restarts ([`memory`]), so that they are
@@ -6,6 +6,7 @@
 
 mod alert;
 mod groups;
+mod mail;
 mod memory;
 mod notifier;
 mod payload;
@@ -22,9 +23,11 @@ use crate::event::{Options, Row, Writer};
 use crate::position::CursorRecord;
 use crate::signature::{OptionSpec, OptionType, Signature};
 use crate::sink::{
-    Body, Encoder, Endpoint, EventRef, OpenError, Payload, Provenance, Shape, Sink, SinkKind, SinkPlan, World,
+    Body, Encoder, Encryption, Endpoint, EventRef, OpenError, Payload, Provenance, Relay, Shape, Sink,
+    SinkKind, SinkPlan, World,
 };
 use groups::Rules;
+use mail::Letterhead;
 use memory::Memory;
 use notifier::{Notifier, Service, Settings};
 use payload::Sender;
@@ -216,29 +219,78 @@ pub const WEBHOOK: SinkKind = SinkKind {
     plan: |name, options| plan(Service::Webhook, name, options),
 };
 
+/// The `email` sink.
+pub const EMAIL: SinkKind = SinkKind {
+    signature: &Signature {
+        name: "email",
+        summary: "tells people of alerts by e-mail",
+        doc: doc!(
+            "Sends a message of plain text for each group of alerts to a relay by SMTP. Messages about one group are one              thread."
+        ),
+        form: "email \"smtp.example.org\" { from = \"aludel@example.org\", to = [\"oncall@example.org\"] }",
+        options: &[
+            OptionSpec {
+                name: "from",
+                ty: OptionType::Text,
+                default: None,
+                doc: "Who writes: `Alerts <alerts@example.org>`.",
+            },
+            OptionSpec {
+                name: "to",
+                ty: OptionType::Texts,
+                default: None,
+                doc: "To whom, each as an address.",
+            },
+            OptionSpec {
+                name: "encryption",
+                ty: OptionType::Word(&["tls", "starttls", "none"]),
+                default: Some("tls"),
+                doc: "`tls` from the start, on port 465; `starttls`, which the relay must offer, on port 587; `none` for a \
+                      relay on this machine, on port 25. Another port stands behind the name: `mail.example.org:2525`.",
+            },
+            OptionSpec {
+                name: "username",
+                ty: OptionType::Text,
+                default: Some(""),
+                doc: "User name, together with `password`.",
+            },
+            OptionSpec {
+                name: "password",
+                ty: OptionType::Secret,
+                default: Some(""),
+                doc: "Password of `username`.",
+            },
+            GROUP_BY,
+            GROUP_WAIT,
+            GROUP_INTERVAL,
+            RESOLVE_AFTER,
+            PER_MINUTE,
+            OptionSpec { default: Some("60s"), ..TIMEOUT },
+            CA_FILE,
+        ],
+        examples: &[],
+    },
+    plan: plan_email,
+};
+
+/// Where a sink sends.
+enum Place {
+    Http(Endpoint),
+    Mail(Relay),
+}
+
 /// A checked sink.
 struct Plan {
     settings: Settings,
-    endpoint: Endpoint,
+    place: Place,
 }
 
-fn plan(service: Service, name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {
-    let given = |name: &str| options.text(name).filter(|text| !text.is_empty());
-    let url = match (service, options.arguments.as_slice()) {
-        (Service::Slack | Service::PagerDuty, []) => given("url").unwrap_or_default(),
-        (Service::Slack | Service::PagerDuty, _) => return Err("the URL is the option `url`".into()),
-        (_, [url]) => url,
-        _ => return Err("it takes one URL: write one sink for each".into()),
-    };
-    let (node, path) = split(url).ok_or_else(|| match service {
-        Service::Slack => "`url` is no URL that begins with `http://` or `https://`".to_owned(),
-        _ => format!("`{url}` is no URL that begins with `http://` or `https://`, without a user in it"),
-    })?;
-    let below = match service {
-        Service::PagerDuty => "/v2/enqueue",
-        Service::Alertmanager => "/api/v2/alerts",
-        Service::Slack | Service::Webhook => "",
-    };
+/// The text of an option that was given and is not empty.
+fn given<'a>(options: &'a Options, name: &str) -> Option<&'a str> {
+    options.text(name).filter(|text| !text.is_empty())
+}
+
+fn settings(service: Service, name: &str, options: &Options, path: String) -> Result<Settings, String> {
     let duration = |name: &str| options.duration(name).unwrap_or_default();
     if duration("timeout").is_zero() || duration("resolve_after").is_zero() {
         return Err("`timeout` and `resolve_after` must be longer than nothing".into());
@@ -248,12 +300,12 @@ fn plan(service: Service, name: &str, options: &Options) -> Result<Box<dyn SinkP
         .ok()
         .filter(|per_minute| (1..=6000).contains(per_minute))
         .ok_or_else(|| format!("`per_minute` is {per_minute}, and goes from 1 to 6000"))?;
-    let settings = Settings {
+    Ok(Settings {
         service,
         sender: Sender {
             sink: name.to_owned(),
             scope: String::new(),
-            routing_key: given("routing_key").unwrap_or_default().to_owned(),
+            routing_key: given(options, "routing_key").unwrap_or_default().to_owned(),
         },
         rules: Rules {
             group_by: options.texts("group_by").to_vec(),
@@ -261,21 +313,74 @@ fn plan(service: Service, name: &str, options: &Options) -> Result<Box<dyn SinkP
             group_interval: duration("group_interval"),
             resolve_after: duration("resolve_after"),
         },
-        path: if below.is_empty() {
-            path.to_owned()
-        } else {
-            format!("{}{below}", path.trim_end_matches('/'))
-        },
-        signing_key: given("signing_key").map(|key| key.as_bytes().to_vec()),
+        path,
+        signing_key: given(options, "signing_key").map(|key| key.as_bytes().to_vec()),
         apart: Duration::from_secs(60) / per_minute,
         timeout: duration("timeout"),
+    })
+}
+
+fn plan(service: Service, name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {
+    let by_option = matches!(service, Service::Slack | Service::PagerDuty);
+    let url = match options.arguments.as_slice() {
+        [] if by_option => given(options, "url").unwrap_or_default(),
+        _ if by_option => return Err("the URL is the option `url`".into()),
+        [url] => url,
+        _ => return Err("it takes one URL: write one sink for each".into()),
     };
+    let (node, path) = split(url).ok_or_else(|| match service {
+        Service::Slack => "`url` is no URL that begins with `http://` or `https://`".to_owned(),
+        _ => format!("`{url}` is no URL that begins with `http://` or `https://`, without a user in it"),
+    })?;
+    let path = match service {
+        Service::PagerDuty => format!("{}/v2/enqueue", path.trim_end_matches('/')),
+        Service::Alertmanager => format!("{}/api/v2/alerts", path.trim_end_matches('/')),
+        _ => path.to_owned(),
+    };
+    let settings = settings(service, name, options, path)?;
     let endpoint = Endpoint {
         url: node.to_owned(),
-        authorization: given("authorization").map(str::to_owned),
-        ca_file: given("ca_file").map(str::to_owned),
+        authorization: given(options, "authorization").map(str::to_owned),
+        ca_file: given(options, "ca_file").map(str::to_owned),
     };
-    Ok(Box::new(Plan { settings, endpoint }))
+    Ok(Box::new(Plan { settings, place: Place::Http(endpoint) }))
+}
+
+fn plan_email(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {
+    let (encryption, port) = match options.text("encryption") {
+        Some("none") => (Encryption::None, 25),
+        Some("starttls") => (Encryption::StartTls, 587),
+        _ => (Encryption::Tls, 465),
+    };
+    let [relay] = options.arguments.as_slice() else {
+        return Err("it takes one relay: `email \"smtp.example.org\"`".into());
+    };
+    let (host, port) = match relay.rsplit_once(':') {
+        None => (relay.as_str(), port),
+        Some((host, port)) => {
+            let port =
+                port.parse().map_err(|_| format!("`{relay}` is no name with a port: `{port}` is no port"))?;
+            (host, port)
+        }
+    };
+    if host.is_empty() || host.contains(['/', '@', ' ']) {
+        return Err(format!("`{relay}` is not the name of a relay, such as `smtp.example.org`"));
+    }
+    let login = match (given(options, "username"), given(options, "password")) {
+        (None, None) => None,
+        (Some(user), Some(password)) => Some((user.to_owned(), password.to_owned())),
+        _ => return Err("`username` and `password` belong together".into()),
+    };
+    if login.is_some() && encryption == Encryption::None {
+        return Err(
+            "a password is not sent without encryption: write `encryption = starttls` or `tls`".into()
+        );
+    }
+    let head = Letterhead::new(options.text("from").unwrap_or_default(), options.texts("to"))?;
+    let settings = settings(Service::Email(head), name, options, String::new())?;
+    let ca_file = given(options, "ca_file").map(str::to_owned);
+    let relay = Relay { host: host.to_owned(), port, encryption, login, ca_file };
+    Ok(Box::new(Plan { settings, place: Place::Mail(relay) }))
 }
 
 /// The node of a URL, and the path below it.
@@ -293,7 +398,10 @@ impl SinkPlan for Plan {
     }
 
     fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), OpenError> {
-        let transport = world.network.connect(&self.endpoint, Arc::clone(&world.wake))?;
+        let transport = match &self.place {
+            Place::Http(endpoint) => world.network.connect(endpoint, Arc::clone(&world.wake))?,
+            Place::Mail(relay) => world.network.mail(relay, Arc::clone(&world.wake))?,
+        };
         let mut settings = self.settings.clone();
         settings.sender.scope = HEXLOWER.encode(&world.host);
         let known = Memory::open(world.fs, &world.data_dir, &settings.sender.sink)
@@ -310,8 +418,11 @@ impl SinkPlan for Plan {
     }
 
     fn place(&self) -> String {
-        // The path can be a secret.
-        self.endpoint.url.clone()
+        match &self.place {
+            // The path can be a secret.
+            Place::Http(endpoint) => endpoint.url.clone(),
+            Place::Mail(relay) => format!("{}:{}", relay.host, relay.port),
+        }
     }
 }
 

@@ -14,3 +14,5 @@ mod scripted;
 mod syslog;
 #[path = "inputs/wire.rs"]
 mod wire;
+
+pub(crate) use rig::certificate;

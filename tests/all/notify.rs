@@ -1,15 +1,16 @@
-//! Notifiers against a real Alertmanager and a webhook receiver in this process.
+//! Notifiers against a real Alertmanager, a real mail relay, and a webhook receiver in this process.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::inputs::certificate;
 use crate::program::{Running, aludel, wait_for};
 
 /// Answers each request with 200, but the first with 429; keeps bodies.
@@ -153,4 +154,94 @@ pipeline notify {{
     running.signal("-TERM");
     let (code, said) = running.end_within(Duration::from_secs(30));
     assert_eq!(code, Some(0), "{said}");
+}
+
+/// A mail relay, and its port.
+struct Relay(Child, String);
+
+impl Relay {
+    /// `None` where it cannot be had; in CI that is a failure.
+    fn start(folder: &Path, password: &str) -> Option<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/smtp.py");
+        let mut said = String::new();
+        // The module is a package of the system, and `python3` may be another one.
+        for python in ["/usr/bin/python3", "python3"] {
+            let mut command = Command::new(python);
+            command.arg(&script).arg(folder).args([folder.join("relay.pem"), folder.join("relay.key")]);
+            command.arg(password).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let Ok(mut child) = command.spawn() else { continue };
+            let mut port = String::new();
+            BufReader::new(child.stdout.take().expect("piped")).read_line(&mut port).expect("text");
+            if !port.is_empty() {
+                return Some(Self(child, port.trim().to_owned()));
+            }
+            let output = child.wait_with_output().expect("it ends");
+            said.push_str(&String::from_utf8_lossy(&output.stderr));
+        }
+        assert!(std::env::var_os("CI").is_none(), "in CI it must run: {said}");
+        eprintln!("SKIPPED: {said}");
+        None
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn mail_goes_to_a_relay_that_asks_for_tls_and_a_password() {
+    let folder = tempfile::tempdir().expect("a folder");
+    certificate(folder.path(), "ca", None);
+    certificate(folder.path(), "relay", Some("ca"));
+    let Some(relay) = Relay::start(folder.path(), "open sesame") else { return };
+    fs::create_dir_all(folder.path().join("in")).expect("a folder");
+    fs::write(folder.path().join("in/alerts.ndjson"), alert("a", "web-1", jiff::Timestamp::now()))
+        .expect("written");
+    let pipeline = |password: &str| {
+        fs::write(folder.path().join("password"), password).expect("written");
+        let pipeline = folder.path().join("mail.aludel");
+        let text = format!(
+            r#"
+source alerts = files "in/*.ndjson" {{ format = lines, start = beginning }}
+sink mail = email "127.0.0.1:{}" {{
+  from = "Aludel <aludel@example.org>"
+  to = ["oncall@example.org", "boss@example.org"]
+  encryption = starttls
+  username = "aludel"
+  password = secret("file:{}")
+  ca_file = "{}"
+}}
+pipeline notify {{ from alerts | parse .message as json | to mail }}
+"#,
+            relay.1,
+            folder.path().join("password").display(),
+            folder.path().join("ca.pem").display()
+        );
+        fs::write(&pipeline, text).expect("written");
+        pipeline
+    };
+    // A wrong password is said, and nothing is lost by it.
+    let (wrong, data) = (pipeline("open barley"), folder.path().join("data"));
+    let running = Running::start(&wrong, &data, &["--admin", "off", "--drain-timeout", "1s"]);
+    std::thread::sleep(Duration::from_secs(3));
+    running.signal("-TERM");
+    let (code, said) = running.end_within(Duration::from_secs(30));
+    assert!(
+        code == Some(1) && said.contains("status 401") && said.contains("credentials"),
+        "{code:?} {said}"
+    );
+    let out = aludel()
+        .args(["run", "--once", "--admin", "off", "--data-dir"])
+        .args([&data, &pipeline("open sesame")])
+        .output()
+        .expect("the program starts");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let mail =
+        fs::read_to_string(folder.path().join("2.eml")).expect("the first was put off, the second taken");
+    assert!(mail.starts_with("aludel@example.org oncall@example.org boss@example.org\n"), "{mail}");
+    assert!(mail.contains("Subject: [CRITICAL] disk is full: no space left"), "{mail}");
+    assert!(mail.contains("Auto-Submitted: auto-generated"), "{mail}");
 }

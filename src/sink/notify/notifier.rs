@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::alert::Alert;
 use super::groups::{Groups, Handle, Notice, Rules};
+use super::mail::{self, Letterhead};
 use super::memory::Memory;
 use super::payload::{self, Sender};
 use crate::position::{EVENT_ID_LEN, EventId};
@@ -19,23 +20,13 @@ use crate::sink::wait::{Random, Wait};
 use crate::sink::{Body, Next, Payload, Provenance, Rejection, Request, Response, Settled, Sink, Transport};
 
 /// A service that tells people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Service {
     Slack,
     PagerDuty,
     Alertmanager,
     Webhook,
-}
-
-impl Service {
-    pub(super) fn payload(self, sender: &Sender, notice: &Notice) -> serde_json::Value {
-        match self {
-            Self::Slack => payload::slack(sender, notice),
-            Self::PagerDuty => payload::pagerduty(sender, notice),
-            Self::Alertmanager => payload::alertmanager(sender, notice),
-            Self::Webhook => payload::webhook(sender, notice),
-        }
-    }
+    Email(Letterhead),
 }
 
 /// How a sink was told to work.
@@ -50,6 +41,36 @@ pub(super) struct Settings {
     /// The shortest time from one request to the next.
     pub(super) apart: Duration,
     pub(super) timeout: Duration,
+}
+
+impl Settings {
+    fn request(&self, notice: &Notice, now_ns: i64) -> Result<Request, String> {
+        let Self { service, sender, path, signing_key, timeout, .. } = self;
+        let id = id(sender, notice);
+        let payload = match service {
+            Service::Slack => payload::slack(sender, notice),
+            Service::PagerDuty => payload::pagerduty(sender, notice),
+            Service::Alertmanager => payload::alertmanager(sender, notice),
+            Service::Webhook => payload::webhook(sender, notice),
+            Service::Email(head) => {
+                let body = mail::message(head, sender, notice, &id, now_ns)?.into();
+                let path = String::new();
+                return Ok(Request {
+                    method: "MAIL",
+                    path,
+                    headers: head.envelope(),
+                    body,
+                    timeout: *timeout,
+                });
+            }
+        };
+        let body = Bytes::from(payload.to_string());
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        if let Some(key) = signing_key {
+            headers.extend(signed(key, &id, now_ns.div_euclid(1_000_000_000), &body));
+        }
+        Ok(Request { method: "POST", path: path.clone(), headers, body, timeout: *timeout })
+    }
 }
 
 /// A body of which some row is not settled.
@@ -168,18 +189,20 @@ impl Notifier {
     }
 
     fn start(&mut self, notice: Notice, now: Duration) {
-        let Settings { service, sender, path, signing_key, apart, timeout, .. } = &self.settings;
-        let body = Bytes::from(service.payload(sender, &notice).to_string());
-        let mut headers = vec![("content-type", "application/json".to_owned())];
-        if let Some(key) = signing_key {
-            let seconds = self.clock.now_unix_ns().div_euclid(1_000_000_000);
-            headers.extend(signed(key, &id(sender, &notice), seconds, &body));
+        let now_ns = self.clock.now_unix_ns();
+        match self.settings.request(&notice, now_ns) {
+            Ok(request) => {
+                self.ticket += 1;
+                self.free_at = now + self.settings.apart;
+                self.transport.start(self.ticket, request);
+                self.flight = Some(notice);
+            }
+            Err(reason) => {
+                self.dirty = true;
+                let rows = self.groups.refused(&notice);
+                self.settle(rows, Some(&reason));
+            }
         }
-        self.ticket += 1;
-        self.free_at = now + *apart;
-        let request = Request { method: "POST", path: path.clone(), headers, body, timeout: *timeout };
-        self.transport.start(self.ticket, request);
-        self.flight = Some(notice);
     }
 
     fn save(&mut self) -> bool {

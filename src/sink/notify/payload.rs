@@ -28,14 +28,14 @@ impl Sender {
 }
 
 /// A time as RFC 3339 writes it.
-fn rfc3339(ns: i64) -> String {
+pub(super) fn rfc3339(ns: i64) -> String {
     let mut text = Vec::new();
     write_timestamp(ns, &mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 
 /// `[HIGH:3] rule: a sentence`.
-fn title(notice: &Notice) -> String {
+pub(super) fn title(notice: &Notice) -> String {
     let state = if notice.resolved { "resolved" } else { notice.severity.name() }.to_uppercase();
     let count = match notice.count() {
         1 => String::new(),
@@ -56,7 +56,7 @@ fn clip(text: &str, characters: usize) -> String {
 }
 
 /// Labels that all alerts of a notice share.
-fn common(notice: &Notice) -> super::alert::Labels {
+pub(super) fn common(notice: &Notice) -> super::alert::Labels {
     let mut alerts = notice.alerts.iter();
     let mut common = alerts.next().map(|alert| alert.labels.clone()).unwrap_or_default();
     for alert in alerts {

@@ -44,6 +44,10 @@ impl Network for Service1 {
     fn connect(&self, _: &Endpoint, _: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Transport>, String> {
         Ok(Box::new(Wire(self.clone(), VecDeque::new())))
     }
+
+    fn mail(&self, _: &Relay, _: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Transport>, String> {
+        Ok(Box::new(Wire(self.clone(), VecDeque::new())))
+    }
 }
 
 /// 2026-11-27T06:00:00Z.
@@ -60,8 +64,11 @@ struct Rig {
 }
 
 fn options(kind: &SinkKind, given: &[(&'static str, OptionValue)]) -> Options {
-    let url = ["http://127.0.0.1:9093/below".to_owned()];
-    let arguments = if kind.signature.form.contains("\"http") { url.to_vec() } else { Vec::new() };
+    let arguments = match kind.signature.name {
+        "slack" | "pagerduty" => Vec::new(),
+        "email" => vec!["smtp.example.org".to_owned()],
+        _ => vec!["http://127.0.0.1:9093/below".to_owned()],
+    };
     let mut values = vec![
         ("group_by", OptionValue::Texts(vec!["rule.name".into()])),
         ("group_wait", OptionValue::Duration(Duration::from_secs(10))),
@@ -188,15 +195,41 @@ fn payloads_are_as_the_services_document_them() {
         assert_eq!(requests.len(), 2, "one that fires and one that is over: {requests:?}");
         assert_eq!(rig.settled(), (2, 0));
         let text = serde_json::to_string_pretty(&requests).expect("JSON") + "\n";
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(format!("fixtures/notify/{}.json", kind.signature.name));
-        if std::env::var_os("UPDATE_EXPECT").is_some() {
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            std::fs::write(&path, &text).expect("written");
-        }
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(text, expected, "{}", path.display());
+        golden(&format!("{}.json", kind.signature.name), &text);
     }
+}
+
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/notify").join(name);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, text).expect("written");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, expected, "{}", path.display());
+}
+
+#[test]
+fn a_message_is_one_thread_for_each_group() {
+    let given = [
+        ("from", OptionValue::Text("Wächter <aludel@example.org>".into())),
+        ("to", OptionValue::Texts(vec!["oncall@example.org".into(), "Boss <boss@example.org>".into()])),
+    ];
+    let mut rig = Rig::new(&EMAIL, &given);
+    rig.offer(&[alert("a", "brute force", 1), alert("b", "brute force", 2)]);
+    rig.run(30);
+    rig.run(1000);
+    assert_eq!(rig.settled(), (2, 0));
+    let script = rig.service.0.lock().expect("no panic");
+    let mut text = String::new();
+    for request in &script.requests {
+        for (name, value) in &request.headers {
+            text.push_str(&format!("{name} {value}\n"));
+        }
+        text.push_str(&String::from_utf8_lossy(&request.body).replace("\r\n", "\n"));
+        text.push_str("-- end --\n");
+    }
+    golden("email.txt", &text);
 }
 
 #[test]
@@ -348,6 +381,12 @@ fn what_cannot_work_is_said_at_once() {
     assert!(fault(&SLACK, &["https://a"], &[]).contains("`url`"));
     let secret = OptionValue::Text("hooks.example/T1".into());
     assert!(!fault(&SLACK, &[], &[("url", secret)]).contains("T1"), "a secret is never shown");
+    let (from, to) = (OptionValue::Text("a@b.c".into()), OptionValue::Texts(vec!["nobody".into()]));
+    let mail = [("from", from.clone()), ("to", to)];
+    assert!(fault(&EMAIL, &["relay"], &mail).contains("no mail address"));
+    assert!(fault(&EMAIL, &["relay:smtp"], &mail).contains("no port"));
+    let password = ("password", OptionValue::Text("p".into()));
+    assert!(fault(&EMAIL, &["relay"], &[("from", from), password]).contains("belong together"));
     let never = OptionValue::Duration(Duration::ZERO);
     assert!(fault(&WEBHOOK, &["https://a"], &[("timeout", never)]).contains("longer"));
     assert!(fault(&WEBHOOK, &["https://a"], &[("per_minute", OptionValue::Int(0))]).contains("6000"));

@@ -146,7 +146,7 @@ pub(super) fn has(program: &str) -> bool {
 }
 
 /// A certificate for 127.0.0.1 and its key, `NAME.pem` and `NAME.key`, signed by itself or by `ca`.
-pub(super) fn certificate(folder: &Path, name: &str, ca: Option<&str>) {
+pub(crate) fn certificate(folder: &Path, name: &str, ca: Option<&str>) {
     let file = |name: &str, kind: &str| folder.join(format!("{name}.{kind}")).display().to_string();
     let mut command = Command::new("openssl");
     command.args([
