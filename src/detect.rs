@@ -75,6 +75,8 @@ pub enum Kind {
     Agent,
     /// A `Referer`: a URL that the client chose.
     Referrer,
+    /// The name of a file that is sent.
+    File,
     /// Free text, which may speak of an attack without being one.
     Text,
 }
@@ -89,9 +91,17 @@ impl Kind {
             "user_agent.original" => Self::Agent,
             "http.request.referrer" => Self::Referrer,
             "message" | "event.original" | "error.message" | "log.original" => Self::Text,
+            _ if is_file_name(path) => Self::File,
             _ => Self::Value,
         }
     }
+}
+
+/// Whether a field holds the name of a file that is sent: `file.name`, and headers such as `X-File-Name`.
+fn is_file_name(path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap_or_default();
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    path == "file.name" || letters.to_ascii_lowercase().ends_with("filename")
 }
 
 /// Finds something in values. One per use; shared by workers.

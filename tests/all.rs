@@ -24,10 +24,14 @@ mod corpora_misc;
 mod corpora_multiline;
 #[path = "all/corpora_vrl.rs"]
 mod corpora_vrl;
+#[path = "all/corpora_web.rs"]
+mod corpora_web;
 #[path = "all/cursor_log.rs"]
 mod cursor_log;
 #[path = "all/dependencies.rs"]
 mod dependencies;
+#[path = "all/detect.rs"]
+mod detect;
 #[path = "all/disk.rs"]
 mod disk;
 #[path = "all/elasticsearch.rs"]

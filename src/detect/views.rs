@@ -141,15 +141,16 @@ impl<'a> Views<'a> {
         })
     }
 
-    /// [`Views::decoded`] with HTML character references and `\xHH`, `\uHHHH` resolved.
+    /// [`Views::lower`] with HTML character references and `\xHH`, `\uHHHH` resolved.
     pub fn unescaped(&self) -> &View {
         self.unescaped.get_or_init(|| {
-            let from = self.decoded();
+            let from = self.lower();
             let mut view = self.start();
             if memchr::memchr2(b'&', b'\\', &from.bytes).is_none() {
                 view.copy(from);
             } else {
                 unescape::unescape(from, &mut view);
+                view.bytes.make_ascii_lowercase();
             }
             view
         })

@@ -1,11 +1,24 @@
 //! `web_attack`: attacks on web applications, as requests and logs show them.
+//!
+//! A field is split into its parts ([`split`]); each part is looked at by one file per class, in the view that the
+//! class needs. Every class scores by structure: what the text would be to the interpreter that it is meant for.
 
+mod code;
+mod files;
+mod gate;
 mod jndi;
+mod query;
+mod remote;
+mod scanner;
+mod shell;
 mod split;
+mod sql;
+mod template;
+mod xss;
 
 use std::ops::Range;
 
-use super::{Bytes, Class, Detector, DetectorKind, Hit, Kind, OPTIONS, Technique, Views};
+use super::{Bytes, Class, Detector, DetectorKind, Hit, Kind, OPTIONS, Technique, View, Views};
 use crate::signature::{Example, Signature};
 
 const EXPLOIT: Technique = Technique {
@@ -14,55 +27,167 @@ const EXPLOIT: Technique = Technique {
     tactic_id: "TA0001",
     tactic: "Initial Access",
 };
+const DRIVE_BY: Technique =
+    Technique { id: "T1189", name: "Drive-by Compromise", tactic_id: "TA0001", tactic: "Initial Access" };
+const INTERPRETER: Technique = Technique {
+    id: "T1059",
+    name: "Command and Scripting Interpreter",
+    tactic_id: "TA0002",
+    tactic: "Execution",
+};
+const DISCOVERY: Technique =
+    Technique { id: "T1083", name: "File and Directory Discovery", tactic_id: "TA0007", tactic: "Discovery" };
+
+const SCANNING: Technique =
+    Technique { id: "T1595", name: "Active Scanning", tactic_id: "TA0043", tactic: "Reconnaissance" };
+
+const fn class(name: &'static str, doc: &'static str, technique: &'static Technique) -> Class {
+    Class { name, doc, technique, secret: false }
+}
+
+const JNDI: u8 = 0;
+const SQLI: u8 = 1;
+const XSS: u8 = 2;
+const TRAVERSAL: u8 = 3;
+const CMDI: u8 = 4;
+const CODE: u8 = 5;
+const SSTI: u8 = 6;
+const SSRF: u8 = 7;
+const XXE: u8 = 8;
+const NOSQL: u8 = 9;
+const LDAP: u8 = 10;
+const CRLF: u8 = 11;
+const SCANNER: u8 = 12;
 
 /// The classes, by number.
-const CLASSES: &[Class] =
-    &[Class { name: "jndi", doc: "a lookup that a logger would follow", technique: &EXPLOIT, secret: false }];
+const CLASSES: &[Class] = &[
+    class("jndi", "a lookup that a logger would follow", &EXPLOIT),
+    class("sqli", "SQL that a value adds to a statement", &EXPLOIT),
+    class("xss", "HTML or script that would run in another's browser", &DRIVE_BY),
+    class("traversal", "a path out of the folder that is served, or to a file of the system", &DISCOVERY),
+    class("cmdi", "a command for a shell", &INTERPRETER),
+    class("code", "code for the interpreter behind the page, or an object that becomes code", &INTERPRETER),
+    class("ssti", "an expression for a template engine", &EXPLOIT),
+    class("ssrf", "a URL that the server would fetch or include, or lead away to", &EXPLOIT),
+    class("xxe", "an entity, an inclusion or a query for an XML reader", &EXPLOIT),
+    class("nosql", "an operator or a condition for a document store", &EXPLOIT),
+    class("ldap", "a filter for a directory", &EXPLOIT),
+    class("crlf", "a line end, and a line of a protocol behind it", &EXPLOIT),
+    class("scanner", "a program that looks for weaknesses", &SCANNING),
+];
 
 /// The kind as the list has it.
 pub(super) const KIND: DetectorKind = DetectorKind {
     signature: &Signature {
         name: "web_attack",
         summary: "attacks on web applications in paths, queries, headers and values",
-        doc: "",
+        doc: "Classes: `jndi`, `sqli`, `xss`, `traversal` (local files too), `cmdi`, `code`, `ssti`, `ssrf` (remote files and \
+              redirects too), `xxe`, `nosql`, `ldap`, `crlf`, `scanner`. Each parameter of a query is looked at by itself, decoded \
+              up to three times. In free text (`message`) a score counts a sixth less, since prose may speak of an attack.",
         form: "web_attack",
         options: OPTIONS,
         examples: &[Example {
-            title: "a lookup in a parameter",
+            title: "a parameter that adds a condition",
             source: "detect web_attack on .url.query",
-            input: r#"{"url":{"query":"q=%24%7Bjndi:dns:%2F%2Fa.example%7D"}}"#,
-            result: r#"{"detections":[{"detector":"web_attack","class":"jndi","rule":"lookup","field":"url.query","evidence":"%24%7Bjndi:dns:%2F%2Fa.example%7D","technique":"T1190","score":100}],"event":{"kind":"alert"},"threat":{"framework":"MITRE ATT&CK","tactic":{"id":["TA0001"],"name":["Initial Access"]},"technique":{"id":["T1190"],"name":["Exploit Public-Facing Application"]}},"url":{"query":"q=%24%7Bjndi:dns:%2F%2Fa.example%7D"}}"#,
+            input: r#"{"url":{"query":"id=7%27+or+7%3D7--+-"}}"#,
+            result: r#"{"detections":[{"detector":"web_attack","class":"sqli","rule":"tautology","field":"url.query","evidence":"%27+or+7%3D7--+-","technique":"T1190","score":97}],"event":{"kind":"alert"},"threat":{"framework":"MITRE ATT&CK","tactic":{"id":["TA0001"],"name":["Initial Access"]},"technique":{"id":["T1190"],"name":["Exploit Public-Facing Application"]}},"url":{"query":"id=7%27+or+7%3D7--+-"}}"#,
         }],
     },
     classes: CLASSES,
     make: |_| Ok(Box::new(WebAttack)),
 };
 
+/// What a class saw in a view: rule, score, range of the view.
+struct Sign {
+    rule: &'static str,
+    score: u8,
+    range: Range<usize>,
+}
+
 struct WebAttack;
 
 /// Bytes that plain values are made of.
-const PLAIN: Bytes = Bytes::DIGIT.with(Bytes::LETTER).with(Bytes::WORD);
+const PLAIN: Bytes = Bytes::DIGIT.with(Bytes::LETTER);
 
 impl Detector for WebAttack {
     #[inline]
-    fn may(&self, _: &[u8], bytes: Bytes, _: Kind) -> bool {
-        !bytes.only(PLAIN)
+    fn may(&self, value: &[u8], bytes: Bytes, kind: Kind) -> bool {
+        gate::may(value, bytes, kind)
     }
 
     fn find(&self, views: &Views<'_>, hits: &mut Vec<Hit>) {
+        let text = views.kind == Kind::Text;
+        let mut tokens = Vec::new();
         split::parts(views, &mut |part, start| {
-            let mut see = |class: u8, rule: &'static str, score: u8, range: Range<usize>| {
-                hits.push(Hit {
-                    class,
-                    rule,
-                    score,
-                    range: range.start + start..range.end + start,
-                    secret: false,
-                });
-            };
-            if let Some(range) = jndi::lookup(part.decoded().bytes()) {
-                see(0, "lookup", 100, part.decoded().raw(range));
-            }
+            look(part, &mut tokens, &mut |class, view, sign| {
+                // What another site's query asks for is that site's affair.
+                if class == SSRF && views.kind == Kind::Referrer {
+                    return;
+                }
+                let range = view.raw(sign.range);
+                let range = range.start + start..range.end + start;
+                let score = if text { sign.score - sign.score / 6 } else { sign.score };
+                hits.push(Hit { class, rule: sign.rule, score, range, secret: false });
+            });
         });
+    }
+}
+
+/// Bytes that no language but that of names needs.
+const NAMES: Bytes = PLAIN.with(Bytes::WORD).with(Bytes::DASH).with(Bytes::DOT).with(Bytes::EQUALS);
+
+/// Looks at one part for every class.
+fn look(part: &Views<'_>, tokens: &mut Vec<sql::Token>, see: &mut dyn FnMut(u8, &View, Sign)) {
+    let lower = part.lower();
+    let text = lower.bytes();
+    let bytes = Bytes::of(text);
+    let kind = part.kind;
+    let mut tell = |class, sign: Option<Sign>, view: &View| {
+        if let Some(sign) = sign {
+            see(class, view, sign);
+        }
+    };
+    if kind == Kind::Agent {
+        tell(SCANNER, scanner::look(text), lower);
+    }
+    tell(TRAVERSAL, files::look(part.path(), lower, kind), part.path());
+    tell(CODE, code::look(text, part.decoded().bytes(), kind), lower);
+    tell(SSRF, remote::look(text, kind), lower);
+    if bytes.any(Bytes::DOLLAR) && bytes.any(Bytes::CURLY) {
+        let range = jndi::lookup(part.decoded().bytes());
+        tell(JNDI, range.map(|range| Sign { rule: "lookup", score: 100, range }), part.decoded());
+    }
+    if bytes.any(Bytes::DOLLAR.with(Bytes::AMPERSAND).with(Bytes::BACKSLASH)) {
+        // Escaped, or put together from lookups that give signs.
+        tell(JNDI, jndi::disguised(part.unescaped().bytes()), part.unescaped());
+    }
+    if !bytes.only(NAMES) || bytes.any(Bytes::WORD) {
+        tell(SQLI, sql::score(text, tokens), lower);
+    }
+    if bytes.only(NAMES) {
+        return;
+    }
+    let unescaped = part.unescaped();
+    tell(XSS, xss::look(unescaped.bytes(), kind), unescaped);
+    tell(CMDI, shell::look(text, kind), lower);
+    if bytes.any(
+        Bytes::CURLY
+            .with(Bytes::SQUARE)
+            .with(Bytes::ANGLE)
+            .with(Bytes::AT)
+            .with(Bytes::PIPE)
+            .with(Bytes::HASH),
+    ) {
+        tell(SSTI, template::look(text), lower);
+    }
+    if bytes.any(Bytes::DOLLAR.with(Bytes::EQUALS).with(Bytes::DOT).with(Bytes::SEMICOLON)) {
+        tell(NOSQL, query::nosql(text), lower);
+    }
+    if bytes.any(Bytes::ROUND) {
+        tell(LDAP, query::ldap(text), lower);
+    }
+    tell(XXE, query::xml(unescaped.bytes()), unescaped);
+    if bytes.any(Bytes::LINE) {
+        tell(CRLF, query::lines(text), lower);
     }
 }

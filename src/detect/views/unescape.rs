@@ -30,6 +30,12 @@ const NAMES: &[(&[u8], u8)] = &[
     (b"lcub", b'{'),
     (b"rcub", b'}'),
     (b"nbsp", b' '),
+    (b"lbrace", b'{'),
+    (b"rbrace", b'}'),
+    (b"lsqb", b'['),
+    (b"rsqb", b']'),
+    (b"verbar", b'|'),
+    (b"vert", b'|'),
 ];
 
 /// Digits that a reference may have; leading zeros are a known disguise.

@@ -46,6 +46,18 @@ pub(super) fn lookup(value: &[u8]) -> Option<Range<usize>> {
     open.into_iter().find(|(_, text)| is_jndi(text)).map(|(start, _)| start..value.len())
 }
 
+/// A lookup that is put together in ways that [`lookup`] does not follow: the word behind a dollar.
+pub(super) fn disguised(value: &[u8]) -> Option<super::Sign> {
+    let at = memchr::memmem::find(value, b"jndi:")?;
+    let before = &value[..at];
+    let dollar = memchr::memrchr(b'$', before)?;
+    let near = at - dollar <= OUTPUT_BYTES_MAX
+        && memchr::memchr(b'{', &before[dollar..])
+            .or(memchr::memmem::find(&before[dollar..], b"%7b"))
+            .is_some();
+    near.then(|| super::Sign { rule: "lookup", score: 92, range: dollar..value.len() })
+}
+
 fn is_jndi(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     text.len() > 5 && text[..5].eq_ignore_ascii_case(b"jndi:")

@@ -1,0 +1,359 @@
+//! Requests that the server would make for the attacker (SSRF), files that it would include from elsewhere (RFI), and
+//! places that it would send a browser to: a value that is a URL (RFC 3986), judged by scheme and by host.
+
+use std::ops::Range;
+
+use super::Sign;
+use crate::detect::Kind;
+
+/// Schemes that clients of servers speak and browsers' links do not.
+const SCHEMES: &[(&str, u8)] = &[
+    ("gopher", 88),
+    ("dict", 86),
+    ("ldap", 80),
+    ("ldaps", 80),
+    ("tftp", 82),
+    ("sftp", 76),
+    ("ftp", 72),
+    ("ftps", 72),
+    ("smb", 80),
+    ("imap", 76),
+    ("pop3", 76),
+    ("smtp", 78),
+    ("jar", 82),
+    ("netdoc", 86),
+    ("rmi", 82),
+    ("iiop", 82),
+    ("corba", 80),
+    ("telnet", 76),
+    ("ssh", 70),
+    ("scp", 72),
+    ("svn", 72),
+    ("git", 64),
+    ("rsync", 76),
+    ("nfs", 76),
+    ("phar", 88),
+    ("php", 88),
+    ("expect", 88),
+    ("ssh2", 86),
+    ("ssh2.exec", 90),
+    ("zip", 84),
+    ("rar", 84),
+    ("ogg", 82),
+    ("glob", 84),
+    ("zlib", 86),
+    ("compress.zlib", 88),
+    ("compress.bzip2", 88),
+    ("data", 74),
+    ("view-source", 74),
+    ("acap", 76),
+    ("cap", 70),
+    ("cvs", 70),
+    ("dns", 76),
+    ("file", 86),
+    ("finger", 78),
+    ("news", 62),
+    ("redis", 80),
+    ("mysql", 78),
+    ("postgres", 78),
+    ("mongodb", 78),
+    ("jdbc", 78),
+    ("ws", 50),
+    ("wss", 50),
+    ("about", 62),
+    ("chrome", 70),
+    ("classpath", 84),
+    ("res", 70),
+    ("local_file", 84),
+    ("url", 66),
+    ("mailto", 20),
+];
+
+/// Hosts of a machine's own network, and of the clouds' metadata services.
+const INSIDE: &[&str] = &[
+    "localhost",
+    "localhost.localdomain",
+    "localhost4",
+    "localhost6",
+    "ip6-localhost",
+    "ip6-loopback",
+    "localhost4.localdomain4",
+    "localhost6.localdomain6",
+    "metadata",
+    "metadata.google.internal",
+    "metadata.packet.net",
+    "metadata.tencentyun.com",
+    "metadata.platformequinix.com",
+    "instance-data",
+    "kubernetes.default.svc",
+    "kubernetes.default",
+    "rancher-metadata",
+    "localtest.me",
+    "spoofed.burpcollaborator.net",
+    "lvh.me",
+    "vcap.me",
+    "xip.io",
+    "nip.io",
+    "sslip.io",
+    "docker.internal",
+    "containers.internal",
+    "svc.cluster.local",
+    "ipv6-localhost",
+    "ipv6-loopback",
+];
+
+/// Services to which requests are sent so that somebody sees them arrive.
+const LISTENERS: &[&str] = &[
+    "burpcollaborator.net",
+    "oastify.com",
+    "interact.sh",
+    "oast.pro",
+    "oast.live",
+    "oast.fun",
+    "oast.me",
+    "oast.site",
+    "oast.online",
+    "requestbin.net",
+    "webhook.site",
+    "dnslog.cn",
+    "ceye.io",
+    "canarytokens.com",
+    "ngrok.io",
+    "pipedream.net",
+];
+
+/// Hosts that say something in a plain value.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    INSIDE.iter().chain(LISTENERS).copied()
+}
+
+/// The best sign of a value in lower case.
+pub(super) fn look(text: &[u8], kind: Kind) -> Option<Sign> {
+    if matches!(kind, Kind::Agent | Kind::Text) {
+        return None;
+    }
+    let mut best: Option<Sign> = None;
+    let mut see = |rule: &'static str, score: u8, range: Range<usize>| {
+        if best.as_ref().is_none_or(|best| best.score < score) {
+            best = Some(Sign { rule, score, range });
+        }
+    };
+    let (from, value) = (0, text);
+    let blanks = value.iter().take_while(|byte| matches!(byte, 0..=32 | b'"' | b'\'' | b'(')).count();
+    url(&value[blanks..], from + blanks, kind, &mut see);
+    // A URL inside of a path or of other text: only what is inside counts.
+    for at in memchr::memmem::find_iter(text, b"://").take(8) {
+        let start = text[..at]
+            .iter()
+            .rposition(|byte| !byte.is_ascii_alphanumeric() && *byte != b'.')
+            .map_or(0, |at| at + 1);
+        let (host, _) = split(&text[at + 3..]);
+        let score = host_score(host);
+        if score >= 60 && start != from + blanks {
+            see("host", score - 6, start..text.len());
+        }
+        if kind == Kind::Path && start > 0 && at > start {
+            see("path_url", 62, start..text.len());
+        }
+    }
+    best
+}
+
+/// Host and what is behind it.
+fn split(rest: &[u8]) -> (&[u8], &[u8]) {
+    let end = rest
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\' | b' ' | b'"' | b'\'' | b'<' | b'>'))
+        .unwrap_or(rest.len());
+    (&rest[..end], &rest[end..])
+}
+
+fn url(value: &[u8], at: usize, kind: Kind, see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
+    let all = at..at + value.len();
+    let len = value
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'+' | b'-' | b'_'))
+        .count();
+    if len > 1 && value.get(len) == Some(&b':') {
+        let (scheme, rest) = (&value[..len], &value[len + 1..]);
+        let slashes = rest.iter().take_while(|byte| matches!(byte, b'/' | b'\\')).count();
+        if let Some((_, score)) = SCHEMES.iter().find(|(name, _)| name.as_bytes() == scheme)
+            && (slashes > 0
+                || matches!(
+                    scheme,
+                    b"data" | b"jar" | b"dict" | b"netdoc" | b"view-source" | b"about" | b"php" | b"url"
+                ))
+        {
+            see("scheme", if slashes > 0 { *score } else { score.saturating_sub(8) }, all.clone());
+        }
+        if matches!(scheme, b"http" | b"https") {
+            let (host, tail) = split(&rest[slashes..]);
+            see("host", host_score(host), all.clone());
+            // `http:x`, `http:/x`, `http:///x`: what browsers repair and filters miss.
+            if slashes != 2 && !host.is_empty() {
+                see("slashes", 66, all.clone());
+            }
+            if rest[..slashes].contains(&b'\\') {
+                see("slashes", 70, all.clone());
+            }
+            if host.contains(&b'@') {
+                see("userinfo", 68, all.clone());
+            }
+            let script = memchr::memchr(b'?', tail).map_or(tail, |at| &tail[..at]);
+            let ends = |end: &str| script.ends_with(end.as_bytes());
+            if tail.ends_with(b"?") || tail.ends_with(b"?\0") || tail.ends_with(b"%00") {
+                see("inclusion", 74, all.clone());
+            } else if kind != Kind::Path
+                && (ends(".php") || ends(".txt") || ends(".phtml") || ends(".dat"))
+                && tail.len() < 80
+                && script.len() > 4
+                && !host.starts_with(b"www.")
+            {
+                see("inclusion", 61, all.clone());
+            }
+        }
+        return;
+    }
+    // `//host`, `/\host`, `\/host`: another host without a scheme.
+    let slashes = value.iter().take_while(|byte| matches!(byte, b'/' | b'\\' | b'\t' | b'\n')).count();
+    if slashes >= 2 && kind != Kind::Path {
+        let (host, _) = split(&value[slashes..]);
+        let named = memchr::memchr(b'.', host).is_some_and(|dot| dot > 0 && dot + 2 < host.len())
+            && host.iter().all(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'@' | b':' | b'%' | 0x80..)
+            });
+        let odd = value[..slashes].iter().any(|byte| *byte != b'/') || slashes > 2;
+        if named {
+            see("other_host", if odd { 68 } else { 62 }, all.clone());
+        } else if host_score(host) >= 60 {
+            see("host", host_score(host), all.clone());
+        }
+    }
+    // A host without anything: only those that nobody outside can mean.
+    let (host, _) = split(value);
+    let named = host.first().is_some_and(|byte| !byte.is_ascii_digit())
+        || memchr::memchr_iter(b'.', host).count() == 3;
+    if slashes == 0 && named && host_score(host) >= 70 {
+        see("host", host_score(host), all);
+    }
+}
+
+/// How sure it is that nobody but an attacker names this host.
+fn host_score(host: &[u8]) -> u8 {
+    let host = memchr::memrchr(b'@', host).map_or(host, |at| &host[at + 1..]);
+    let bracket = host.starts_with(b"[");
+    let name = if bracket {
+        let end = memchr::memchr(b']', host).map_or(host.len(), |at| at + 1);
+        &host[..end]
+    } else {
+        memchr::memchr(b':', host).map_or(host, |at| &host[..at])
+    };
+    let name = name.strip_suffix(b".").unwrap_or(name);
+    if INSIDE.iter().any(|inside| {
+        inside.as_bytes() == name
+            || name.ends_with(inside.as_bytes())
+                && name.len() > inside.len()
+                && name[name.len() - inside.len() - 1] == b'.'
+    }) {
+        return 80;
+    }
+    if LISTENERS.iter().any(|listener| name.ends_with(listener.as_bytes())) {
+        return 80;
+    }
+    if bracket {
+        let inner: String =
+            name.iter().map(|byte| *byte as char).filter(|letter| !matches!(letter, '[' | ']')).collect();
+        return match inner.parse::<std::net::Ipv6Addr>() {
+            Ok(address)
+                if address.is_loopback() || address.is_unspecified() || address.to_ipv4().is_some() =>
+            {
+                82
+            }
+            Ok(_) => 64,
+            Err(_) => 0,
+        };
+    }
+    address(name)
+}
+
+/// IPv4 in the forms that `inet_aton` takes: decimal, octal, hexadecimal, one to four parts.
+fn address(name: &[u8]) -> u8 {
+    let mut parts: Vec<(u64, bool)> = Vec::new();
+    for part in name.split(|byte| *byte == b'.') {
+        let text = std::str::from_utf8(part).unwrap_or_default();
+        let (digits, radix) = match text.strip_prefix("0x") {
+            Some(digits) => (digits, 16),
+            None if text.len() > 1 && text.starts_with('0') => (text.trim_start_matches('0'), 8),
+            None => (text, 10),
+        };
+        let digits = if digits.is_empty() && text.starts_with('0') { "0" } else { digits };
+        match u64::from_str_radix(digits, radix) {
+            Ok(number) if parts.len() < 4 && !text.starts_with('+') => parts.push((number, radix == 10)),
+            _ => return 0,
+        }
+    }
+    let Some((last, first)) = parts.split_last() else { return 0 };
+    let usual = parts.len() == 4 && parts.iter().all(|(number, decimal)| *decimal && *number < 256);
+    if first.iter().any(|(number, _)| *number > 0xffff)
+        || parts.len() == 1 && (last.0 < 0x100_0000 || last.0 > 0xffff_ffff)
+    {
+        return 0;
+    }
+    if !usual {
+        // `1.5` is a number, `0x7f.1` and `2130706433` behind a scheme are not.
+        let odd = parts.iter().any(|(_, decimal)| !decimal)
+            || parts.len() == 1
+            || parts.iter().any(|(number, _)| *number > 255);
+        return if odd {
+            82
+        } else if parts.len() == 2 && parts[0].0 == 127 {
+            76
+        } else {
+            40
+        };
+    }
+    let octets: Vec<u64> = parts.iter().map(|(number, _)| *number).collect();
+    match octets[..] {
+        [127, ..] | [0, ..] => 78,
+        [169, 254, ..] | [100, 100, 100, 200] | [192, 0, 0, 192] => 84,
+        [10, ..] | [192, 168, ..] => 66,
+        [172, second, ..] if (16..32).contains(&second) => 66,
+        _ => 62,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_schemes() {
+        let of = |text: &str| look(text.as_bytes(), Kind::Value).map_or(0, |sign| sign.score);
+        let attacks = [
+            "http://127.0.0.1/x",
+            "http://169.254.169.254/latest",
+            "gopher://a:70/_x",
+            "http://0x7f.1/",
+            "http://2130706433/",
+            "//evil.example",
+            "/\\evil.example",
+            "http://[::1]/",
+            "http://localhost:22",
+            "http://a.example/shell.txt?",
+            "http://good.example@evil.example/",
+        ];
+        attacks.iter().for_each(|text| assert!(of(text) >= 60, "{text}: {}", of(text)));
+        let benign = [
+            "https://example.com/a?b=c",
+            "1.5",
+            "example.com",
+            "/a/b",
+            "mailto:a@example.com",
+            "10:30",
+            "note: this",
+            "http://www.example.com/",
+            "2024.1.2",
+        ];
+        benign.iter().for_each(|text| assert!(of(text) < 60, "{text}: {}", of(text)));
+    }
+}
