@@ -12,6 +12,7 @@
 //! What one event costs: 48 bytes in its batch, no allocation, and one pass each of framing, parsing and encoding
 //! (`cargo bench`, groups `frame`, `grammar`, `encode`).
 
+mod ansi;
 mod batch;
 mod json;
 mod layout;
@@ -22,6 +23,7 @@ mod stage;
 mod value;
 mod writer;
 
+pub use ansi::{ESCAPE, strip_ansi};
 pub use batch::{Batch, Message, Origin, Run, Segment};
 pub use json::{write_object, write_string, write_timestamp, write_value};
 pub use layout::{Layout, LayoutBuilder, Mask, Slot};

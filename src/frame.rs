@@ -5,9 +5,11 @@
 //!
 //! The way of one line: [`cri`] or [`docker`] takes the envelope off, [`class`] says what kind of line it is (a
 //! look at the first byte, mostly), [`machine`] whether a line of that kind continues what is open, [`lane`] holds
-//! what is open as positions, and [`emit`] makes the message. `machine.rs` is the file to read first.
+//! what is open as positions, and [`emit`] makes the message. `machine.rs` is the file to read first; [`coding`] is what
+//! streams need that are not written in UTF-8.
 
 mod class;
+mod coding;
 mod config;
 mod cri;
 mod docker;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use crate::event::Message;
 
 pub use class::{Language, Languages};
+pub use coding::Written;
 pub use config::{Attach, Format, FrameConfig, Multiline, Patterns};
 pub use framer::{Framer, Lanes};
 pub use header::{Header, HeaderLines};

@@ -123,6 +123,10 @@ pub const SLOTS_MAX: usize = 512;
 /// Keys that one event may carry beyond the named paths; past it the event counts as not parsed.
 pub const REST_KEYS_MAX: usize = 1024;
 
+/// Bytes of a message that is not valid in its encoding that the event carries as they were. A longer one is some file
+/// that is no log, and would be sent twice.
+pub const ORIGINAL_KEPT_BYTES_MAX: usize = 64 * 1024;
+
 /// Longest header line of a stream, and most that all of them together may have.
 pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 

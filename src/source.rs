@@ -120,6 +120,8 @@ pub struct Backlog {
     pub open: usize,
     /// Bytes seen in files and not yet read.
     pub unread_bytes: u64,
+    /// NUL bytes before lines that were skipped since the source was opened.
+    pub padding_bytes: u64,
 }
 
 /// A source that was checked and can be opened.

@@ -36,6 +36,12 @@ pub(super) struct Parse {
     /// A regular expression for lines that the next line belongs to, in place of `--multiline`
     #[arg(long)]
     open_pattern: Option<String>,
+    /// What the text is written in: `utf-16le`, `latin1` or another label of the WHATWG Encoding Standard, or `auto`
+    #[arg(long, default_value = "auto")]
+    encoding: String,
+    /// What becomes of the codes that colour a terminal: `keep` or `strip`
+    #[arg(long, default_value = "keep")]
+    ansi: String,
     /// Zone of times that do not name theirs: `+02:00`, `Europe/Berlin`
     #[arg(long, default_value = "UTC")]
     zone: String,
@@ -101,6 +107,8 @@ impl Parse {
 
     fn frame_options(&self) -> Options {
         let mut values = vec![("multiline", OptionValue::Texts(self.multiline.clone()))];
+        values.push(("encoding", OptionValue::Text(self.encoding.clone())));
+        values.push(("ansi", OptionValue::Text(self.ansi.clone())));
         // What is asked to be read as an envelope must keep it.
         if matches!(self.grammar.as_str(), "cri" | "docker") {
             values.push(("format", OptionValue::Text("lines".into())));

@@ -13,12 +13,13 @@ pub struct Segment {
     bytes: Vec<u8>,
     /// Found out when first asked for: much is shipped without anyone asking.
     clean: OnceLock<bool>,
+    utf8: OnceLock<bool>,
 }
 
 impl Segment {
     /// Takes the bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, clean: OnceLock::new() }
+        Self { bytes, clean: OnceLock::new(), utf8: OnceLock::new() }
     }
 
     /// The bytes.
@@ -30,7 +31,13 @@ impl Segment {
     /// Whether it is UTF-8 and holds no backslash and no control character but the line feed.
     #[inline]
     pub fn is_clean(&self) -> bool {
-        *self.clean.get_or_init(|| is_clean(&self.bytes) && simdutf8::basic::from_utf8(&self.bytes).is_ok())
+        *self.clean.get_or_init(|| is_clean(&self.bytes) && self.is_utf8())
+    }
+
+    /// Whether it is UTF-8.
+    #[inline]
+    pub fn is_utf8(&self) -> bool {
+        *self.utf8.get_or_init(|| simdutf8::basic::from_utf8(&self.bytes).is_ok())
     }
 
     /// The buffer, for another read.

@@ -10,6 +10,15 @@ impl Facts {
     /// UTF-8 without a quote, a backslash or a control character: its JSON form is the bytes between quotes.
     pub const PLAIN: Self = Self(1);
 
+    /// The text of a message in which something could not be decoded: behind it in its buffer stand the bytes that it
+    /// was decoded from, their length first, as four bytes, the least one first.
+    pub const REPLACED: Self = Self(2);
+
+    /// Whether these are [`Facts::REPLACED`].
+    pub const fn is_replaced(self) -> bool {
+        self.0 & 2 != 0
+    }
+
     /// Whether the JSON form is a plain copy.
     pub const fn is_plain(self) -> bool {
         self.0 & 1 != 0

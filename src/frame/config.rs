@@ -5,6 +5,7 @@ use std::time::Duration;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::class::{Language, Languages};
+use super::coding::Written;
 use super::header::HeaderLines;
 use crate::event::{Options, Origin};
 use crate::limits;
@@ -84,6 +85,10 @@ impl Patterns {
 pub struct FrameConfig {
     /// How lines are wrapped.
     pub format: Format,
+    /// What the text is written in.
+    pub encoding: Written,
+    /// Whether control sequences of terminals are taken out of the text.
+    pub strip_ansi: bool,
     /// Which lines say what the columns of others are.
     pub header: HeaderLines,
     /// Which lines belong together.
@@ -102,6 +107,8 @@ impl Default for FrameConfig {
     fn default() -> Self {
         Self {
             format: Format::Auto,
+            encoding: Written::Auto,
+            strip_ansi: false,
             header: HeaderLines::None,
             multiline: Multiline::Languages(Languages::ALL),
             attach: Attach::Previous,
@@ -117,13 +124,24 @@ impl FrameConfig {
     /// sentence that names the option.
     pub fn from_options(options: &Options) -> Result<Self, String> {
         let default = Self::default();
+        let encoding = options.text("encoding").map_or(Ok(default.encoding), Written::named)?;
+        let format = match options.text("format") {
+            None | Some("auto") => Format::Auto,
+            Some("lines") => Format::Lines,
+            Some("cri" | "docker") if encoding.is_wide() => {
+                return Err("what a container runtime wraps is never written in UTF-16".into());
+            }
+            Some("cri") => Format::Cri,
+            Some("docker") => Format::Docker,
+            Some(other) => return Err(format!("format is auto, lines, cri or docker, not `{other}`")),
+        };
         Ok(Self {
-            format: match options.text("format") {
-                None | Some("auto") => Format::Auto,
-                Some("lines") => Format::Lines,
-                Some("cri") => Format::Cri,
-                Some("docker") => Format::Docker,
-                Some(other) => return Err(format!("format is auto, lines, cri or docker, not `{other}`")),
+            format,
+            encoding,
+            strip_ansi: match options.text("ansi") {
+                None | Some("keep") => false,
+                Some("strip") => true,
+                Some(other) => return Err(format!("ansi is keep or strip, not `{other}`")),
             },
             header: match options.text("header") {
                 None | Some("none") => HeaderLines::None,
@@ -219,6 +237,9 @@ mod tests {
     fn a_wrong_option_is_named() {
         for (given, part) in [
             (("format", "xml"), "format is auto"),
+            (("encoding", "klingon"), "label of the WHATWG"),
+            (("encoding", "iso-2022-kr"), "label of the WHATWG"),
+            (("ansi", "fold"), "ansi is keep or strip"),
             (("multiline", "cobol"), "some of java, python"),
             (("attach", "next"), "attach is previous"),
             (("start_pattern", "("), "start_pattern is not a regular expression"),

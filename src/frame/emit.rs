@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{Block, Fetch, Framed, docker};
+use super::coding::Coding;
+use super::{Block, Fetch, Framed};
 use crate::event::{Facts, Message, Span};
 
 /// What one physical line gives to a message, as positions.
@@ -65,6 +66,7 @@ pub(super) struct Env<'e, 'b, 'o> {
     position: u64,
     bytes: &'b [u8],
     buffer: u16,
+    coding: Coding,
     /// Monotonic time.
     pub now: Duration,
     fetch: Fetch<'b>,
@@ -79,6 +81,7 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
     /// Takes up a block; ranges that cannot be read again go to `unreadable`.
     pub(super) fn new(
         block: Block<'b>,
+        coding: Coding,
         out: &'e mut Framed<'o>,
         unreadable: &'e mut Vec<Range<u64>>,
     ) -> Self {
@@ -88,6 +91,7 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
             position,
             bytes,
             buffer,
+            coding,
             now,
             fetch,
             out,
@@ -153,31 +157,43 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
         true
     }
 
-    /// Appends the text of a piece, escapes resolved, but not more than about `most` bytes.
+    /// Appends the text of a piece, escapes resolved and decoded, but not more than that of about `most` bytes.
     pub(super) fn append_text(&mut self, piece: &Piece, most: usize, out: &mut Vec<u8>) -> bool {
         let mut range = piece.text();
         range.end = range.end.min(range.start.saturating_add(most as u64));
-        if !piece.escaped {
+        if !piece.escaped && !self.coding.changes() {
             return self.append(&range, out);
         }
         if let Some(raw) = self.slice(&range) {
-            docker::unescape(raw, out);
+            self.coding.put(raw, piece.escaped, out);
             return true;
         }
         let mut raw = Vec::new();
         let read = self.append(&range, &mut raw);
-        docker::unescape(&raw, out);
+        self.coding.put(&raw, piece.escaped, out);
         read
     }
 
     /// The block's bytes of a piece's text, if they stand there as they are.
     pub(super) fn text(&self, piece: &Piece) -> Option<&'b [u8]> {
-        if piece.escaped { None } else { self.slice(&piece.text()) }
+        if piece.escaped { None } else { self.as_is(&piece.text()) }
     }
 
-    /// The block's bytes of a piece's text, escapes and all.
+    /// The block's bytes in a range, if they are the text that they stand for.
+    #[inline]
+    fn as_is(&self, range: &Range<u64>) -> Option<&'b [u8]> {
+        let bytes = self.slice(range)?;
+        (!self.coding.changes() || self.coding.is_as_is(bytes)).then_some(bytes)
+    }
+
+    /// The block's bytes of a piece's text that has escapes, as they are.
     pub(super) fn raw(&self, piece: &Piece) -> Option<&'b [u8]> {
-        self.slice(&piece.text())
+        if piece.escaped { self.slice(&piece.text()) } else { None }
+    }
+
+    /// Whether text can only be cut between code units of two bytes.
+    pub(super) fn is_wide(&self) -> bool {
+        self.coding.wide().is_some()
     }
 
     /// The piece's bytes belong to no event (a blank line).
@@ -208,7 +224,7 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
         };
         if is_contiguous(pieces) {
             let range = first.text().start..last.text().end;
-            if self.slice(&range).is_some() {
+            if self.as_is(&range).is_some() {
                 let text = self.span(&range);
                 let time = self.time(first);
                 return self.message(pieces, text, time, lane, part);
@@ -222,7 +238,9 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
         let mut joined = std::mem::take(self.out.joined);
         let start = joined.len();
         let lost = self.unreadable.len();
+        let mut valid = true;
         match pieces {
+            _ if self.coding.changes() => valid = self.decoded(pieces, &mut joined),
             [first, .., last] if is_contiguous(pieces) => {
                 let range = first.text().start..last.text().end;
                 if !self.append(&range, &mut joined) {
@@ -240,7 +258,11 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
                 }
             }
         }
-        let text = Self::joined_span(start, joined.len());
+        let mut text = Self::joined_span(start, joined.len());
+        if !valid {
+            text.facts = Facts::REPLACED;
+            self.keep_original(pieces, &mut joined);
+        }
         *self.out.joined = joined;
         let lost = self.unreadable.get(lost..).unwrap_or_default();
         if lost.is_empty() {
@@ -252,6 +274,48 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
         if let Some(first) = kept.first() {
             let time = self.time(first);
             self.message(&kept, text, time, lane, part);
+        }
+    }
+
+    /// Appends the text of pieces line by line, for a character may be cut between the pieces of one. Whether all of it
+    /// was valid.
+    fn decoded(&mut self, pieces: &[Piece], joined: &mut Vec<u8>) -> bool {
+        let (mut raw, mut valid) = (Vec::new(), true);
+        for (number, line) in pieces.chunk_by(|_, next| !next.first).enumerate() {
+            if number > 0 {
+                joined.push(b'\n');
+            }
+            let start = joined.len();
+            // Escapes never reach from one piece to the next, characters may.
+            for pieces in line.chunk_by(|piece, next| !piece.escaped && !next.escaped) {
+                raw.clear();
+                for piece in pieces {
+                    if !self.append(&piece.text(), &mut raw) {
+                        self.unreadable.push(piece.range());
+                    }
+                }
+                valid &= self.coding.decode(&raw, pieces.iter().any(|piece| piece.escaped), joined);
+            }
+            self.coding.clean(joined, start);
+        }
+        valid
+    }
+
+    /// Puts the bytes that a message was decoded from behind its text, where [`Facts::REPLACED`] says they are.
+    #[cold]
+    fn keep_original(&mut self, pieces: &[Piece], joined: &mut Vec<u8>) {
+        let at = joined.len();
+        joined.extend_from_slice(&[0; 4]);
+        for (number, piece) in pieces.iter().enumerate() {
+            if number > 0 && piece.first {
+                joined.extend_from_slice(self.coding.line_feed());
+            }
+            // What cannot be read was noted when it was decoded.
+            self.append(&piece.text(), joined);
+        }
+        let len = (joined.len() - at - 4) as u32;
+        if let Some(place) = joined.get_mut(at..at + 4) {
+            place.copy_from_slice(&len.to_le_bytes());
         }
     }
 

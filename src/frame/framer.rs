@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use memchr::memchr_iter;
 
+use super::coding::{self, Coding};
 use super::config::{Format, FrameConfig};
 use super::emit::{Env, Piece};
 use super::header::Header;
@@ -13,6 +14,8 @@ use super::lane::Lane;
 use super::{Block, Fetch, Framed, cri, docker};
 use crate::event::Origin;
 use crate::limits::{LANES_MAX, READ_BLOCK_BYTES};
+
+mod wide;
 
 /// Lines that are looked at before a stream counts as plain.
 const LOOK_LINES: u8 = 8;
@@ -58,6 +61,11 @@ pub struct Framer {
     long: bool,
     lanes: Vec<Lane>,
     header: Header,
+    coding: Coding,
+    /// Whether the coding is known.
+    begun: bool,
+    /// NUL bytes before lines that were skipped.
+    padding: u64,
     scratch: Vec<u8>,
     unreadable: Vec<Range<u64>>,
 }
@@ -73,6 +81,9 @@ impl Framer {
         };
         Self {
             header: Header::new(config.header),
+            coding: Coding::default(),
+            begun: false,
+            padding: 0,
             config,
             mode,
             told_at: None,
@@ -122,25 +133,70 @@ impl Framer {
         let (position, bytes, last) = (block.position, block.bytes, block.last);
         let mut unreadable = std::mem::take(&mut self.unreadable);
         let Block { fetch, buffer, now, .. } = block;
-        self.header.above(position, &mut *fetch);
+        let Some(mark) = self.begin(position, bytes, last, &mut *fetch) else {
+            self.unreadable = unreadable;
+            return 0;
+        };
+        self.header.above(position, self.coding, &mut *fetch);
         let block = Block { position, bytes, buffer, last, now, fetch };
-        let mut env = Env::new(block, out, &mut unreadable);
+        let mut env = Env::new(block, self.coding, out, &mut unreadable);
         env.put_header(self.header.text());
-        let mut at = 0;
-        for end in memchr_iter(b'\n', bytes) {
-            at = self.long_steps(bytes.get(..end).unwrap_or_default(), at, position, &mut env);
-            let line = bytes.get(at..end).unwrap_or_default();
-            self.physical(position + at as u64, line, 1, &mut env);
-            at = end + 1;
+        if mark > 0 {
+            env.account(&Piece { start: position, line: mark as u32, ..Piece::default() });
         }
-        at = self.long_steps(bytes, at, position, &mut env);
-        if last && (at < bytes.len() || self.long) {
-            let line = bytes.get(at..).unwrap_or_default();
-            self.physical(position + at as u64, line, 0, &mut env);
-            at = bytes.len();
-        }
+        let at = match self.coding.wide() {
+            None => self.lines(bytes, mark, position, last, &mut env),
+            Some(wide) => self.wide_lines(wide, bytes, mark, position, last, &mut env),
+        };
         env.close();
         self.unreadable = unreadable;
+        at
+    }
+
+    /// Finds out, with the first block, what the stream is written in. Gives the length of the byte-order mark at the
+    /// start of the block, or `None` where more bytes must come to tell.
+    #[inline]
+    fn begin(&mut self, position: u64, bytes: &[u8], last: bool, fetch: Fetch<'_>) -> Option<usize> {
+        if self.begun { Some(0) } else { self.look_at_start(position, bytes, last, fetch) }
+    }
+
+    #[cold]
+    fn look_at_start(&mut self, position: u64, bytes: &[u8], last: bool, fetch: Fetch<'_>) -> Option<usize> {
+        let above =
+            if position == 0 { Vec::new() } else { coding::head_above(position, fetch).unwrap_or_default() };
+        let head = if position == 0 { coding::head(bytes, last)? } else { &above };
+        let (coding, mark) = Coding::new(self.config.encoding, self.config.strip_ansi, head);
+        (self.coding, self.begun) = (coding, true);
+        self.header.begin_at(mark as u64);
+        if coding.wide().is_some() {
+            // What wraps lines does not write UTF-16.
+            self.mode = Mode::Known(Origin::Lines);
+        }
+        Some(if position == 0 { mark } else { 0 })
+    }
+
+    /// Takes the lines of a block from `at` on; gives where the first one begins that has no end yet.
+    #[inline]
+    fn lines(
+        &mut self,
+        bytes: &[u8],
+        mut at: usize,
+        position: u64,
+        last: bool,
+        env: &mut Env<'_, '_, '_>,
+    ) -> usize {
+        for end in memchr_iter(b'\n', bytes) {
+            at = self.long_steps(bytes.get(..end).unwrap_or_default(), at, position, env);
+            let line = bytes.get(at..end).unwrap_or_default();
+            self.physical(position + at as u64, line, 1, env);
+            at = end + 1;
+        }
+        at = self.long_steps(bytes, at, position, env);
+        if last && (at < bytes.len() || self.long) {
+            let line = bytes.get(at..).unwrap_or_default();
+            self.physical(position + at as u64, line, 0, env);
+            at = bytes.len();
+        }
         at
     }
 
@@ -150,7 +206,15 @@ impl Framer {
         while bytes.len() - at >= READ_BLOCK_BYTES {
             let start = position + at as u64;
             let len = READ_BLOCK_BYTES as u32;
-            let piece = Piece { start, line: len, len, first: true, ..Piece::default() };
+            let step = bytes.get(at..at + READ_BLOCK_BYTES).unwrap_or_default();
+            let text = if self.long { 0 } else { self.padding_of(step) as u32 };
+            let piece = Piece { start, line: len, text, len: len - text, first: true, ..Piece::default() };
+            if text == len {
+                // The hole of a file that was cut short under its writer may be larger than any line.
+                env.account(&piece);
+                at += READ_BLOCK_BYTES;
+                continue;
+            }
             self.long = true;
             let index = self.bare();
             let (lane, config, scratch) = self.lane(index);
@@ -163,8 +227,11 @@ impl Framer {
     /// Takes a line without its separator, which is `separator` bytes long.
     #[inline]
     fn physical(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
+        if line.first() == Some(&0) && !self.long {
+            return self.padded(start, line, separator, env);
+        }
         match self.mode {
-            _ if self.long => self.end_long(start, line, separator, env),
+            _ if self.long => self.end_long(whole(start, line, separator), env),
             Mode::Known(Origin::Lines | Origin::Kafka) => self.plain(start, line, separator, env),
             Mode::Known(Origin::Cri) => {
                 if !self.cri(start, line, separator, env) {
@@ -178,6 +245,23 @@ impl Framer {
             }
             Mode::Unknown(seen) => self.tell(seen, start, line, separator, env),
         }
+    }
+
+    /// Takes a line behind NUL bytes: a file that was cut short while its writer kept its place (`copytruncate`), or
+    /// after a crash.
+    #[cold]
+    fn padded(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
+        let len = self.padding_of(line);
+        env.account(&Piece { start, line: len as u32, ..Piece::default() });
+        self.physical(start + len as u64, line.get(len..).unwrap_or_default(), separator, env);
+    }
+
+    /// How many NUL bytes stand before the text of a line. They are counted.
+    fn padding_of(&mut self, line: &[u8]) -> usize {
+        let unit = if self.coding.wide().is_some() { !1 } else { !0 };
+        let len = nuls(line) & unit;
+        self.padding += len as u64;
+        len
     }
 
     /// The lane at an index, with what it needs.
@@ -199,10 +283,9 @@ impl Framer {
         }
     }
 
-    fn end_long(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
+    fn end_long(&mut self, piece: Piece, env: &mut Env<'_, '_, '_>) {
         self.long = false;
         let index = self.bare();
-        let piece = whole(start, line, separator);
         let (lane, config, scratch) = self.lane(index);
         lane.partial_line(piece, false, config, env, scratch);
         if index == ODD {
@@ -213,7 +296,9 @@ impl Framer {
     #[inline]
     fn plain(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
         if self.header.is_header(start, line) {
-            return self.header_line(start, line, separator, env);
+            let mut text = Vec::new();
+            self.coding.put(line, false, &mut text);
+            return self.header_line(whole(start, line, separator), &text, env);
         }
         let (lane, config, scratch) = self.lane(0);
         lane.line(whole(start, line, separator), config, env, scratch);
@@ -221,11 +306,11 @@ impl Framer {
 
     /// A header line ends what is open, which stands below the header before it.
     #[cold]
-    fn header_line(&mut self, start: u64, line: &[u8], separator: u32, env: &mut Env<'_, '_, '_>) {
+    fn header_line(&mut self, piece: Piece, text: &[u8], env: &mut Env<'_, '_, '_>) {
         let (lane, config, scratch) = self.lane(0);
         lane.flush(config, env, scratch);
-        env.account(&whole(start, line, separator));
-        self.header.take(line);
+        env.account(&piece);
+        self.header.take(text);
         env.put_header(self.header.text());
     }
 
@@ -275,7 +360,8 @@ impl Framer {
             len: found.text.1,
             time: found.time.0,
             time_len: found.time.1,
-            escaped: found.escaped,
+            // Nothing but resolving escapes makes text of it.
+            escaped: found.escaped || self.coding.decodes(),
             first: true,
         };
         self.wrapped(piece, found.lane, found.partial, env);
@@ -365,11 +451,26 @@ impl Framer {
     ) {
         let mut unreadable = std::mem::take(&mut self.unreadable);
         let block = Block { position: 0, bytes: &[], buffer: 0, last: false, now, fetch };
-        let mut env = Env::new(block, out, &mut unreadable);
+        let mut env = Env::new(block, self.coding, out, &mut unreadable);
         env.put_header(self.header.text());
         self.flush(&mut env, due);
         env.close();
         self.unreadable = unreadable;
+    }
+
+    /// Whether the next block may ask for bytes before it.
+    pub fn may_fetch(&self) -> bool {
+        !self.begun || self.held_start().is_some()
+    }
+
+    /// Whether bytes that were added to an unfinished line may hold its end.
+    pub fn may_end(&self, more: &[u8]) -> bool {
+        self.coding.may_end(more)
+    }
+
+    /// How many NUL bytes before lines were skipped since the last call.
+    pub fn take_padding(&mut self) -> u64 {
+        std::mem::take(&mut self.padding)
     }
 
     /// Position of the first byte of anything open, parts that have left included: a cursor must not pass it,
@@ -394,6 +495,11 @@ impl Framer {
 #[inline]
 fn without_return(line: &[u8]) -> usize {
     line.len() - usize::from(line.last() == Some(&b'\r'))
+}
+
+/// How many NUL bytes some bytes begin with.
+fn nuls(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len())
 }
 
 /// A line without envelope, all of it.

@@ -5,6 +5,7 @@
 //! the middle of a stream reads what is above its first block again.
 
 use super::Fetch;
+use super::coding::Coding;
 use crate::limits::{HEADER_BYTES_MAX, READ_BLOCK_BYTES};
 
 /// Which lines are headers.
@@ -26,12 +27,19 @@ pub struct Header {
     text: Vec<u8>,
     /// What is above the first block has been looked at.
     told: bool,
+    /// Where the first line begins: behind a byte-order mark.
+    front: u64,
 }
 
 impl Header {
     /// With nothing seen.
     pub fn new(lines: HeaderLines) -> Self {
         Self { lines, ..Self::default() }
+    }
+
+    /// Says how long the byte-order mark is.
+    pub(super) fn begin_at(&mut self, front: u64) {
+        self.front = front;
     }
 
     /// Lines without their ends, joined by line feeds.
@@ -49,7 +57,7 @@ impl Header {
     pub fn is_header(&self, start: u64, line: &[u8]) -> bool {
         match self.lines {
             HeaderLines::None => false,
-            HeaderLines::First => start == 0 && line.len() <= HEADER_BYTES_MAX,
+            HeaderLines::First => start <= self.front && line.len() <= HEADER_BYTES_MAX,
             HeaderLines::Hash => line.first() == Some(&b'#') && line.len() <= HEADER_BYTES_MAX,
         }
     }
@@ -76,33 +84,35 @@ impl Header {
     }
 
     /// Looks at what is above the first block, once. What cannot be read is tried again with the next block.
-    pub(super) fn above(&mut self, position: u64, fetch: Fetch<'_>) {
+    pub(super) fn above(&mut self, position: u64, coding: Coding, fetch: Fetch<'_>) {
         if self.told || !self.is_any() {
             return;
         }
-        self.told = position == 0 || self.read(position, fetch).is_ok();
+        self.told = position == 0 || self.read(position, coding, fetch).is_ok();
     }
 
-    fn read(&mut self, position: u64, fetch: Fetch<'_>) -> std::io::Result<()> {
+    fn read(&mut self, position: u64, coding: Coding, fetch: Fetch<'_>) -> std::io::Result<()> {
+        let feed = coding.line_feed();
         let (mut at, mut line, mut start) = (0u64, Vec::new(), 0u64);
         let mut block = Vec::new();
         while at < position {
             block.clear();
             let end = position.min(at + READ_BLOCK_BYTES as u64);
             fetch(at..end, &mut block)?;
-            for piece in block.split_inclusive(|&byte| byte == b'\n') {
+            for piece in coding.lines(&block, at) {
                 // Of other lines nothing is kept.
                 if line.is_empty() && start == at || line.len() <= HEADER_BYTES_MAX && !line.is_empty() {
                     let keep = piece.len().min(HEADER_BYTES_MAX + 1);
-                    if !line.is_empty() || start == 0 || piece.first() == Some(&b'#') {
+                    let begins = piece.first() == Some(&b'#') || coding.wide().is_some();
+                    if !line.is_empty() || start == 0 || begins {
                         line.extend_from_slice(&piece[..keep]);
                     }
                 }
                 at += piece.len() as u64;
-                if piece.last() == Some(&b'\n') {
-                    let whole = line.strip_suffix(b"\n").unwrap_or(&line);
-                    if !line.is_empty() && self.is_header(start, whole) {
-                        let whole = whole.to_vec();
+                if piece.ends_with(feed) {
+                    let mut whole = Vec::new();
+                    coding.put(line.strip_suffix(feed).unwrap_or(&line), false, &mut whole);
+                    if !line.is_empty() && self.is_header(start, &whole) {
                         self.take(&whole);
                     }
                     line.clear();

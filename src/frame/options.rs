@@ -4,6 +4,7 @@ use crate::signature::{OptionSpec, OptionType};
 
 const FORMATS: &[&str] = &["auto", "lines", "cri", "docker"];
 const HEADERS: &[&str] = &["none", "first", "hash"];
+const ANSI: &[&str] = &["keep", "strip"];
 const ATTACH: &[&str] = &["previous", "none"];
 
 /// Options that every source of lines takes, read by [`super::FrameConfig::from_options`].
@@ -13,6 +14,18 @@ pub const OPTIONS: &[OptionSpec] = &[
         ty: OptionType::Word(FORMATS),
         default: Some("auto"),
         doc: "How lines are wrapped. `auto` tells CRI and docker json-file lines from plain ones, for each stream by itself.",
+    },
+    OptionSpec {
+        name: "encoding",
+        ty: OptionType::Text,
+        default: Some("\"auto\""),
+        doc: "What the text is written in: `utf-8`, `utf-16le`, `utf-16be`, `latin1`, or any other label of the WHATWG Encoding Standard. `auto` tells UTF-16 by the byte-order mark at the start of the stream, and takes all else as UTF-8. Positions, ids and the ledger count the bytes of the stream as it is. What is not valid becomes U+FFFD; such an event carries `log.flags` with `invalid_encoding`, and the bytes of its message in `log.original_base64`, if they are not too many. Of a stream that cannot be read again, name the encoding: its start is not there any more after a restart.",
+    },
+    OptionSpec {
+        name: "ansi",
+        ty: OptionType::Word(ANSI),
+        default: Some("keep"),
+        doc: "What becomes of the control sequences that colour a terminal: `keep`, or `strip` to take them out of the text before anything looks at it.",
     },
     OptionSpec {
         name: "header",

@@ -1,7 +1,7 @@
 //! The fields that an event has before its first step; the runner fills them.
 //!
 //! The first ones are part of every event. The others cost bytes in every document, so an event has them only
-//! where its pipeline names them.
+//! where its pipeline names them; but what says that a message is not valid text comes whether it is named or not.
 
 use crate::signature::Type;
 
@@ -30,6 +30,11 @@ pub const POD_UID: &str = "kubernetes.pod.uid";
 pub const NAMESPACE: &str = "kubernetes.namespace";
 /// The container's name in its pod, from the log's path.
 pub const CONTAINER: &str = "kubernetes.container.name";
+/// `invalid_encoding`, where a part of the message is not valid in the encoding of its stream and stands as U+FFFD; only
+/// such events have it.
+pub const FLAGS: &str = "log.flags";
+/// The bytes of such a message as they are in the stream, if they are not too many.
+pub const ORIGINAL: &str = "log.original_base64";
 /// The topic of a message of Kafka.
 pub const TOPIC: &str = "kafka.topic";
 /// The number of its partition.
@@ -74,6 +79,8 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin { path: IOSTREAM, ty: Type::Text, maybe: true, always: true },
     Builtin { path: SOURCE_ADDRESS, ty: Type::Text, maybe: true, always: false },
     Builtin { path: TARGET_INDEX, ty: Type::Text, maybe: true, always: false },
+    Builtin { path: FLAGS, ty: Type::Any, maybe: true, always: false },
+    Builtin { path: ORIGINAL, ty: Type::Text, maybe: true, always: false },
     Builtin { path: CONTAINER_ID, ty: Type::Text, maybe: true, always: false },
     Builtin { path: POD, ty: Type::Text, maybe: true, always: false },
     Builtin { path: POD_UID, ty: Type::Text, maybe: true, always: false },

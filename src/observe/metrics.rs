@@ -51,6 +51,9 @@ impl Page {
         let unread = of().map(|(labels, stats)| (labels, stats.unread_bytes));
         let help = "Bytes that a source has seen and not yet read";
         gauges(out, "aludel_source_unread", help, Some(Unit::Bytes), unread)?;
+        let padding = of().map(|(labels, stats)| (labels, stats.padding_bytes));
+        let help = "NUL bytes before lines, as a file has them that was cut short under its writer, which were skipped";
+        counters(out, "aludel_source_padding", help, Some(Unit::Bytes), padding)?;
         let gaps = self.0.sources.iter().flat_map(|(name, stats)| {
             let of = move |(cause, bytes): (&&'static str, &u64)| {
                 (vec![("source", name.as_str()), ("cause", *cause)], *bytes)

@@ -20,6 +20,8 @@ pub struct SourceStats {
     pub streams: u64,
     /// Bytes seen in files and not yet read.
     pub unread_bytes: u64,
+    /// NUL bytes before lines, which were skipped.
+    pub padding_bytes: u64,
     /// Bytes that can never be read, by cause.
     pub gap_bytes: BTreeMap<&'static str, u64>,
     /// Gaps whose size is not known.

@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
+use data_encoding::BASE64;
+
 use crate::event::{
     Batch, Facts as TextFacts, Layout, Mask, Message, Origin, Row, Run, Segment, Slot, Span, Value,
 };
 use crate::format::{Calendar, time};
 use crate::lang::builtin;
+use crate::limits::ORIGINAL_KEPT_BYTES_MAX;
 use crate::source::container::Container;
 use crate::source::envelope;
 
@@ -17,6 +20,18 @@ use crate::source::envelope;
 pub(super) struct Facts {
     runs: Vec<Vec<(&'static str, Span)>>,
     names: [Span; 2],
+    doubt: Doubt,
+}
+
+/// What is said of messages that are not valid in their encoding.
+#[derive(Clone, Copy)]
+struct Doubt {
+    /// Some segment of the batch is not UTF-8.
+    any: bool,
+    /// The names of the two fields, and the value of the first one.
+    flags: Span,
+    original: Span,
+    invalid: Span,
 }
 
 impl Facts {
@@ -32,6 +47,13 @@ impl Facts {
             Span { start, len: value.len() as u32, buffer, facts }
         };
         let names = [put("stdout"), put("stderr")];
+        let doubt = Doubt {
+            // Whoever writes text asks this of every segment that is clean otherwise; here it is asked of all.
+            any: batch.segments.iter().any(|segment| !segment.is_utf8()),
+            flags: put(builtin::FLAGS),
+            original: put(builtin::ORIGINAL),
+            invalid: put(r#"["invalid_encoding"]"#),
+        };
         let runs = batch
             .runs
             .iter()
@@ -55,7 +77,7 @@ impl Facts {
             })
             .collect();
         batch.segments.push(Arc::new(Segment::new(text)));
-        Self { runs, names }
+        Self { runs, names, doubt }
     }
 
     /// Resolves the fields to the slots of a layout, those that anyone looks at.
@@ -67,6 +89,7 @@ impl Facts {
         Bound {
             runs: self.runs.iter().map(resolve).collect(),
             names: self.names,
+            doubt: self.doubt,
             message: slot(builtin::MESSAGE),
             offset: slot(builtin::OFFSET),
             lane: slot(builtin::IOSTREAM),
@@ -96,6 +119,7 @@ fn peer(name: &str) -> (Option<&str>, Option<&str>) {
 pub(super) struct Bound {
     runs: Vec<Vec<(Slot, Span)>>,
     names: [Span; 2],
+    doubt: Doubt,
     message: Option<Slot>,
     offset: Option<Slot>,
     lane: Option<Slot>,
@@ -114,7 +138,10 @@ impl Bound {
             row.set(*slot, Value::Text(*span));
         }
         if let Some(slot) = self.message {
-            row.set(slot, Value::Text(message.text));
+            row.set(slot, Value::Text(message.text.with(TextFacts::UNKNOWN)));
+        }
+        if self.doubt.any || message.text.facts.is_replaced() {
+            self.fill_invalid(row, message);
         }
         if let Some(slot) = self.offset {
             row.set(slot, Value::Int(message.start as i64));
@@ -138,6 +165,31 @@ impl Bound {
 }
 
 impl Bound {
+    /// Says of a message that is not valid in its encoding what it is, and what it was.
+    #[cold]
+    fn fill_invalid(&self, row: &mut Row, message: &Message) {
+        let text = message.text;
+        let original = if text.facts.is_replaced() {
+            let end = text.start + text.len;
+            let bytes = |start, len| Span { start, len, buffer: text.buffer, facts: TextFacts::UNKNOWN };
+            let len = row.texts.bytes(bytes(end, 4)).first_chunk().map_or(0, |len| u32::from_le_bytes(*len));
+            bytes(end + 4, len)
+        } else if row.texts.text(text).is_none() {
+            text
+        } else {
+            return;
+        };
+        row.put(0, self.doubt.flags, Value::List(self.doubt.invalid));
+        if original.len as usize <= ORIGINAL_KEPT_BYTES_MAX {
+            let mut out = row.texts.scratch();
+            let bytes = row.texts.bytes(original);
+            out.resize(BASE64.encode_len(bytes.len()), 0);
+            BASE64.encode_mut(bytes, &mut out);
+            let kept = row.texts.keep(out).with(TextFacts::PLAIN);
+            row.put(0, self.doubt.original, Value::Text(kept));
+        }
+    }
+
     /// What surrounds a message of Kafka.
     fn fill_kafka(&self, row: &mut Row, run: &Run, message: &Message) {
         if let Some(slot) = self.kafka_offset {

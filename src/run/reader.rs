@@ -135,6 +135,7 @@ impl Reader {
         let (_, stats) = &mut stats.sources[self.index];
         stats.streams = backlog.streams as u64;
         stats.unread_bytes = backlog.unread_bytes;
+        stats.padding_bytes = backlog.padding_bytes;
     }
 }
 

@@ -444,7 +444,12 @@ impl Source for Kafka {
 
     fn backlog(&self) -> Backlog {
         let unread = self.partitions.values().map(|part| part.high.saturating_sub(part.next)).sum();
-        Backlog { streams: self.partitions.len(), open: self.partitions.len(), unread_bytes: unread }
+        Backlog {
+            streams: self.partitions.len(),
+            open: self.partitions.len(),
+            unread_bytes: unread,
+            padding_bytes: 0,
+        }
     }
 
     fn wake_fd(&self) -> Option<BorrowedFd<'_>> {

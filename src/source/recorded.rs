@@ -188,6 +188,7 @@ impl Source for Recorded {
             streams: waiting.len() + usize::from(open.is_some()),
             open: usize::from(open.is_some()),
             unread_bytes: open.unwrap_or(0) + waiting.iter().map(|recording| recording.size).sum::<u64>(),
+            padding_bytes: 0,
         }
     }
 }

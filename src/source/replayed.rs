@@ -242,6 +242,6 @@ impl Source for Replayed {
     fn backlog(&self) -> Backlog {
         let left = self.events.get(self.next..).unwrap_or_default();
         let unread_bytes = left.iter().map(|event| event.bytes.len() as u64).sum();
-        Backlog { streams: self.streams.len(), open: 0, unread_bytes }
+        Backlog { streams: self.streams.len(), open: 0, unread_bytes, padding_bytes: 0 }
     }
 }

@@ -329,7 +329,12 @@ impl<I: Intake> Source for Spooled<I> {
 
     fn backlog(&self) -> Backlog {
         let unread_bytes = self.spool.end().saturating_sub(self.feed.next());
-        Backlog { streams: 1, open: usize::from(!self.ended), unread_bytes }
+        Backlog {
+            streams: 1,
+            open: usize::from(!self.ended),
+            unread_bytes,
+            padding_bytes: self.feed.padding_bytes(),
+        }
     }
 
     fn wake_fd(&self) -> Option<BorrowedFd<'_>> {

@@ -1,8 +1,10 @@
 //! Framing: cases in `fixtures/frame/*.case`, and properties.
 //!
 //! A case is `--- options` (one `name = value` a line), `--- input`, and `--- messages`. In the input `⏎` at the
-//! end of a line joins it with the next (for long lines), `␍` stands for a carriage return. Every message is
-//! shown as `[lane.part start..end time]` and its lines, indented. `UPDATE_EXPECT=1` rewrites the messages.
+//! end of a line joins it with the next (for long lines), `␍` stands for a carriage return, `␛` for an escape, `␀` for
+//! NUL, `␂` for a byte-order mark, and `�` for something that is not valid. `written = utf-16le` writes the input in that
+//! encoding. Every message is shown as `[lane.part start..end time]` and its lines, indented; behind it, where some of it
+//! was not valid, stand the bytes that it was. `UPDATE_EXPECT=1` rewrites the messages.
 
 use std::fmt::Write;
 use std::fs;
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use aludel::event::{OptionValue, Options};
 use aludel::frame::{Block, Format, FrameConfig, Framed, Framer, OPTIONS};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use proptest::prelude::*;
 
 use super::framing::{Cut, cuts, texts};
@@ -38,7 +41,8 @@ fn show(cuts: &[Cut]) -> String {
     let mut out = String::new();
     for cut in cuts {
         let time = if cut.time.is_empty() { String::new() } else { format!(" {}", cut.time) };
-        let _ = writeln!(out, "[{}.{} {}..{}{time}]", cut.lane, cut.part, cut.start, cut.end);
+        let was = cut.was.as_ref().map_or_else(String::new, |was| format!(" was {}", was.escape_ascii()));
+        let _ = writeln!(out, "[{}.{} {}..{}{time}]{was}", cut.lane, cut.part, cut.start, cut.end);
         for line in cut.text().replace('\r', "␍").split('\n') {
             let _ = writeln!(out, "{}", format!("  {line}").trim_end());
         }
@@ -47,14 +51,36 @@ fn show(cuts: &[Cut]) -> String {
 }
 
 /// Options, input, expected messages.
-struct Case<'a>(Vec<(&'a str, &'a str)>, String, &'a str);
+struct Case<'a>(Vec<(&'a str, &'a str)>, Vec<u8>, &'a str);
+
+/// Text in an encoding; `�` is something that it cannot hold.
+fn write(text: &str, encoding: &'static Encoding) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (number, text) in text.split('\u{fffd}').enumerate() {
+        let unit: fn(u16) -> [u8; 2] = if encoding == UTF_16BE { u16::to_be_bytes } else { u16::to_le_bytes };
+        if encoding == UTF_16LE || encoding == UTF_16BE {
+            out.extend((number > 0).then(|| unit(0xd800)).into_iter().flatten());
+            out.extend(text.encode_utf16().flat_map(unit));
+        } else {
+            out.extend((number > 0).then_some(0xff));
+            out.extend_from_slice(&encoding.encode(text).0);
+        }
+    }
+    out
+}
 
 fn sections(text: &str) -> Option<Case<'_>> {
     let (_, rest) = text.split_once("--- options\n")?;
     let (options, rest) = rest.split_once("--- input\n")?;
     let (input, messages) = rest.split_once("--- messages\n")?;
-    let options = options.lines().filter_map(|line| line.split_once(" = ")).collect();
-    Some(Case(options, input.replace("⏎\n", "").replace('␍', "\r"), messages))
+    let mut options: Vec<_> = options.lines().filter_map(|line| line.split_once(" = ")).collect();
+    let mut input = input.replace("⏎\n", "");
+    for (sign, text) in [('␍', "\r"), ('␛', "\x1b"), ('␀', "\0"), ('␂', "\u{feff}")] {
+        input = input.replace(sign, text);
+    }
+    let written = options.iter().position(|(name, _)| *name == "written").map(|at| options.remove(at).1);
+    let encoding = written.map_or(UTF_8, |label| Encoding::for_label(label.as_bytes()).expect("an encoding"));
+    Some(Case(options, write(&input, encoding), messages))
 }
 
 #[test]
@@ -71,10 +97,9 @@ fn cases() {
         let Case(options, input, expected) =
             sections(&text).unwrap_or_else(|| panic!("{}: sections", path.display()));
         let config = config(&options);
-        let got = show(&cuts(input.as_bytes(), &config, []));
+        let got = show(&cuts(&input, &config, []));
         for step in [1, 7, 64] {
-            let stepped =
-                show(&cuts(input.as_bytes(), &config, (step..).step_by(step).take(input.len() / step)));
+            let stepped = show(&cuts(&input, &config, (step..).step_by(step).take(input.len() / step)));
             assert_eq!(got, stepped, "{}: in blocks of {step} bytes", path.display());
         }
         if got != expected {
@@ -108,6 +133,70 @@ fn captured() {
     } else {
         assert_eq!(got, expected);
     }
+}
+
+/// One of each kind of encoding: of one byte, of several, with states, and of code units.
+const ENCODINGS: &[&str] = &[
+    "auto",
+    "utf-8",
+    "utf-16le",
+    "utf-16be",
+    "latin1",
+    "koi8-r",
+    "shift_jis",
+    "gb18030",
+    "big5",
+    "iso-2022-jp",
+];
+
+/// A hole larger than any line takes no message's bytes, and no memory.
+#[test]
+fn a_hole_is_no_message() {
+    let mut input = b"before\n".to_vec();
+    input.resize(input.len() + 3 * 1024 * 1024 + 5, 0);
+    input.extend_from_slice(b"behind it\nafter\n");
+    let config = config(&[("multiline", "none")]);
+    let ends = (100_000..input.len()).step_by(300_000);
+    let found = cuts(&input, &config, ends.clone());
+    assert_eq!(found.iter().map(Cut::text).collect::<Vec<_>>(), ["before", "behind it", "after"]);
+    let mut bench = super::framing::Bench::new(&input, &config);
+    bench.offer(ends);
+    assert_eq!(bench.framer.take_padding(), 3 * 1024 * 1024 + 5);
+}
+
+/// A character may be cut wherever a long line is taken in steps.
+#[test]
+fn a_long_line_is_decoded_whole() {
+    for label in ["utf-16le", "utf-16be", "shift_jis", "gb18030"] {
+        let encoding = Encoding::for_label(label.as_bytes()).expect("an encoding");
+        let text = "x".to_owned() + &"\u{3042}\u{30a2}".repeat(80_000);
+        let found = cuts(
+            &write(&(text.clone() + "\n"), encoding),
+            &config(&[("encoding", label)]),
+            (0..2_000_000).step_by(130_001),
+        );
+        assert_eq!(found.len(), 1, "{label}");
+        assert!(found[0].was.is_none() && found[0].text() == text, "{label}");
+    }
+}
+
+/// A framer that begins in the middle finds the mark at the start of the stream.
+#[test]
+fn the_mark_is_found_from_the_middle() {
+    let input = write("\u{feff}one\ntw\u{f6}\n", UTF_16BE);
+    let mut framer = Framer::new(config(&[]));
+    let (mut messages, mut joined, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
+    let mut fetch = |range: Range<u64>, out: &mut Vec<u8>| -> io::Result<()> {
+        out.extend_from_slice(&input[range.start as usize..range.end as usize]);
+        Ok(())
+    };
+    let bytes = &input[10..];
+    let block = Block { position: 10, bytes, buffer: 3, last: true, now: Duration::ZERO, fetch: &mut fetch };
+    let mut out = Framed { messages: &mut messages, joined: &mut joined, ranges: &mut ranges };
+    assert_eq!(framer.frame(block, &mut out), 8);
+    framer.finish(&mut fetch, &mut out);
+    assert_eq!(joined, "tw\u{f6}".as_bytes());
+    assert!(ranges.len() == 1 && ranges[0] == (10..18), "{ranges:?}");
 }
 
 /// Lines that mean something to the framer, and some that do not.
@@ -240,6 +329,34 @@ proptest! {
     fn any_bytes(input in prop::collection::vec(prop::sample::select(b"\n\n\r \t{}\"\\:#[at2FP\0\xff".to_vec()), 0..300), config in any_config(), step in 1usize..50) {
         let whole = cuts(&input, &config, []);
         prop_assert_eq!(whole, cuts(&input, &config, (step..300).step_by(step)));
+    }
+
+    /// Whatever the encoding, the messages do not depend on blocks, every byte is in one range, and nothing panics.
+    #[test]
+    fn any_bytes_in_any_encoding(
+        input in prop::collection::vec(prop::sample::select(b"\n\n\n\r \t\x1b[m:at2FP\0\0\0\0\xff\xfe\xd8\x83\xe3\x0a".to_vec()), 0..300),
+        label in prop::sample::select(ENCODINGS), ansi in prop::sample::select(vec!["keep", "strip"]),
+        multiline in prop::sample::select(vec!["auto", "none"]), bytes in prop::sample::select(vec!["1048576", "60", "7"]),
+        step in 1usize..50,
+    ) {
+        let config = config(&[("encoding", label), ("ansi", ansi), ("multiline", multiline), ("message_bytes", bytes)]);
+        let whole = cuts(&input, &config, []);
+        prop_assert!(label == "auto" || label == "utf-8" || whole.iter().all(|cut| std::str::from_utf8(&cut.text).is_ok()));
+        prop_assert_eq!(whole, cuts(&input, &config, (step..300).step_by(step)));
+    }
+
+    /// Text that is written in an encoding is framed as it is where it is written in UTF-8.
+    #[test]
+    fn the_encoding_does_not_matter(lines in prop::collection::vec(prop::sample::select(LINES), 0..40), label in prop::sample::select(ENCODINGS), step in 1usize..50) {
+        let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>().replace('\u{1f600}', "");
+        let encoding = Encoding::for_label(label.as_bytes()).unwrap_or(UTF_8);
+        let text = if encoding.encode(&text).2 { text.replace('\u{e9}', "") } else { text };
+        let expected = texts(text.as_bytes(), &config(&[("format", "lines")]));
+        let bytes = write(&text, encoding);
+        let config = config(&[("format", "lines"), ("encoding", label)]);
+        let found = cuts(&bytes, &config, (step..2000).step_by(step));
+        prop_assert_eq!(expected, found.iter().map(Cut::text).collect::<Vec<_>>());
+        prop_assert!(found.iter().all(|cut| cut.was.is_none()));
     }
 
     /// Without joining, the messages are the lines.

@@ -18,6 +18,8 @@ pub(crate) struct Cut {
     pub(crate) part: u16,
     pub(crate) time: String,
     pub(crate) text: Vec<u8>,
+    /// The bytes that the text was decoded from, where some were not valid.
+    pub(crate) was: Option<Vec<u8>>,
 }
 
 impl Cut {
@@ -41,6 +43,12 @@ fn cut(message: &Message, block: &[u8], joined: &[u8]) -> Cut {
         part: message.part,
         time: String::from_utf8_lossy(&bytes(message.time)).into_owned(),
         text: bytes(message.text),
+        was: message.text.facts.is_replaced().then(|| {
+            let end = message.text.start + message.text.len;
+            let behind = |start, len| bytes(Span { start, len, ..message.text });
+            let len = u32::from_le_bytes(behind(end, 4).try_into().expect("four bytes"));
+            behind(end + 4, len)
+        }),
     }
 }
 

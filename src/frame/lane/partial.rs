@@ -47,6 +47,7 @@ impl Partial {
             // Escaped text is cut between pieces only: an escape must stay whole.
             let room = config.message_bytes.saturating_sub(self.bytes);
             let room = if piece.escaped || self.pieces.len() >= config.message_lines { 0 } else { room };
+            let room = if env.is_wide() { room & !1 } else { room };
             let fit = env.text(&piece).map_or(room, |text| boundary(text, room));
             // A character that is longer than the bound itself is cut all the same.
             let room = if fit == 0 && self.pieces.is_empty() { room } else { fit };

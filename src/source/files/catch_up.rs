@@ -203,6 +203,11 @@ impl Source for CatchUp {
 
     fn backlog(&self) -> Backlog {
         let unread = self.parts.iter().map(|part| part.tail.limit().saturating_sub(part.tail.position));
-        Backlog { streams: self.parts.len(), open: self.parts.len(), unread_bytes: unread.sum() }
+        Backlog {
+            streams: self.parts.len(),
+            open: self.parts.len(),
+            unread_bytes: unread.sum(),
+            padding_bytes: 0,
+        }
     }
 }

@@ -72,6 +72,8 @@ pub(super) struct Files {
     pub(super) moved: Vec<super::table::Key>,
     /// Hints came a moment ago: the next ones may gather first.
     damped: bool,
+    /// NUL bytes before lines that were skipped.
+    pub(super) padding_bytes: u64,
 }
 
 impl Files {
@@ -122,6 +124,7 @@ impl Files {
             dirty: HashSet::default(),
             moved: Vec::new(),
             damped: false,
+            padding_bytes: 0,
         })
     }
 
@@ -280,6 +283,7 @@ impl Source for Files {
             streams: self.table.len() + self.log.parked_len(),
             open: self.table.open,
             unread_bytes: self.table.unread,
+            padding_bytes: self.padding_bytes,
         }
     }
 

@@ -72,6 +72,7 @@ impl Files {
         let Self { table, buffers, .. } = self;
         let Some(tail) = table.get(key) else { return Ok(()) };
         tail.read(now, buffers, output)?;
+        self.padding_bytes += tail.framer.take_padding();
         let lost = tail.framer.take_unreadable();
         tail.hand(&lost);
         for range in lost {
@@ -262,7 +263,7 @@ impl Tail {
         if fresh > start && !last {
             // An unfinished line is not read again for each few bytes that are added to it.
             let more = read_range(self.file.as_deref(), fresh..end, vec![0; (end - fresh) as usize])?;
-            if memchr::memchr(b'\n', &more).is_none() && end - start < READ_BLOCK_BYTES as u64 {
+            if !self.framer.may_end(&more) && end - start < READ_BLOCK_BYTES as u64 {
                 self.scanned = fresh + more.len() as u64;
                 self.learn_unfinished(&more);
                 return Ok(());
@@ -276,7 +277,7 @@ impl Tail {
         let buffer = output.buffer();
         let mut taken = 0;
         // What the end of a block lets go is read again, even where it came with this block.
-        let holds = last || self.framer.held_start().is_some();
+        let holds = last || self.framer.may_fetch();
         self.framing(holds, output, &mut ranges, |framer, fetch, framed| {
             let block = Block { position: start, bytes: &bytes, buffer, last, now, fetch: &mut *fetch };
             taken = framer.frame(block, framed);

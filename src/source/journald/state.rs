@@ -256,7 +256,12 @@ impl Source for CatchUp {
 
     fn backlog(&self) -> Backlog {
         let unread = self.tails.iter().map(|tail| tail.goal.saturating_sub(tail.position));
-        Backlog { streams: self.tails.len(), open: self.tails.len(), unread_bytes: unread.sum() }
+        Backlog {
+            streams: self.tails.len(),
+            open: self.tails.len(),
+            unread_bytes: unread.sum(),
+            padding_bytes: 0,
+        }
     }
 }
 
@@ -414,7 +419,7 @@ impl Source for Journald {
 
     fn backlog(&self) -> Backlog {
         let open = self.files.values().filter(|found| matches!(found.known, Known::Open(_))).count();
-        Backlog { streams: self.files.len(), open, unread_bytes: 0 }
+        Backlog { streams: self.files.len(), open, unread_bytes: 0, padding_bytes: 0 }
     }
 
     fn wake_fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {

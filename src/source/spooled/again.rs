@@ -42,6 +42,11 @@ impl Source for Again {
     }
 
     fn backlog(&self) -> Backlog {
-        Backlog { streams: 1, open: 1, unread_bytes: self.until.saturating_sub(self.feed.next()) }
+        Backlog {
+            streams: 1,
+            open: 1,
+            unread_bytes: self.until.saturating_sub(self.feed.next()),
+            padding_bytes: 0,
+        }
     }
 }

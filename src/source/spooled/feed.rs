@@ -214,6 +214,11 @@ impl Feed {
         self.lines.as_ref().and_then(Lines::deadline)
     }
 
+    /// NUL bytes before lines that were skipped.
+    pub(super) fn padding_bytes(&self) -> u64 {
+        self.lines.as_ref().map_or(0, |lines| lines.padding_bytes)
+    }
+
     /// How lines are wrapped and where that was told, if this feed has found it out.
     pub(super) fn told(&self) -> Option<(Origin, u64)> {
         self.lines.as_ref().and_then(Lines::told)

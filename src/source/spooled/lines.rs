@@ -51,6 +51,8 @@ pub(super) struct Lines {
     pub(super) cuts: u32,
     stream: Arc<Stream>,
     received_ns: i64,
+    /// NUL bytes before lines that were skipped.
+    pub(super) padding_bytes: u64,
 }
 
 impl Lines {
@@ -77,6 +79,7 @@ impl Lines {
             cuts: 0,
             stream: stream.clone(),
             received_ns: 0,
+            padding_bytes: 0,
         }
     }
 
@@ -192,6 +195,7 @@ impl Lines {
             bytes.truncate(taken);
             output.add(&Arc::new(Segment::new(bytes)));
         }
+        self.padding_bytes += self.framer.take_padding();
         for lost in self.framer.take_unreadable() {
             let (stream, cause) = (self.stream.clone(), "it was not kept for joining");
             way.notices.push(Notice::Gap { stream, start: lost.start, end: Some(lost.end), cause });
