@@ -16,7 +16,7 @@ pub mod json;
 mod key_value;
 mod keys;
 mod leef;
-mod logfmt;
+pub(crate) mod logfmt;
 mod members;
 mod own;
 mod query;

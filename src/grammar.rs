@@ -7,6 +7,7 @@
 //! A `line` is a text; a `json` form is an object, whose members are made of the same pieces: `.key = …` must be there
 //! and be so, `.key? = …` stays under its own name where it is not, `.key` only has to be there, `!.key` must not, and
 //! `.* = {name: object}` says where all others go. Keys with dots are paths. A JSON dialect is one such file.
+//! A `pairs` form is the same for logfmt.
 //! An `xml` form is the same for a document: attributes are keys with `@`, and elements with an attribute `Name` are
 //! named by it.
 //!

@@ -36,6 +36,8 @@ mod detect;
 mod disk;
 #[path = "all/elasticsearch.rs"]
 mod elasticsearch;
+#[path = "all/encodings.rs"]
+mod encodings;
 #[path = "all/support/events.rs"]
 mod events;
 #[path = "all/expr.rs"]

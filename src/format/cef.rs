@@ -232,6 +232,8 @@ impl Cef {
             fields.push((Target::Slot(slot), Value::Timestamp(ns)));
         }
         at += 4;
+        // Some put a blank there, and so do those who take `CEF` for the name of a program.
+        at += usize::from(bytes.get(at) == Some(&b' '));
         for (number, slots) in self.header.iter().enumerate() {
             let len = pipe(&bytes[at..]);
             // The last part may be the end: an event without extension.

@@ -1,9 +1,11 @@
 //! logfmt: `level=info msg="a text" flag`, as Go programs and Heroku write it. Values are text; a key alone is
 //! true.
 
+use std::ops::Range;
+
 use super::members::{Derived, Members, part};
 use super::{Bind, Fields, Format, FormatKind, Gives, Mismatch, json};
-use crate::event::{Slot, Span, Texts, Value};
+use crate::event::{Slot, Span, Texts, Value, write_string};
 use crate::signature::{Example, Signature};
 
 /// The format as the list has it.
@@ -80,28 +82,82 @@ fn pairs(
     }
 }
 
+/// Appends pairs as an object of JSON, for a grammar: what begins with other words is no such form.
+pub(crate) fn to_json(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Mismatch> {
+    let (mut at, mut valued, mut bare) = (0, 0usize, 0usize);
+    let mut text = Vec::new();
+    loop {
+        at += bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        if at >= bytes.len() {
+            break;
+        }
+        let key_len = key(&bytes[at..]);
+        if key_len == 0 {
+            return Err(Mismatch::at(at, "no key before `=`"));
+        }
+        out.push(if valued + bare == 0 { b'{' } else { b',' });
+        write_string(&String::from_utf8_lossy(&bytes[at..at + key_len]), out);
+        out.push(b':');
+        at += key_len;
+        if bytes.get(at) != Some(&b'=') {
+            if valued == 0 {
+                return Err(Mismatch::at(at, "the first word is no key=value pair"));
+            }
+            bare += 1;
+            out.extend_from_slice(b"true");
+            continue;
+        }
+        valued += 1;
+        let (value, next) = value(bytes, at + 1)?;
+        at = next;
+        text.clear();
+        match value {
+            Written::Bare(range) => text.extend_from_slice(&bytes[range]),
+            Written::Quoted(range) => json::unescape(&bytes[range], &mut text),
+        }
+        write_string(&String::from_utf8_lossy(&text), out);
+    }
+    // As below: prose with an `=` somewhere is not logfmt.
+    if valued > 0 && valued >= bare {
+        out.push(b'}');
+        Ok(())
+    } else {
+        Err(Mismatch::at(0, "fewer key=value pairs than other words"))
+    }
+}
+
+/// Where a value stands.
+enum Written {
+    Bare(Range<usize>),
+    /// Between its quotes.
+    Quoted(Range<usize>),
+}
+
+/// A value in quotes or bare, and one past its end.
+fn value(bytes: &[u8], at: usize) -> Result<(Written, usize), Mismatch> {
+    if bytes.get(at) != Some(&b'"') {
+        let len = bytes[at..].iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+        return Ok((Written::Bare(at..at + len), at + len));
+    }
+    let len = super::scan::quoted(&bytes[at + 1..], b'"').ok_or(Mismatch::at(at, "no closing quote"))?;
+    Ok((Written::Quoted(at + 1..at + 1 + len), at + len + 2))
+}
+
 /// Length of a key: neither blank, quote nor `=`.
 fn key(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|&&byte| byte > b' ' && byte != b'=' && byte != b'"').count()
 }
 
-/// A value in quotes or bare, and one past its end.
+/// The same as text.
 fn read(input: Span, bytes: &[u8], at: usize, derived: &mut Derived) -> Result<(Value, usize), Mismatch> {
-    if bytes.get(at) != Some(&b'"') {
-        let len = bytes[at..].iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
-        return Ok((Value::Text(part(input, at, len)), at + len));
-    }
-    let inner = &bytes[at + 1..];
-    let Some(len) = super::scan::quoted(inner, b'"') else {
-        return Err(Mismatch::at(at, "no closing quote"));
+    let (value, next) = value(bytes, at)?;
+    let span = match value {
+        Written::Quoted(range) if memchr::memchr(b'\\', &bytes[range.clone()]).is_some() => {
+            let from = derived.bytes.len();
+            json::unescape(&bytes[range], &mut derived.bytes);
+            derived.span(from)
+        }
+        Written::Bare(range) | Written::Quoted(range) => part(input, range.start, range.len()),
     };
-    let text = &inner[..len];
-    let span = if memchr::memchr(b'\\', text).is_some() {
-        let from = derived.bytes.len();
-        json::unescape(text, &mut derived.bytes);
-        derived.span(from)
-    } else {
-        part(input, at + 1, len)
-    };
-    Ok((Value::Text(span), at + len + 2))
+    Ok((Value::Text(span), next))
 }

@@ -4,6 +4,7 @@
 //! what follows the host do.
 
 mod bsd;
+pub(crate) mod data;
 mod ietf;
 mod names;
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::{Grammar, Parser, parser};
-use crate::event::{LayoutBuilder, Mask, Options, Slot, Span, Texts};
+use crate::event::{ESCAPE, LayoutBuilder, Mask, Options, Slot, Span, Texts, strip_ansi};
 use crate::format::{Bind, Fields, Format, Gives, Mismatch, Target};
 use crate::limits::AUTO_FIELDS_MAX;
 use crate::signature::{Field, Type};
@@ -21,7 +21,7 @@ use gate::Gate;
 pub use told::{Share, Told};
 
 /// Formats that are code and can be told by their looks.
-pub const TELLABLE: &[&str] = &["json", "logfmt", "syslog", "cri", "docker", EXCEPTION];
+pub const TELLABLE: &[&str] = &["json", "logfmt", "cef", "leef", "syslog", "cri", "docker", EXCEPTION];
 
 /// A trace without a log line.
 const EXCEPTION: &str = "exception";
@@ -33,6 +33,9 @@ const LOOKS: &[(&str, &[&[u8]])] = &[
     ("docker", &[b"[ \t\r\n]*{"]),
     ("logfmt", &[b"[\t-\r ]*[!#-<>-\xff]+="]),
     ("cri", &[b"9999-99-99T"]),
+    // At the front, or behind what syslog puts there.
+    ("cef", &[b"CEF:", b"<9+>", b"[A-Z][a-z][a-z] ", b"9999-99-99T"]),
+    ("leef", &[b"LEEF:", b"<9+>", b"[A-Z][a-z][a-z] ", b"9999-99-99T"]),
 ];
 
 fn looks(name: &str) -> &'static [&'static [u8]] {
@@ -112,6 +115,16 @@ impl Auto {
         Ok(Self { candidates, gate: &GATE, joined })
     }
 
+    /// The same for a text without the codes that colour it; nothing where it has none of them.
+    #[cold]
+    fn find_coloured(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&'static str> {
+        let mut plain = texts.scratch();
+        plain.extend_from_slice(texts.bytes(input));
+        strip_ansi(&mut plain, 0);
+        let plain = texts.keep(plain);
+        if plain.len < input.len { self.find(plain, texts, fields) } else { None }
+    }
+
     /// The name of the first format that takes the text; its fields are appended.
     #[inline]
     fn find(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&'static str> {
@@ -142,8 +155,11 @@ impl Format for Auto {
         texts: &mut Texts,
         fields: &mut Fields,
     ) -> Result<Option<&'static str>, Mismatch> {
-        let name = self.find(input, texts, fields).ok_or(Mismatch::at(0, "no format is like this"))?;
-        Ok(Some(name))
+        // Whether a program writes to a terminal is not what its format is told by.
+        let coloured = !texts.is_clean(input) && memchr::memchr(ESCAPE, texts.bytes(input)).is_some();
+        let name = if coloured { self.find_coloured(input, texts, fields) } else { None };
+        let name = name.or_else(|| self.find(input, texts, fields));
+        name.map(Some).ok_or(Mismatch::at(0, "no format is like this"))
     }
 }
 
@@ -231,6 +247,10 @@ fn may_be(name: &str, text: &[u8]) -> bool {
             words.next().is_some_and(pair)
                 && words.next().is_none_or(|word| pair(word) || word.is_empty() || text.contains(&b'"'))
         }
+        // All that is written with logrus looks the same.
+        "docker.daemon" => [&b"moby"[..], b"containerd", b"dockerd", b"ontainer", b"graphdriver"]
+            .iter()
+            .any(|mark| memchr::memmem::find(text, mark).is_some()),
         // Any program of syslog looks the same, but for what only Apple's have.
         "macos.system" => [&b"com.apple."[..], b" last message repeated ", b" kernel[0]: "]
             .iter()

@@ -157,6 +157,7 @@ pub(super) enum Scan {
     Level,
     Split(Box<[u8]>, Box<Scan>),
     Series,
+    StructuredData,
     OneOf(Box<[Box<[u8]>]>),
     Duration(i64),
 }
@@ -521,6 +522,7 @@ fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Resu
             Scan::OneOf(words.into())
         }
         Kind::Series => Scan::Series,
+        Kind::StructuredData => Scan::StructuredData,
         Kind::Duration(unit) => Scan::Duration(*unit),
     };
     if !path.is_empty() {

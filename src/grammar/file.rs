@@ -11,7 +11,7 @@ mod sample;
 use crate::diag::{Code, Diagnostic};
 use crate::limits::{DIAGNOSTICS_MAX, GRAMMAR_BYTES_MAX};
 
-use super::written::{Form, Gather, Shape, Written};
+use super::written::{Form, Gather, Notation, Shape, Written};
 
 /// A grammar file that cannot be read.
 pub(super) const SYNTAX: Code = Code("G101");
@@ -94,7 +94,7 @@ pub(super) fn parse(text: &str) -> Result<Written, Vec<Diagnostic>> {
 }
 
 fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fault> {
-    const WORDS: [&str; 12] = [
+    const WORDS: [&str; 13] = [
         "grammar",
         "see",
         "set",
@@ -103,6 +103,7 @@ fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fau
         "line",
         "json",
         "xml",
+        "pairs",
         "columns",
         "otherwise",
         "sample",
@@ -136,12 +137,18 @@ fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fau
                 _ => block::form(body, end),
             })?;
             let fallback = word == "otherwise";
-            let form =
-                Form { place: place(body, name.len()), name, shape, fallback, members: None, xml: false };
+            let form = Form {
+                place: place(body, name.len()),
+                name,
+                shape,
+                fallback,
+                members: None,
+                notation: Notation::Json,
+            };
             let forms = if word == "part" { &mut written.parts } else { &mut written.lines };
             forms.push(form);
         }
-        "json" | "xml" => {
+        "json" | "xml" | "pairs" => {
             let body = body.trim_start();
             let (name, members) = item::finish(member::form(body, start + block.len()))?;
             let place = place(body, name.len());
@@ -151,7 +158,11 @@ fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fau
                 shape: Shape::Text(Vec::new()),
                 fallback: false,
                 members: Some(members),
-                xml: word == "xml",
+                notation: match word {
+                    "xml" => Notation::Xml,
+                    "pairs" => Notation::Pairs,
+                    _ => Notation::Json,
+                },
             };
             written.lines.push(form);
         }

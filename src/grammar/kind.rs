@@ -58,6 +58,8 @@ pub enum Kind {
     Split(Vec<u8>, Box<Kind>),
     /// Words with `, ` or ` : ` between, as nginx writes what its upstreams did: a list.
     Series,
+    /// Structured data of RFC 5424: `<id>.<name>` below the field.
+    StructuredData,
     /// One of these words.
     OneOf(Vec<Vec<u8>>),
     /// A number in a unit of so many nanoseconds: a length of time.
@@ -97,6 +99,7 @@ pub(super) const NAMES: &[&str] = &[
     "level",
     "split",
     "series",
+    "structured_data",
     "one",
     "nanos",
     "micros",
@@ -158,7 +161,7 @@ impl Kind {
             Self::Float => Type::Float,
             Self::Bool => Type::Bool,
             Self::Any => Type::Any,
-            Self::Object => Type::Object,
+            Self::Object | Self::StructuredData => Type::Object,
             Self::List => Type::List,
             Self::Ip => Type::Ip,
             Self::Time(_) => Type::Timestamp,
@@ -184,6 +187,7 @@ impl Kind {
                 | Self::Rest
                 | Self::Split(..)
                 | Self::Series
+                | Self::StructuredData
         )
     }
 }

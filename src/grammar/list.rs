@@ -34,6 +34,7 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "cron.log"
     "csf.lfd"
     "dhcpd.log"
+    "docker.daemon"
     "dotnet"
     "dotnet.json"
     "dovecot.log"

@@ -1,4 +1,4 @@
-//! Messages that are JSON objects or XML documents: members that the grammar names become fields, by the same pieces that texts are made
+//! Messages that are JSON objects, XML documents or pairs of logfmt: members that the grammar names become fields, by the same pieces that texts are made
 //! of; all others stay as they are, below an object of the grammar's choice.
 //!
 //! The keys of all forms of a grammar make a layout of their own; the object is read into that, in one pass, and what
@@ -9,10 +9,10 @@ use memchr::memmem::Finder;
 use super::bound::{Bound, Op, Scan, sequence};
 use super::kind::Kind;
 use super::plan;
-use super::written::Need;
+use super::written::{Need, Notation};
 use crate::event::{Facts, Layout, LayoutBuilder, Mask, Slot, Span, Texts, Value, write_plain};
 use crate::format::json::Json;
-use crate::format::{Bind, Fields, Format, Mismatch, Target, xml};
+use crate::format::{Bind, Fields, Format, Mismatch, Target, logfmt, xml};
 
 /// How the objects of a grammar are read.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) struct Form {
     /// Last keys of the members that must be there, with the quote behind them: a look for them is cheaper than
     /// reading the object.
     needles: Box<[Finder<'static>]>,
-    xml: bool,
+    notation: Notation,
     /// Members that share a field, in the order of the file: whatever order an object has them in, the first of them
     /// that is there says the field, and the others keep their own names.
     rivals: Box<[Slot]>,
@@ -87,8 +87,11 @@ impl Objects {
             if member.need == Need::Must {
                 must.insert(slot);
                 let key = self.layout.key(slot);
-                let needle =
-                    if object.xml { key.trim_start_matches(['@', '#']).into() } else { format!("{key}\"") };
+                let needle = match object.notation {
+                    Notation::Xml => key.trim_start_matches(['@', '#']).into(),
+                    Notation::Json => format!("{key}\""),
+                    Notation::Pairs => format!("{key}="),
+                };
                 needles.push(Finder::new(&needle).into_owned());
             }
             let take = match &member.items[..] {
@@ -103,7 +106,14 @@ impl Objects {
         }
         let rivals = self.rivals(object, &members);
         let rest = if object.rest.is_empty() { bind.root()? } else { bind.slot(&object.rest)? };
-        Ok(Form { members: members.into(), must, rest, needles: needles.into(), xml: object.xml, rivals })
+        Ok(Form {
+            members: members.into(),
+            must,
+            rest,
+            needles: needles.into(),
+            notation: object.notation,
+            rivals,
+        })
     }
 
     /// The members of a form that give a field which another of them gives too.
@@ -137,21 +147,28 @@ impl Objects {
         texts: &mut Texts,
         fields: &mut Fields,
     ) -> Result<usize, Mismatch> {
-        let xml = match texts.bytes(input).trim_ascii_start() {
-            [b'{', ..] => false,
-            [b'<', ..] => true,
-            _ => return Err(Mismatch::at(0, "not a json object")),
+        let notation = match texts.bytes(input).trim_ascii_start() {
+            [b'{', ..] => Notation::Json,
+            [b'<', ..] => Notation::Xml,
+            _ => Notation::Pairs,
         };
+        let mut forms = forms.filter(|(_, form)| form.notation == notation).peekable();
+        if forms.peek().is_none() && notation == Notation::Pairs {
+            return Err(Mismatch::at(0, "not a json object"));
+        }
         let mut missing = Mismatch::at(0, "a key of the format is missing");
         let mark = fields.len();
         let mut found = None;
-        for (at, form) in forms.filter(|(_, form)| form.xml == xml) {
+        for (at, form) in forms {
             if found.is_none() {
                 let bytes = texts.bytes(input);
                 if !form.needles.iter().all(|needle| needle.find(bytes).is_some()) {
                     continue;
                 }
-                let object = if xml { document(input, texts)? } else { input };
+                let object = match notation {
+                    Notation::Json => input,
+                    other => document(other, input, texts)?,
+                };
                 self.json.parse(object, texts, fields)?;
                 found = Some(fields.len());
             }
@@ -289,13 +306,17 @@ fn is_late(mark: usize, given: &mut Mask, fields: &mut Fields) -> bool {
     count > 0 && at == mark
 }
 
-/// A document as an object.
-fn document(input: Span, texts: &mut Texts) -> Result<Span, Mismatch> {
+/// What is written otherwise as an object of JSON.
+fn document(notation: Notation, input: Span, texts: &mut Texts) -> Result<Span, Mismatch> {
     if texts.text(input).is_none() {
         return Err(Mismatch::at(0, "not utf-8"));
     }
     let mut json = texts.scratch();
-    let done = xml::to_json(texts.bytes(input), &xml::Shape::of_grammars(), &mut json);
+    let bytes = texts.bytes(input);
+    let done = match notation {
+        Notation::Pairs => logfmt::to_json(bytes, &mut json),
+        _ => xml::to_json(bytes, &xml::Shape::of_grammars(), &mut json),
+    };
     let span = texts.keep(json);
     done.map(|()| span)
 }

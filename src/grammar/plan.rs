@@ -1,7 +1,7 @@
 //! A resolved line: parts are in place, every text knows where it ends.
 
 use super::kind::Kind;
-use super::written::{Need, Set, Shape};
+use super::written::{Need, Notation, Set, Shape};
 
 /// A resolved line form.
 pub(super) type Form = Shape<Item>;
@@ -42,8 +42,8 @@ pub(super) struct Object {
     pub(super) members: Vec<Member>,
     /// Path of the object that gets what no member says; empty for the event itself.
     pub(super) rest: String,
-    /// Whether the message is an XML document.
-    pub(super) xml: bool,
+    /// How it is written.
+    pub(super) notation: Notation,
 }
 
 /// A resolved member of a JSON object.

@@ -51,7 +51,7 @@ fn put_together(written: Written, mut wrong: Vec<Diagnostic>) -> Result<Grammar,
         fields.shape(&shape, &line.place, &mut wrong);
         shape.sequences().for_each(|items| text_only(items, &mut wrong));
         let object = line.members.as_ref().map(|members| plan::Object {
-            xml: line.xml,
+            notation: line.notation,
             ..object(members, &parts, &mut fields, &mut wrong)
         });
         fields.end();

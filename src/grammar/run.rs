@@ -4,6 +4,7 @@
 use super::bound::{Bound, Op, PeerSlots, Scan, write_text};
 use super::request;
 use crate::event::{Facts, Slot, Span, Value};
+use crate::format::syslog::data::{elements, unescape};
 use crate::format::{Fields, Mismatch, Target, scan};
 use crate::limits::GRAMMAR_REPEATS_MAX;
 
@@ -178,6 +179,7 @@ impl<'a> Run<'a> {
             Scan::Quoted => return self.quoted(to, absent, at),
             Scan::Split(separators, whole) => return self.split(separators, whole, to, absent, at),
             Scan::Series => return self.series(to, at),
+            Scan::StructuredData => return self.structured_data(to, at),
             Scan::Rest => (Some(rest.len()), false, ""),
             Scan::Word => (Some(scan::word(rest)).filter(|&len| len > 0), false, "no word"),
             Scan::Name => (Some(scan::name(rest)).filter(|&len| len > 0), true, "no name"),
@@ -250,6 +252,41 @@ impl<'a> Run<'a> {
             self.list(to, pieces.map(|piece| piece.strip_suffix(b",").unwrap_or(piece)));
         }
         Some(at + len)
+    }
+
+    /// Puts the parameters of structured data below a field.
+    fn structured_data(&mut self, to: Option<Slot>, at: usize) -> Option<usize> {
+        if self.bytes.get(at) != Some(&b'[') {
+            return self.fail(at, "no structured data");
+        }
+        let Self { bytes, span, fields, derived: (base, made), .. } = self;
+        let made_span = |from: usize, len: usize| Span {
+            start: (*base + from) as u32,
+            len: len as u32,
+            buffer: Span::ARENA,
+            facts: Facts::UNKNOWN,
+        };
+        let end = elements(bytes, at, |id, name, value| {
+            let Some(slot) = to else { return };
+            let from = made.len();
+            made.extend_from_slice(id);
+            made.push(b'.');
+            made.extend_from_slice(name);
+            let key = made_span(from, made.len() - from);
+            let text = &bytes[value.clone()];
+            let value = if memchr::memchr(b'\\', text).is_some() {
+                let from = made.len();
+                unescape(text, made);
+                made_span(from, made.len() - from)
+            } else {
+                span.part(value.start, value.len())
+            };
+            fields.push((Target::Key(slot, key), Value::Text(value)));
+        });
+        match end {
+            Ok(end) => Some(end),
+            Err(_) => self.fail(at, "structured data is not closed"),
+        }
     }
 
     /// Puts a list of the pieces that hold a letter or digit.

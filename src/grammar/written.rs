@@ -74,8 +74,20 @@ pub struct Form {
     pub fallback: bool,
     /// For `json`: the members of the object that the message is. There are no items then.
     pub members: Option<Vec<Member>>,
-    /// For `xml`: the message is a document, read as an object.
-    pub xml: bool,
+    /// How the object is written.
+    pub notation: Notation,
+}
+
+/// How an object with named members is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Notation {
+    /// A JSON object.
+    #[default]
+    Json,
+    /// An XML document.
+    Xml,
+    /// logfmt.
+    Pairs,
 }
 
 /// What is said of one member of a JSON object.

@@ -1,5 +1,6 @@
 //! `SYSLOG-MSG = HEADER SP STRUCTURED-DATA [SP MSG]` (RFC 5424 §6).
 
+use super::data::{elements, unescape};
 use super::{Line, Syslog};
 use crate::event::{Span, Texts, Value};
 use crate::format::members::{Derived, part};
@@ -92,69 +93,23 @@ fn structured_data(syslog: &Syslog, line: &mut Line<'_>, derived: &mut Derived) 
         line.at += 1;
         return Ok(());
     }
-    while line.rest().first() == Some(&b'[') {
-        line.at += 1;
-        let id_len = name(line.rest());
-        let id = &line.rest()[..id_len];
-        line.at += id_len;
-        loop {
-            match line.rest().first() {
-                Some(b' ') => line.at += 1,
-                Some(b']') => {
-                    line.at += 1;
-                    break;
-                }
-                _ => return Err(Mismatch::at(line.at, "structured data is not closed")),
-            }
-            if line.rest().first() == Some(&b']') {
-                continue;
-            }
-            param(syslog, id, line, derived)?;
-        }
-    }
+    let (bytes, input, from, slot) = (line.bytes, line.input, line.at, syslog.slots.data);
+    let fields = &mut *line.fields;
+    line.at = elements(bytes, from, |id, name, value| {
+        let start = derived.bytes.len();
+        derived.bytes.extend_from_slice(id);
+        derived.bytes.push(b'.');
+        derived.bytes.extend_from_slice(name);
+        let key = derived.span(start);
+        let text = &bytes[value.clone()];
+        let span = if memchr::memchr(b'\\', text).is_some() {
+            let start = derived.bytes.len();
+            unescape(text, &mut derived.bytes);
+            derived.span(start)
+        } else {
+            part(input, value.start, value.len())
+        };
+        fields.push((Target::Key(slot, key), Value::Text(span)));
+    })?;
     Ok(())
-}
-
-/// `SD-PARAM = PARAM-NAME "=" %d34 PARAM-VALUE %d34`; blanks around the `=` are passed over.
-fn param(syslog: &Syslog, id: &[u8], line: &mut Line<'_>, derived: &mut Derived) -> Result<(), Mismatch> {
-    let rest = line.rest();
-    let len = name(rest);
-    let sign = len + scan::blanks(rest.get(len..).unwrap_or_default());
-    let quote = sign + 1 + scan::blanks(rest.get(sign + 1..).unwrap_or_default());
-    let is_param = rest.get(sign) == Some(&b'=') && rest.get(quote) == Some(&b'"');
-    let inner = rest.get(quote + 1..).filter(|_| is_param);
-    let value = inner.and_then(|inner| scan::quoted(inner, b'"').and_then(|end| inner.get(..end)));
-    let (Some(value), true) = (value, len > 0) else {
-        return Err(Mismatch::at(line.at, "no name=\"value\" in structured data"));
-    };
-    let from = derived.bytes.len();
-    derived.bytes.extend_from_slice(id);
-    derived.bytes.push(b'.');
-    derived.bytes.extend_from_slice(&rest[..len]);
-    let key = derived.span(from);
-    let start = line.at + quote + 1;
-    let span = if memchr::memchr(b'\\', value).is_some() {
-        let from = derived.bytes.len();
-        unescape(value, &mut derived.bytes);
-        derived.span(from)
-    } else {
-        part(line.input, start, value.len())
-    };
-    line.fields.push((Target::Key(syslog.slots.data, key), Value::Text(span)));
-    line.at = start + value.len() + 1;
-    Ok(())
-}
-
-/// `SD-NAME`: no `=`, blank, `]` or quote.
-fn name(rest: &[u8]) -> usize {
-    rest.iter().take_while(|&&byte| byte > b' ' && !matches!(byte, b'=' | b']' | b'"' | 0x7f)).count()
-}
-
-/// `\"`, `\\` and `\]`; a backslash before anything else is itself.
-fn unescape(value: &[u8], out: &mut Vec<u8>) {
-    let mut bytes = value.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        let escaped = bytes.next_if(|next| byte == b'\\' && matches!(next, b'"' | b'\\' | b']'));
-        out.push(escaped.unwrap_or(byte));
-    }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::super::written::Shape;
+use super::super::written::{Notation, Shape};
 use super::super::{Grammar, Parser};
 use super::lead::{Automaton, Bytes, State, last};
 use crate::limits::GATE_NODES_MAX;
@@ -55,9 +55,13 @@ impl Gate {
             match candidate {
                 Parser::Grammar(grammar) => {
                     starts.extend(grammar.lines.iter().map(|line| match (&line.object, &line.shape) {
-                        (Some(_), _) => {
+                        (Some(object), _) => {
                             let open = automaton.open();
-                            automaton.shape(b"[ \t\r\n]*[{<]", open)
+                            let shape = match object.notation {
+                                Notation::Pairs => super::looks("logfmt")[0],
+                                Notation::Json | Notation::Xml => b"[ \t\r\n]*[{<]",
+                            };
+                            automaton.shape(shape, open)
                         }
                         (None, Shape::Text(items)) => automaton.line(items),
                         (None, Shape::Columns { .. }) => automaton.open(),

@@ -186,6 +186,11 @@ impl Automaton {
                 let body = self.many(Bytes::ANY, end);
                 self.text(b"\"", body)
             }
+            Kind::StructuredData => {
+                let end = self.text(b"]", next);
+                let body = self.many(Bytes::ANY, end);
+                self.text(b"[", body)
+            }
             Kind::Word => self.some(Bytes::that(|byte| !matches!(byte, b' ' | b'\t' | b'\n')), next),
             Kind::Url => self.many(Bytes::that(|byte| !matches!(byte, b' ' | b'"' | b'\t')), next),
             Kind::OneOf(words) => {
@@ -310,6 +315,7 @@ pub(super) fn last(items: &[Item]) -> Option<Bytes> {
                         .filter_map(|word| word.last())
                         .fold(Bytes::default(), |set, &byte| set.or(Bytes::one(byte))),
                     Kind::Quoted => Bytes::one(b'"'),
+                    Kind::StructuredData => Bytes::one(b']'),
                     kind => bytes_of(kind)?,
                 };
                 for text in absent {

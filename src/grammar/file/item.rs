@@ -154,6 +154,7 @@ fn kind(input: &str) -> Parsed<'_, Kind> {
         "list" => Kind::List,
         "level" => Kind::Level,
         "series" => Kind::Series,
+        "structured_data" => Kind::StructuredData,
         "split" => {
             let (rest, separators) = preceded(multispace0, text).parse(rest)?;
             let (rest, whole) = preceded(multispace1, kind).parse(rest)?;
