@@ -407,3 +407,10 @@ pub const DETECT_EVIDENCE_BYTES_MAX: usize = 200;
 pub const DETECT_POOL_VIEWS_MAX: usize = 16;
 /// Detections that one event carries.
 pub const DETECTIONS_MAX: usize = 64;
+
+/// How far into a message of unknown form its time is looked for, in bytes from its front: a time further on is more
+/// likely what the message speaks of than when it was written.
+pub const TIME_LOOK_BYTES: usize = 200;
+
+/// The same for a time of day without a date, which a length of time looks like.
+pub const CLOCK_LOOK_BYTES: usize = 40;

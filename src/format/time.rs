@@ -3,13 +3,16 @@
 //! By hand, since a general time parser costs five times as much and this runs once per event. `clock` is the
 //! smallest; begin there.
 
+mod anywhere;
 mod iso;
 mod named;
+mod numeric;
 mod pattern;
 
 use super::Calendar;
 pub use iso::{clf, compact, epoch, iso, rfc3339};
-pub use named::{asctime, day_first, klog, rfc3164};
+pub use named::{asctime, day_first, klog, month_first, rfc2822, rfc3164};
+pub use numeric::{european, us};
 pub use pattern::{Pattern, PatternPiece};
 
 /// What a line says of its time. A year may be missing, and so may the offset.
@@ -54,6 +57,16 @@ pub enum TimeForm {
     Compact,
     /// Seconds since 1970, with a fraction, or milli-, micro- or nanoseconds, told by the number of digits.
     Epoch,
+    /// `Mon, 06 May 2024 07:08:09 GMT`, as mail and HTTP write it.
+    Rfc2822,
+    /// `May 6, 2024 7:08:09 AM`.
+    MonthFirst,
+    /// `5/6/2024 7:08:09 PM`: month, day, year.
+    Us,
+    /// `06.05.2024 07:08:09`, with dots, slashes or hyphens: day, month, year.
+    European,
+    /// The first time of any form that stands near the front of the text; takes none of it.
+    Anywhere,
     /// `16:15:55.103`: the day is that of the reference, or the one before.
     Clock,
     /// A pattern of `strftime` fields.
@@ -62,7 +75,7 @@ pub enum TimeForm {
 
 impl TimeForm {
     /// The names of the forms, as grammars write them.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&str; 16] = [
         "clf",
         "rfc3339",
         "iso",
@@ -72,6 +85,11 @@ impl TimeForm {
         "klog",
         "compact",
         "epoch",
+        "rfc2822",
+        "month_first",
+        "us",
+        "european",
+        "anywhere",
         "clock",
         "\"%Y…\"",
     ];
@@ -88,6 +106,11 @@ impl TimeForm {
             "klog" => Self::Klog,
             "compact" => Self::Compact,
             "epoch" => Self::Epoch,
+            "rfc2822" => Self::Rfc2822,
+            "month_first" => Self::MonthFirst,
+            "us" => Self::Us,
+            "european" => Self::European,
+            "anywhere" => Self::Anywhere,
             "clock" => Self::Clock,
             _ => return None,
         })
@@ -106,6 +129,11 @@ impl TimeForm {
             Self::Klog => klog(input)?,
             Self::Compact => compact(input)?,
             Self::Epoch => return epoch(input),
+            Self::Rfc2822 => rfc2822(input)?,
+            Self::MonthFirst => month_first(input)?,
+            Self::Us => us(input)?,
+            Self::European => european(input)?,
+            Self::Anywhere => return anywhere::anywhere(input, calendar).map(|ns| (ns, 0)),
             Self::Clock => time_of_day(input)?,
             Self::Pattern(pattern) => return pattern.scan(input, calendar),
         };
@@ -114,6 +142,9 @@ impl TimeForm {
 }
 
 /// The point in time that the whole of a text tells, in any of the common forms; a zone may stand behind it.
+///
+/// Three numbers with slashes are month, day and year, unless there is no such month; with dots or hyphens the day is
+/// first.
 pub fn whole(text: &[u8], calendar: &Calendar) -> Option<i64> {
     let forms = [
         TimeForm::Iso,
@@ -123,6 +154,10 @@ pub fn whole(text: &[u8], calendar: &Calendar) -> Option<i64> {
         TimeForm::Rfc3164,
         TimeForm::DayFirst,
         TimeForm::Compact,
+        TimeForm::Rfc2822,
+        TimeForm::MonthFirst,
+        TimeForm::Us,
+        TimeForm::European,
     ];
     let read = |form: &TimeForm| {
         let (ns, len) = form.scan(text, calendar)?;

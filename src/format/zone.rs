@@ -1,6 +1,9 @@
 //! Zones, and the calendar that makes a point in time of what a log line says.
 
-use jiff::tz::TimeZone;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use super::Reference;
 use super::time::Parts;
@@ -11,7 +14,73 @@ pub enum Zone {
     /// Seconds east of UTC.
     Fixed(i32),
     /// A zone of the IANA database.
-    Named(TimeZone),
+    Named(Arc<Named>),
+}
+
+/// A zone of the IANA database, and what was found last: log lines come in order, and a look at the rules of a zone
+/// costs more than all else of a time.
+#[derive(Debug)]
+pub struct Named {
+    rules: TimeZone,
+    /// An hour of the wall clock that has one offset only, and that offset ([`pack`]); 0 for none.
+    last: AtomicU64,
+}
+
+/// Bits for an offset in seconds, which is at most a day and two hours to both sides.
+const OFFSET_BITS: u32 = 18;
+
+/// An hour of the wall clock as a number that is never 0.
+fn hour_key(parts: &Parts, year: i64) -> Option<u64> {
+    let year = u64::try_from(year).ok().filter(|year| (1..=9999).contains(year))?;
+    Some(((year * 16 + u64::from(parts.month)) * 32 + u64::from(parts.day)) * 32 + u64::from(parts.hour))
+}
+
+fn pack(key: u64, offset: i32) -> u64 {
+    key << OFFSET_BITS | (i64::from(offset) + (1 << (OFFSET_BITS - 1))) as u64
+}
+
+fn unpack(packed: u64) -> (u64, i32) {
+    let offset = (packed & ((1 << OFFSET_BITS) - 1)) as i64 - (1 << (OFFSET_BITS - 1));
+    (packed >> OFFSET_BITS, offset as i32)
+}
+
+impl Named {
+    /// Offset in seconds at a wall-clock time. Where the clock is put back, a time that comes twice is the first of
+    /// the two; where it is put forward, a time that there never was is read by the offset before the gap, and so is as
+    /// far behind the gap as it pretends to be in it.
+    fn offset_at(&self, parts: &Parts, year: i64) -> Option<i32> {
+        let key = hour_key(parts, year)?;
+        let (known, offset) = unpack(self.last.load(Ordering::Relaxed));
+        if known == key {
+            return Some(offset);
+        }
+        let at = |minute: u32, second: u32| {
+            let civil = jiff::civil::DateTime::new(
+                year.try_into().ok()?,
+                parts.month as i8,
+                parts.day as i8,
+                parts.hour as i8,
+                minute as i8,
+                second as i8,
+                0,
+            );
+            Some(self.rules.to_ambiguous_timestamp(civil.ok()?))
+        };
+        let only = |minute, second| match at(minute, second)?.offset() {
+            AmbiguousOffset::Unambiguous { offset } => Some(offset.seconds()),
+            _ => None,
+        };
+        if let (Some(first), Some(last)) = (only(0, 0), only(59, 59))
+            && first == last
+        {
+            self.last.store(pack(key, first), Ordering::Relaxed);
+            return Some(first);
+        }
+        Some(match at(parts.minute, parts.second.min(59))?.offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset.seconds(),
+            AmbiguousOffset::Gap { before, .. } | AmbiguousOffset::Fold { before, .. } => before.seconds(),
+        })
+    }
 }
 
 impl Zone {
@@ -25,30 +94,17 @@ impl Zone {
         {
             return Ok(Self::Fixed(offset));
         }
-        TimeZone::get(name).map(Self::Named).map_err(|_| {
+        let named = |rules| Self::Named(Arc::new(Named { rules, last: AtomicU64::new(0) }));
+        TimeZone::get(name).map(named).map_err(|_| {
             format!("`{name}` is neither an offset such as `+02:00` nor a zone such as `Europe/Berlin`")
         })
     }
 
-    /// Offset in seconds at a wall-clock time. Where the clock was put back, the first of the two; where it was
-    /// put forward, the offset before the gap.
+    /// Offset in seconds at a wall-clock time.
     fn offset_at(&self, parts: &Parts, year: i64) -> Option<i32> {
         match self {
             Self::Fixed(offset) => Some(*offset),
-            Self::Named(zone) => {
-                let civil = jiff::civil::DateTime::new(
-                    year.try_into().ok()?,
-                    parts.month as i8,
-                    parts.day as i8,
-                    parts.hour as i8,
-                    parts.minute as i8,
-                    parts.second.min(59) as i8,
-                    0,
-                )
-                .ok()?;
-                let at = zone.to_ambiguous_timestamp(civil).compatible().ok()?;
-                Some(zone.to_offset(at).seconds())
-            }
+            Self::Named(named) => named.offset_at(parts, year),
         }
     }
 }

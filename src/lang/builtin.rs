@@ -18,6 +18,9 @@ pub const OFFSET: &str = "log.offset";
 /// The envelope's time, or else the time of reading; filled in at the first `to` where nothing else set it, unless a
 /// step looks at it before.
 pub const TIMESTAMP: &str = "@timestamp";
+/// When the message was read. An event whose own time is much later comes from a clock that is wrong:
+/// `when .@timestamp > .log.read_time + 10m { | set .labels.clock = "ahead" }`.
+pub const READ_TIME: &str = "log.read_time";
 /// `stdout` or `stderr` of a container.
 pub const IOSTREAM: &str = "log.iostream";
 /// The container's id, from the log's path.
@@ -77,6 +80,7 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin { path: OFFSET, ty: Type::Int, maybe: false, always: true },
     Builtin { path: TIMESTAMP, ty: Type::Timestamp, maybe: true, always: true },
     Builtin { path: IOSTREAM, ty: Type::Text, maybe: true, always: true },
+    Builtin { path: READ_TIME, ty: Type::Timestamp, maybe: false, always: false },
     Builtin { path: SOURCE_ADDRESS, ty: Type::Text, maybe: true, always: false },
     Builtin { path: TARGET_INDEX, ty: Type::Text, maybe: true, always: false },
     Builtin { path: FLAGS, ty: Type::Any, maybe: true, always: false },

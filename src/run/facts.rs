@@ -20,6 +20,7 @@ use crate::source::envelope;
 pub(super) struct Facts {
     runs: Vec<Vec<(&'static str, Span)>>,
     names: [Span; 2],
+    read_unix_ns: i64,
     doubt: Doubt,
 }
 
@@ -77,7 +78,7 @@ impl Facts {
             })
             .collect();
         batch.segments.push(Arc::new(Segment::new(text)));
-        Self { runs, names, doubt }
+        Self { runs, names, doubt, read_unix_ns: batch.read_unix_ns }
     }
 
     /// Resolves the fields to the slots of a layout, those that anyone looks at.
@@ -94,6 +95,7 @@ impl Facts {
             offset: slot(builtin::OFFSET),
             lane: slot(builtin::IOSTREAM),
             time: slot(builtin::TIMESTAMP),
+            read: slot(builtin::READ_TIME).map(|slot| (slot, Value::Timestamp(self.read_unix_ns))),
             partition: slot(builtin::PARTITION),
             kafka_offset: slot(builtin::KAFKA_OFFSET),
             key: slot(builtin::KEY),
@@ -124,6 +126,8 @@ pub(super) struct Bound {
     offset: Option<Slot>,
     lane: Option<Slot>,
     time: Option<Slot>,
+    /// Where the time of reading goes, which is that of the batch.
+    read: Option<(Slot, Value)>,
     partition: Option<Slot>,
     kafka_offset: Option<Slot>,
     key: Option<Slot>,
@@ -145,6 +149,9 @@ impl Bound {
         }
         if let Some(slot) = self.offset {
             row.set(slot, Value::Int(message.start as i64));
+        }
+        if let Some((slot, time)) = self.read {
+            row.set(slot, time);
         }
         if run.origin == Origin::Lines {
             row.texts.set_header(Some(message.time).filter(|header| header.len > 0));

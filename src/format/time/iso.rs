@@ -1,6 +1,6 @@
 //! Times that begin with a number: CLF, ISO 8601 and its relatives, seconds since the epoch.
 
-use super::{Parts, clock, four, fraction, month, offset, two};
+use super::{Parts, clock, four, fraction, month, numeric, offset, two};
 
 /// `10/Oct/2000:13:55:36 -0700`, the Common Log Format.
 #[inline]
@@ -63,13 +63,18 @@ pub fn rfc3339(input: &[u8]) -> Option<(Parts, usize)> {
 }
 
 /// `yyyy-mm-dd hh:mm:ss` with `T` or a blank between, `-`, `/` or `.` within the date, a fraction or none, a zone
-/// or none (` CEST`, ` +0200`, `Z`).
+/// or none (` CEST`, ` +0200`, `Z`). What is written more rarely is [`numeric::rare`].
 #[inline]
 pub fn iso(input: &[u8]) -> Option<(Parts, usize)> {
     let separator = *input.get(4)?;
     if !matches!(separator, b'-' | b'/' | b'.') {
         return None;
     }
+    common(input, separator).or_else(|| numeric::rare(input, separator))
+}
+
+#[inline]
+fn common(input: &[u8], separator: u8) -> Option<(Parts, usize)> {
     let mut parts = date(input, separator)?;
     let mut at = 10;
     match input.get(at)? {
@@ -78,12 +83,80 @@ pub fn iso(input: &[u8]) -> Option<(Parts, usize)> {
     }
     at += usize::from(input.get(at) == Some(&b' '));
     at = clock(input, at, &mut parts)?;
+    Some(tail(input, at, parts))
+}
+
+/// What may stand behind a time of day: `:123` for milliseconds, `AM` or `PM`, a zone, `[Europe/Berlin]`.
+#[inline]
+pub(super) fn tail(input: &[u8], mut at: usize, mut parts: Parts) -> (Parts, usize) {
+    match input.get(at) {
+        None => return (parts, at),
+        Some(b':') => at = milliseconds(input, at, &mut parts),
+        Some(_) => {}
+    }
+    let blank = usize::from(input.get(at) == Some(&b' '));
+    match input.get(at + blank) {
+        Some(b'A' | b'a' | b'P' | b'p') => at = half(input, at, &mut parts),
+        // U+202F, which Java puts before `AM` since JDK 20.
+        Some(0xe2) => at = half(input, at, &mut parts),
+        _ => {}
+    }
     let blank = usize::from(input.get(at) == Some(&b' '));
     if let Some((offset_s, len)) = input.get(at + blank..).and_then(zone) {
         parts.offset_s = Some(offset_s);
         at += blank + len;
+        if input.get(at) == Some(&b'[') {
+            at += zone_name(&input[at..]);
+        }
     }
-    Some((parts, at))
+    (parts, at)
+}
+
+/// `:123` behind the seconds, as WebSphere and some patterns of log4j have it.
+#[cold]
+fn milliseconds(input: &[u8], at: usize, parts: &mut Parts) -> usize {
+    let digits = input[at + 1..].iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+    if digits != 3 || parts.ns != 0 || input.get(at + 4) == Some(&b':') {
+        return at;
+    }
+    let count = input[at + 1..at + 4].iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    parts.ns = count * 1_000_000;
+    at + 4
+}
+
+/// `AM`, `PM`, `a.m.` behind a time of day of 12 hours: one past it, with the hour made one of 24. 12 AM is midnight.
+#[cold]
+pub(super) fn half(input: &[u8], at: usize, parts: &mut Parts) -> usize {
+    let mut next = at;
+    while let Some(len) = match input.get(next..) {
+        Some([b' ', ..]) => Some(1),
+        Some([0xe2, 0x80, 0xaf, ..]) => Some(3),
+        _ => None,
+    } {
+        next += len;
+    }
+    let rest = input.get(next..).unwrap_or_default();
+    let (letter, len) = match rest {
+        [letter, b'.', b'm' | b'M', b'.', ..] => (letter | 0x20, 4),
+        [letter, b'm' | b'M', ..] => (letter | 0x20, 2),
+        _ => return at,
+    };
+    let ends =
+        matches!(rest.get(len), None | Some(b' ' | b']' | b')' | b',' | b':' | b'"' | b'\t' | b'|' | b';'));
+    if !ends || !matches!(letter, b'a' | b'p') || !(1..=12).contains(&parts.hour) {
+        return at;
+    }
+    parts.hour = parts.hour % 12 + if letter == b'p' { 12 } else { 0 };
+    next + len
+}
+
+/// Length of the `[Europe/Berlin]` that Java's `ZonedDateTime` puts behind the offset.
+#[cold]
+fn zone_name(rest: &[u8]) -> usize {
+    let inside = |byte: &&u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(byte);
+    let len = rest[1..].iter().take(40).take_while(inside).count();
+    let is_name = rest[1..=len].contains(&b'/') && rest.get(len + 1) == Some(&b']');
+    if is_name { len + 2 } else { 0 }
 }
 
 /// A zone behind a time: nothing that a message could begin with, such as `- text`, `-1` or `+5 items`.
@@ -120,6 +193,9 @@ pub fn compact(input: &[u8]) -> Option<(Parts, usize)> {
 /// digits, which is unambiguous from 2001 to 2286.
 pub fn epoch(input: &[u8]) -> Option<(i64, usize)> {
     let digits = input.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 1 && input.get(1) == Some(&b'.') {
+        return scientific(input);
+    }
     let (count, len) = crate::format::scan::int(input)?;
     if len != digits {
         return None;
@@ -132,10 +208,24 @@ pub fn epoch(input: &[u8]) -> Option<(i64, usize)> {
         _ => return None,
     };
     let whole = count.checked_mul(scale)?;
-    if scale != 1_000_000_000 {
-        return Some((whole, len));
+    match input.get(len) {
+        Some(b'.' | b',') if scale > 1 => {}
+        Some(b'e' | b'E') => return None,
+        _ => return Some((whole, len)),
     }
+    // A fraction of a unit: nanoseconds of a second, and a thousandth of that of a millisecond.
     let mut parts = Parts::default();
     let end = fraction(input, len, &mut parts);
-    Some((whole.checked_add(i64::from(parts.ns))?, end))
+    let part = i64::from(parts.ns) / (1_000_000_000 / scale);
+    Some((whole.checked_add(part)?, end))
+}
+
+/// `1.714979289123e+09`: what encoders of JSON make of a large float.
+#[cold]
+fn scientific(input: &[u8]) -> Option<(i64, usize)> {
+    let inside = |byte: &&u8| byte.is_ascii_digit() || b".eE+".contains(byte);
+    let len = input.iter().take(32).take_while(inside).count();
+    let seconds: f64 = std::str::from_utf8(&input[..len]).ok()?.parse().ok()?;
+    // Microseconds are all that a float of this size holds.
+    ((1e8..1e11).contains(&seconds)).then(|| ((seconds * 1e6).round() as i64 * 1000, len))
 }

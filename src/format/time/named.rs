@@ -1,6 +1,6 @@
 //! Times with the name of a month: syslog, `asctime`, Redis, and klog's month without a name.
 
-use super::{Parts, clock, four, month, offset, two};
+use super::{Parts, clock, four, iso, month, numeric, offset, two};
 
 /// `TIMESTAMP = Mmm dd hh:mm:ss` (RFC 3164 §4.1.2), day padded with a blank. As found in the wild also with a
 /// fraction, with one blank before a single digit, and with a year before the time (Cisco) or after it.
@@ -37,6 +37,9 @@ pub fn asctime(input: &[u8]) -> Option<(Parts, usize)> {
     parts.day = day;
     let at = blanks(input, at)?;
     let mut at = clock(input, at, &mut parts)?;
+    if matches!(input.get(at + 1), Some(b'A' | b'P')) {
+        at = iso::half(input, at, &mut parts);
+    }
     if let Some((offset_s, len)) = input.get(at + 1..).and_then(offset)
         && input.get(at + 1 + len) == Some(&b' ')
     {
@@ -78,6 +81,36 @@ pub fn day_first(input: &[u8]) -> Option<(Parts, usize)> {
     Some((parts, at))
 }
 
+/// `Mon, 06 May 2024 07:08:09 GMT` (RFC 5322 §3.3, and HTTP's date), `Monday, 06-May-24 07:08:09 UTC` (RFC 850).
+pub fn rfc2822(input: &[u8]) -> Option<(Parts, usize)> {
+    let name = input.iter().take(10).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    if !(3..=9).contains(&name) || input.get(name) != Some(&b',') {
+        return None;
+    }
+    let at = blanks(input, name + 1)?;
+    let (day, at) = one_or_two(input, at)?;
+    let separator = *input.get(at).filter(|byte| matches!(byte, b' ' | b'-'))?;
+    let month = month(input, at + 1)?;
+    if input.get(at + 4) != Some(&separator) {
+        return None;
+    }
+    let (year, at) = match four(input, at + 5) {
+        Some(year) => (year, at + 9),
+        None => (numeric::short_year(two(input, at + 5)?), at + 7),
+    };
+    numeric::time_behind(input, at, Parts { year: Some(year), month, day, ..Parts::default() })
+}
+
+/// `May 6, 2024 7:08:09 AM` (`java.util.logging`), `May 06 2024 07:08`, `6 May 2024` the other way round.
+pub fn month_first(input: &[u8]) -> Option<(Parts, usize)> {
+    let month = month(input, 0)?;
+    let name = input.iter().take(10).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let (day, at) = one_or_two(input, blanks(input, name)?)?;
+    let at = blanks(input, at + usize::from(input.get(at) == Some(&b',')))?;
+    let year = year(input, at)?;
+    numeric::time_behind(input, at + 4, Parts { year: Some(year), month, day, ..Parts::default() })
+}
+
 /// `0517 15:04:22.619632`: month and day (klog, glog), or with the year before them.
 pub fn klog(input: &[u8]) -> Option<(Parts, usize)> {
     let mut parts = Parts::default();
@@ -99,7 +132,7 @@ fn year(input: &[u8], at: usize) -> Option<i64> {
     four(input, at).filter(|year| (1970..2200).contains(year))
 }
 
-fn one_or_two(input: &[u8], at: usize) -> Option<(u32, usize)> {
+pub(super) fn one_or_two(input: &[u8], at: usize) -> Option<(u32, usize)> {
     if let Some(day) = two(input, at) {
         return Some((day, at + 2));
     }

@@ -1,6 +1,6 @@
 //! Times by a pattern of `strftime` fields, for formats that none of the named forms fits.
 
-use super::{Calendar, Parts, month, offset, two};
+use super::{Calendar, Parts, month, numeric, offset, two};
 use crate::format::scan;
 
 /// What a piece of a pattern can be, for those who only look at the shape of a text.
@@ -39,6 +39,10 @@ enum Piece {
     Fraction,
     Zone,
     DayName,
+    DayOfYear,
+    WeekYear,
+    Week,
+    WeekDay,
     Epoch,
 }
 
@@ -81,6 +85,7 @@ impl Pattern {
                 PatternPiece::Digits
             }
             Piece::Minute | Piece::Second | Piece::Fraction => PatternPiece::Digits,
+            Piece::DayOfYear | Piece::WeekYear | Piece::Week | Piece::WeekDay => PatternPiece::Digits,
             Piece::MonthName | Piece::DayName | Piece::Half => PatternPiece::Letters,
             _ => PatternPiece::Other,
         })
@@ -91,6 +96,8 @@ impl Pattern {
         let mut parts = Parts { month: 1, day: 1, ..Parts::default() };
         let mut at = 0;
         let mut afternoon = None;
+        // Day of the year; year, week and day of the week.
+        let (mut of_year, mut of_week) = (None, [None; 3]);
         for piece in &self.0 {
             let rest = input.get(at..)?;
             at += match piece {
@@ -115,8 +122,18 @@ impl Pattern {
                     afternoon = Some(half == b"pm");
                     (half == b"am" || half == b"pm").then_some(2)?
                 }
+                Piece::DayOfYear => number(rest, 3, &mut of_year)?,
+                Piece::WeekYear => number(rest, 4, &mut of_week[0])?,
+                Piece::Week => number(rest, 2, &mut of_week[1])?,
+                Piece::WeekDay => number(rest, 1, &mut of_week[2])?,
                 piece => step(*piece, rest, &mut parts)?,
             };
+        }
+        if let Some(day) = of_year {
+            numeric::on_day_of_year(parts.year?, i64::from(day), &mut parts)?;
+        }
+        if let [Some(year), Some(week @ 1..=53), Some(day @ 1..=7)] = of_week {
+            numeric::on_week_day(i64::from(year), week, day, &mut parts)?;
         }
         match afternoon {
             Some(true) if parts.hour < 12 => parts.hour += 12,
@@ -142,12 +159,16 @@ fn piece(code: u8) -> Result<Piece, String> {
         b'f' => Piece::Fraction,
         b'z' | b'Z' => Piece::Zone,
         b'a' | b'A' => Piece::DayName,
+        b'j' => Piece::DayOfYear,
+        b'G' => Piece::WeekYear,
+        b'V' => Piece::Week,
+        b'u' => Piece::WeekDay,
         b's' => Piece::Epoch,
         b'%' => Piece::Byte(b'%'),
         _ => {
             let code = code.escape_ascii();
             return Err(format!(
-                "`%{code}` is no field of a time pattern; there are %Y %y %m %b %d %e %H %I %p %M %S %f %z %a %s %F %T %%"
+                "`%{code}` is no field of a time pattern; there are %Y %y %m %b %d %e %H %I %p %M %S %f %z %a %j %G %V %u %s %F %T %%"
             ));
         }
     })
@@ -171,8 +192,7 @@ fn step(piece: Piece, rest: &[u8], parts: &mut Parts) -> Option<usize> {
             4
         }
         Piece::ShortYear => {
-            let year = i64::from(two(rest, 0)?);
-            parts.year = Some(if year < 69 { 2000 + year } else { 1900 + year });
+            parts.year = Some(numeric::short_year(two(rest, 0)?));
             2
         }
         Piece::Month => keep(short(1, 12)?, &mut parts.month),
@@ -202,7 +222,15 @@ fn step(piece: Piece, rest: &[u8], parts: &mut Parts) -> Option<usize> {
             len
         }
         Piece::Half | Piece::Epoch => return None,
+        Piece::DayOfYear | Piece::WeekYear | Piece::Week | Piece::WeekDay => return None,
     })
+}
+
+/// A number of so many digits.
+fn number(rest: &[u8], digits: usize, to: &mut Option<u32>) -> Option<usize> {
+    let text = rest.get(..digits).filter(|text| text.iter().all(u8::is_ascii_digit))?;
+    *to = Some(text.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')));
+    Some(digits)
 }
 
 fn keep((value, len): (u32, usize), to: &mut u32) -> usize {

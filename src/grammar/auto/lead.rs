@@ -64,7 +64,10 @@ pub(super) struct Automaton {
 const LEAD_BYTES: usize = 48;
 
 /// Seconds, a fraction and a zone, behind hours and minutes.
-const TAIL: &[u8] = b"[0-9.,:]* ?[-+0-9:]*[A-Za-z]*";
+const TAIL: &[u8] = b"[0-9.,:]*[ \xe2\x80\xaf]*[AaPp]?[.]?[Mm]?[.]? ?[-+0-9:]*[A-Za-z]*";
+
+/// `[Europe/Berlin]` behind them.
+const ZONE_NAME: &[u8] = b"[[][A-Za-z0-9_+-]+/[A-Za-z0-9/_+-]+]";
 
 impl Automaton {
     /// Begins the states of a candidate.
@@ -207,7 +210,12 @@ impl Automaton {
 
     fn time(&mut self, form: &TimeForm, next: u32) -> u32 {
         let shape: &[u8] = match form {
-            TimeForm::Iso => b"9999[-/.]99[-/.]99[ Tt_]+99:99",
+            // Week dates and single digits too.
+            TimeForm::Iso => b"9999[-/.][0-9W][-/.0-9]+[ \tTt_]+99?:99",
+            TimeForm::Rfc2822 => b"aaa[a-z]*, +99?[- ]aaa[- ]999?9?[ -]+99?:99",
+            TimeForm::MonthFirst => b"aaa[a-z]* +99?,? +9999[ ,-]+99?:99",
+            TimeForm::Us => b"99?/99?/99[0-9, T-]+:99",
+            TimeForm::European => b"99?[-/.]99?[-/.]99[0-9, T-]+:99",
             TimeForm::Rfc3339 => b"9999-99-99[Tt]99:99",
             TimeForm::Clf => b"99/aaa/9999:99:99",
             TimeForm::Rfc3164 => return self.shape(b"aaa [ 0-9]*:99[0-9.,: ]*", next),
@@ -229,7 +237,9 @@ impl Automaton {
             #[allow(unreachable_patterns, reason = "a form that is not known here is any text")]
             _ => return self.open(),
         };
-        let tail = self.shape(TAIL, next);
+        let zone = self.shape(ZONE_NAME, next);
+        let behind = self.add(State::Either(vec![zone, next]));
+        let tail = self.shape(TAIL, behind);
         self.shape(shape, tail)
     }
 }
