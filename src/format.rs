@@ -18,6 +18,7 @@ mod keys;
 mod leef;
 pub(crate) mod logfmt;
 mod members;
+mod otlp;
 mod own;
 mod query;
 mod regex;
@@ -103,7 +104,9 @@ pub fn formats() -> &'static [FormatKind] {
         cef::KIND,
         leef::KIND,
         xml::KIND,
+        otlp::KIND,
         table::W3C,
+        table::IIS,
         table::ZEEK,
         own::LETTER_KIND,
         own::GAP_KIND,

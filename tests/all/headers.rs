@@ -60,6 +60,48 @@ fn w3c_columns_are_those_of_the_header_above() {
 }
 
 #[test]
+fn rows_of_iis_have_the_columns_of_their_header_or_those_of_iis() {
+    let text = "#Software: Microsoft Internet Information Services 10.0\r\n\
+                #Fields: date time s-sitename cs-method cs-uri-stem c-ip cs-version sc-status sc-bytes time-taken\r\n\
+                2024-05-06 07:08:09 W3SVC1 POST /pay 203.0.113.7 HTTP/1.1 503 1200 2001\r\n";
+    let bare = "2024-05-06 07:08:10 192.0.2.10 GET /cart - 80 - 203.0.113.8 curl/8 http://shop.example/ 200 0 0 15\r\n\
+                2024-05-06 07:08:11 192.0.2.10 GET /cart - 80 - 203.0.113.9 curl/8 200 0 0 16\r\n";
+    let paths = [
+        "@timestamp",
+        "source/address",
+        "url/path",
+        "http/response/status_code",
+        "event/outcome",
+        "event/duration",
+        "http/version",
+        "http/request/referrer",
+        "iis/access/site_name",
+    ];
+    let found: Vec<Vec<String>> = [events("hash", "iis.access", text), events("hash", "iis.access", bare)]
+        .iter()
+        .flatten()
+        .map(|event| paths.iter().map(|path| at(event, path)).collect())
+        .collect();
+    let rows = [
+        "2024-05-06T07:08:09.000Z 203.0.113.7 /pay 503 failure 2001000000 1.1 none W3SVC1",
+        "2024-05-06T07:08:10.000Z 203.0.113.8 /cart 200 success 15000000 none http://shop.example/ none",
+        "2024-05-06T07:08:11.000Z 203.0.113.9 /cart 200 success 16000000 none none none",
+    ];
+    assert_eq!(found.iter().map(|row| row.join(" ")).collect::<Vec<_>>(), rows);
+}
+
+/// The time of reading is a field where it is asked for, so that a pipeline can tell what a clock that is wrong says.
+#[test]
+fn a_time_that_is_later_than_its_reading_is_told() {
+    let text = "2024-05-06 07:08:09 WARN late\n1969-12-31 23:00:00 WARN early\n";
+    let format = "plain into .line else pass\n  | when .line.@timestamp > .log.read_time + 10m {\n    | set .labels.clock = \"ahead\"\n  \
+                  }\n  | parse .message as plain";
+    let events = events("none", format, text);
+    let found: Vec<_> = events.iter().map(|event| at(event, "labels/clock")).collect();
+    assert_eq!(found, ["ahead", "none"]);
+}
+
+#[test]
 fn zeek_columns_have_the_types_of_the_header() {
     let text = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n\
                 #fields\tts\tuid\tid.orig_h\tid.orig_p\tproto\tduration\tlocal_orig\ttunnel_parents\n\
