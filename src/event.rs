@@ -21,6 +21,7 @@ pub mod raw;
 mod row;
 mod stage;
 mod value;
+pub mod work;
 mod writer;
 
 pub use ansi::{ESCAPE, strip_ansi};

@@ -70,6 +70,8 @@ mod full_disk;
 mod grammar;
 #[path = "all/grammar_properties.rs"]
 mod grammar_properties;
+#[path = "all/grammar_worst.rs"]
+mod grammar_worst;
 #[path = "all/headers.rs"]
 mod headers;
 #[path = "all/inputs.rs"]

@@ -1,6 +1,10 @@
 //! Events as JSON text: nested objects, as Elasticsearch and people want them.
 
-use super::{Row, Slot, Span, Texts, Value};
+use std::collections::HashMap;
+
+use super::raw::dot;
+use super::{Row, Slot, Span, Texts, Value, work};
+use crate::limits::JSON_DEPTH_MAX;
 
 /// Appends the whole event as one JSON object. [`Writer`](super::Writer) does the same faster, for many events.
 pub fn write_object(row: &Row, out: &mut Vec<u8>) {
@@ -66,8 +70,9 @@ fn next_used(row: &Row, from: Slot, end: Slot) -> Option<Slot> {
 
 /// Appends `"key":value,` for each key of the remainder below `slot`.
 pub(super) fn write_rest(row: &Row, slot: Slot, out: &mut Vec<u8>) {
+    work::count(row.rest().len());
     let of = || row.rest().iter().filter(move |entry| entry.parent == slot);
-    if of().all(|entry| memchr::memchr(b'.', row.texts.bytes(entry.key)).is_none()) {
+    if of().all(|entry| dot(row.texts.bytes(entry.key)).is_none()) {
         for entry in of() {
             write_text(&row.texts, entry.key, out);
             out.push(b':');
@@ -77,37 +82,66 @@ pub(super) fn write_rest(row: &Row, slot: Slot, out: &mut Vec<u8>) {
         return;
     }
     let members: Vec<_> = of().map(|entry| (row.texts.bytes(entry.key), entry.value)).collect();
-    write_dotted(&row.texts, &members, out);
+    write_dotted(&row.texts, &members, JSON_DEPTH_MAX, out);
 }
 
-/// Writes members whose keys may hold dots: those that share a first key become one object.
-fn write_dotted(texts: &Texts, members: &[(&[u8], Value)], out: &mut Vec<u8>) {
-    let head = |key: &[u8]| memchr::memchr(b'.', key).unwrap_or(key.len());
-    let mut done = vec![false; members.len()];
-    for (at, &(key, value)) in members.iter().enumerate() {
-        if done[at] {
-            continue;
-        }
-        let name = &key[..head(key)];
-        let group: Vec<usize> =
-            (at..members.len()).filter(|&i| &members[i].0[..head(members[i].0)] == name).collect();
-        for &i in &group {
-            done[i] = true;
-        }
+/// Writes members whose keys may hold dots: those that share a first key become one object. Below a depth that no JSON
+/// has, dots are part of a key: one could hold a million of them.
+fn write_dotted(texts: &Texts, members: &[(&[u8], Value)], depth: usize, out: &mut Vec<u8>) {
+    let head = |key: &[u8]| memchr::memchr(b'.', key).filter(|_| depth > 0).unwrap_or(key.len());
+    for (name, group) in grouped(members.iter().map(|(key, _)| &key[..head(key)])) {
         write_string(&String::from_utf8_lossy(name), out);
         out.push(b':');
-        let last = group.last().map_or((key, value), |&i| members[i]);
         // A key that is there twice: the last counts, and nothing is below it to go down to.
-        if group.iter().all(|&i| members[i].0.len() == name.len()) {
-            write_value(texts, last.1, out);
+        if group.iter().all(|&at| members[at].0.len() == name.len()) {
+            write_value(texts, group.last().map_or(Value::Null, |&at| members[at].1), out);
         } else {
-            write_group(texts, members, &group, name.len(), out);
+            write_group(texts, members, &group, name.len(), depth - 1, out);
         }
         out.push(b',');
     }
 }
 
-fn write_group(texts: &Texts, members: &[(&[u8], Value)], group: &[usize], head: usize, out: &mut Vec<u8>) {
+/// Names and the places at which each stands, in the order of the first of each.
+fn grouped<'a>(names: impl Iterator<Item = &'a [u8]>) -> Vec<(&'a [u8], Vec<usize>)> {
+    /// So many are looked through one by one, which takes less time than a map.
+    const FEW: usize = 32;
+    let mut groups: Vec<(&[u8], Vec<usize>)> = Vec::new();
+    let mut places: HashMap<&[u8], usize> = HashMap::new();
+    for (at, name) in names.enumerate() {
+        work::count(1 + name.len() + groups.len().min(FEW));
+        let known = match groups.len() {
+            0..=FEW => groups.iter().position(|(other, _)| *other == name),
+            _ => places.get(name).copied(),
+        };
+        match known.and_then(|known| groups.get_mut(known)) {
+            Some((_, group)) => group.push(at),
+            None => {
+                groups.push((name, vec![at]));
+                match groups.len() {
+                    0..=FEW => {}
+                    // From now on they are looked up.
+                    len if places.is_empty() => {
+                        places.extend(groups.iter().take(len).enumerate().map(|(at, (name, _))| (*name, at)));
+                    }
+                    len => {
+                        places.insert(name, len - 1);
+                    }
+                }
+            }
+        }
+    }
+    groups
+}
+
+fn write_group(
+    texts: &Texts,
+    members: &[(&[u8], Value)],
+    group: &[usize],
+    head: usize,
+    depth: usize,
+    out: &mut Vec<u8>,
+) {
     out.push(b'{');
     let first = out.len();
     let mut below = Vec::new();
@@ -127,7 +161,7 @@ fn write_group(texts: &Texts, members: &[(&[u8], Value)], group: &[usize], head:
             (None, value) => below.push((&b"_value"[..], value)),
         }
     }
-    write_dotted(texts, &below, out);
+    write_dotted(texts, &below, depth, out);
     if out.len() > first {
         out.pop();
     }

@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 
-use super::{Facts, Row, Slot, Span, Texts, Value};
+use super::{Facts, Row, Slot, Span, Texts, Value, work};
 
 /// The members of a validated JSON object: byte ranges of key (without quotes) and value.
 pub fn members(object: &[u8]) -> Vec<(Range<usize>, Range<usize>)> {
+    work::count(object.len());
     let mut found = Vec::new();
     let mut at = 1;
     loop {
@@ -31,6 +32,7 @@ pub fn members(object: &[u8]) -> Vec<(Range<usize>, Range<usize>)> {
 
 /// The items of a validated JSON array, as byte ranges.
 pub fn items(list: &[u8]) -> Vec<Range<usize>> {
+    work::count(list.len());
     let mut found = Vec::new();
     let mut at = 1;
     loop {
@@ -99,7 +101,7 @@ pub(super) fn take_apart(row: &mut Row, slot: Slot, object: Span) {
 /// Puts a value at a key (with dots, a path) below a named object.
 pub(super) fn put(row: &mut Row, parent: Slot, key: Span, value: Value) {
     let bytes = row.texts.bytes(key);
-    let head = memchr::memchr(b'.', bytes).unwrap_or(bytes.len());
+    let head = dot(bytes).unwrap_or(bytes.len());
     let more = head < bytes.len();
     match row.layout().child(parent, &bytes[..head]) {
         Some(child) if more => put(row, child, key.part(head + 1, usize::MAX), value),
@@ -109,6 +111,13 @@ pub(super) fn put(row: &mut Row, parent: Slot, key: Span, value: Value) {
         },
         None => row.add(parent, key, value),
     }
+}
+
+/// Where the first dot of a key is. Keys are short, and a search by vectors is a call.
+#[inline]
+pub(super) fn dot(key: &[u8]) -> Option<usize> {
+    const SHORT: usize = 16;
+    if key.len() <= SHORT { key.iter().position(|&byte| byte == b'.') } else { memchr::memchr(b'.', key) }
 }
 
 fn skip_blank(bytes: &[u8], mut at: usize) -> usize {
@@ -208,6 +217,19 @@ mod tests {
                 (serde_json::from_slice(&out).expect("json"), serde_json::from_str(expected).expect("json"));
             assert_eq!(wrote, meant, "{paths:?}");
         }
+    }
+
+    /// Dots go as deep as JSON does; a key of a million of them is no reason to run out of stack.
+    #[test]
+    fn dots_go_only_so_deep() {
+        let key = vec!["a"; 1_000_000].join(".");
+        let mut row = row(&[]);
+        let span = row.texts.push(format!("{{\"{key}\":1}}").as_bytes());
+        row.write(0, Value::Object(span));
+        let mut out = Vec::new();
+        write_object(&row, &mut out);
+        let depth = out.iter().filter(|&&byte| byte == b'{').count();
+        assert_eq!(depth, crate::limits::JSON_DEPTH_MAX + 1);
     }
 
     #[test]

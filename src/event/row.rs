@@ -1,8 +1,10 @@
 //! One event while it passes through a pipeline: slots, an ordered remainder, and the bytes they point into.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
-use super::{Facts, Layout, Mask, Segment, Slot, Span, Value, write_value};
+use super::{Facts, Layout, Mask, Segment, Slot, Span, Value, work, write_value};
 
 /// A key that only the data knows, below the named object `parent`.
 #[derive(Clone, Copy, Debug)]
@@ -230,18 +232,20 @@ impl Row {
         super::raw::put(self, parent, key, value);
     }
 
-    /// Removes a key that is not named by the layout from the object `parent`, with what is below it. For a
+    /// Removes keys that are not named by the layout, each from the object it belongs to, with what is below it. For a
     /// second parser, whose keys replace those of the first.
-    pub fn forget(&mut self, parent: Slot, key: Span) {
-        let (rest, texts) = (&mut self.rest, &self.texts);
-        let key = texts.bytes(key);
-        rest.retain(|entry| {
-            let below = texts.bytes(entry.key).strip_prefix(key);
-            entry.parent != parent || !matches!(below, Some([] | [b'.', ..]))
-        });
-        if !rest.iter().any(|entry| entry.parent == parent) {
-            self.rest_at.remove(parent);
+    pub fn forget(&mut self, keys: impl Iterator<Item = (Slot, Span)>) {
+        let (texts, seed) = (&self.texts, RandomState::new());
+        let whole = |(parent, key)| prefixes(&seed, parent, texts.bytes(key)).last();
+        let gone: HashSet<u64> = keys.filter_map(whole).collect();
+        if gone.is_empty() {
+            return;
         }
+        self.rest.retain(|entry| {
+            !prefixes(&seed, entry.parent, texts.bytes(entry.key)).any(|path| gone.contains(&path))
+        });
+        self.rest_at.clear();
+        self.rest.iter().for_each(|entry| self.rest_at.insert(entry.parent));
     }
 
     /// Replaces a field: what was below it is gone. An object written over named fields is taken apart.
@@ -312,4 +316,17 @@ impl Row {
     pub fn write_json(&self, value: Value, out: &mut Vec<u8>) {
         write_value(&self.texts, value, out);
     }
+}
+
+/// A key and the objects above it that its dots tell, the outermost first, each as a hash: those of one key cannot be
+/// made to be those of another by who does not know the seed.
+fn prefixes(seed: &RandomState, parent: Slot, key: &[u8]) -> impl Iterator<Item = u64> {
+    let mut hasher = seed.build_hasher();
+    hasher.write_u16(parent);
+    work::count(key.len());
+    key.split(|&byte| byte == b'.').map(move |part| {
+        hasher.write(part);
+        hasher.write_u8(b'.');
+        hasher.finish()
+    })
 }

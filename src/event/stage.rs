@@ -5,6 +5,7 @@
 //! is written over the surplus.
 
 use super::json::{Second, write_rest, write_string, write_value};
+use super::raw::dot;
 use super::{Row, Span, Value};
 
 /// Bytes of the buffer: an event of usual size fits, and stays in the first-level cache.
@@ -168,7 +169,7 @@ impl Parts<'_> {
     /// where nothing stands before them.
     pub(super) fn rest(&mut self, mut len: usize, row: &Row, mut first: bool) -> usize {
         let rest = row.rest();
-        if rest.iter().any(|entry| memchr::memchr(b'.', row.texts.bytes(entry.key)).is_some()) {
+        if rest.iter().any(|entry| dot(row.texts.bytes(entry.key)).is_some()) {
             if !first {
                 len = self.byte(len, b',');
             }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::extension::{self, Key, Table, key};
 use super::members::{Derived, part};
 use super::{Bind, Fields, Format, FormatKind, Gives, Mismatch, Target, scan, time};
-use crate::event::{Slot, Span, Texts, Value};
+use crate::event::{Slot, Span, Texts, Value, work};
 use crate::limits::REST_KEYS_MAX;
 use crate::signature::{Example, OptionSpec, OptionType, Signature, Type};
 
@@ -316,6 +316,7 @@ pub(super) fn envelope(bytes: &[u8], calendar: &super::Calendar) -> Option<i64> 
 pub(super) fn pipe(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(next) = memchr::memchr2(b'|', b'\\', bytes.get(at..).unwrap_or_default()) {
+        work::count(1 + next);
         if bytes[at + next] == b'|' {
             return at + next;
         }
@@ -363,19 +364,20 @@ type Pair = (Range<usize>, Range<usize>);
 fn pairs(bytes: &[u8], from: usize) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = Vec::new();
     let mut at = from;
-    // Where a key may begin: at the front or behind a blank.
-    let mut word = from;
+    // Where a key may begin: at the front or behind a blank, and no more once an `=` was there.
+    let mut word = Some(from);
     while let Some(&byte) = bytes.get(at).filter(|_| pairs.len() <= REST_KEYS_MAX) {
         match byte {
             b'\\' => at += 1,
-            b' ' | b'\t' | b'\n' => word = at + 1,
-            b'=' if bytes.get(word..at).is_some_and(is_key) => {
-                if let Some((_, value)) = pairs.last_mut() {
-                    let text = &bytes[value.start..word];
-                    value.end = value.start + text.trim_ascii_end().len();
+            b' ' | b'\t' | b'\n' => word = Some(at + 1),
+            b'=' => {
+                if let Some(word) = word.take().filter(|&word| is_key(&bytes[word..at])) {
+                    if let Some((_, value)) = pairs.last_mut() {
+                        let text = &bytes[value.start..word];
+                        value.end = value.start + text.trim_ascii_end().len();
+                    }
+                    pairs.push((word..at, at + 1..bytes.len()));
                 }
-                pairs.push((word..at, at + 1..bytes.len()));
-                word = bytes.len();
             }
             _ => {}
         }
@@ -386,6 +388,7 @@ fn pairs(bytes: &[u8], from: usize) -> Vec<Pair> {
 
 /// `ad.name[0]` is one, `https://host?id` is not.
 fn is_key(word: &[u8]) -> bool {
+    work::count(word.len());
     let inside = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-[]:@".contains(byte);
     !word.is_empty() && word.iter().all(inside) && !word.windows(2).any(|pair| pair == b"//")
 }
@@ -409,5 +412,27 @@ impl<'a> Labels<'a> {
 
     fn is_label(&self, key: &[u8]) -> bool {
         key.strip_suffix(b"Label").is_some_and(|of| self.of.contains_key(of))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_begins_behind_a_blank() {
+        for (text, expected) in [
+            ("a=b c=d", &["a:b", "c:d"][..]),
+            ("a=b=c d=e", &["a:b=c", "d:e"]),
+            ("a=http://h/?b=c d e=f", &["a:http://h/?b=c d", "e:f"]),
+            ("a=b\\=c=d", &["a:b\\=c=d"]),
+            ("=a b=c", &["b:c"]),
+        ] {
+            let part = |range: &Range<usize>| text.get(range.clone()).expect("a part");
+            let found = pairs(text.as_bytes(), 0);
+            let found: Vec<_> =
+                found.iter().map(|(key, value)| format!("{}:{}", part(key), part(value))).collect();
+            assert_eq!(found, expected, "{text}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::members::{Derived, Members, part};
 use super::typed::{convert, name_and_type};
 use super::{Bind, Calendar, Fields, Format, FormatKind, Gives, Mismatch, Target};
-use crate::event::{Options, Slot, Span, Texts, Value};
+use crate::event::{Options, Slot, Span, Texts, Value, work};
 use crate::signature::{Example, Field, OptionSpec, OptionType, Signature, Type};
 
 /// The format as the list has it.
@@ -193,6 +193,7 @@ impl Csv {
         let next = |end: usize| bytes.get(end).map(|_| end + 1);
         if bytes.get(at) != Some(&self.quote) {
             let len = memchr::memchr(self.delimiter, &bytes[at..]).unwrap_or(bytes.len() - at);
+            work::count(1 + len);
             return Ok((at, at + len, next(at + len)));
         }
         let start = at + 1;
@@ -202,6 +203,7 @@ impl Csv {
                 return Err(Mismatch::at(at, "no closing quote"));
             };
             let end = from + len;
+            work::count(1 + len);
             if bytes.get(end + 1) == Some(&self.quote) {
                 derived.bytes.extend_from_slice(&bytes[from..=end]);
                 (from, doubled) = (end + 2, true);

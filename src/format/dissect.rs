@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 use super::members::{Derived, Members, part};
 use super::typed::convert;
 use super::{Bind, Calendar, Fields, Format, FormatKind, Gives, Mismatch, Target};
-use crate::event::{Options, Slot, Span, Texts, Value};
+use crate::event::{Options, Slot, Span, Texts, Value, work};
 use crate::signature::{Example, Field, OptionSpec, OptionType, Signature, Type};
 
 /// The format as the list has it.
@@ -246,6 +246,7 @@ impl Dissect {
                 break;
             }
             let len = piece.end.find(&bytes[at..]);
+            work::count(len.unwrap_or(bytes.len() - at) + 1);
             let len = len.ok_or_else(|| Mismatch::at(at, "a delimiter of the pattern is not there"))?;
             // Padding stands before the delimiter or repeats it.
             let pad = bytes[at..at + len].iter().rev().take_while(|byte| piece.padded && **byte == end[0]);

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use super::members::{Derived, part};
 use super::typed::convert;
 use super::{Bind, Calendar, Fields, Format, FormatKind, Gives, Mismatch, Target, scan};
-use crate::event::{Facts, Options, Slot, Span, Texts, Value, write_value};
+use crate::event::{Facts, Options, Slot, Span, Texts, Value, work, write_value};
 use crate::signature::{Example, Field, OptionSpec, OptionType, Signature, Type};
 use library::{Library, Names};
 use machine::{Fault, Machine, NOWHERE};
@@ -241,7 +241,9 @@ impl Format for Grok {
         MACHINE.with_borrow_mut(|machine| {
             let mut why = "the text is not like the pattern";
             for pattern in &self.patterns {
-                match machine.find(&pattern.program, texts.bytes(input)) {
+                let found = machine.find(&pattern.program, texts.bytes(input));
+                work::count(machine.steps as usize + input.len as usize);
+                match found {
                     Ok(()) => return self.fields(pattern, &machine.slots, input, texts, fields),
                     Err(Fault::None) => {}
                     Err(Fault::TooLong) => why = "the pattern would take too long on this text",
@@ -298,6 +300,7 @@ impl Grok {
         Ok(())
     }
 
+    #[inline]
     /// A capture as a value of its type: numbers as Ruby converts them, the leading number or 0.
     fn value(
         &self,
@@ -306,10 +309,12 @@ impl Grok {
         input: Span,
         texts: &Texts,
     ) -> Result<Value, Mismatch> {
-        let bytes = &texts.bytes(input)[start..end];
         let span = part(input, start, end - start).with(capture.facts);
+        if capture.ty == Type::Text {
+            return Ok(Value::Text(span));
+        }
+        let bytes = &texts.bytes(input)[start..end];
         Ok(match capture.ty {
-            Type::Text => Value::Text(span),
             Type::Int => match scan::int(bytes) {
                 Some((int, _)) => Value::Int(int),
                 None => long(bytes, span),

@@ -2,7 +2,7 @@
 //!
 //! Members that the pipeline names go to their slots, through named objects as deep as those go; all others keep
 //! their text as it is. A string is copied only if it holds an escape, an object only if it holds a line feed or
-//! a key twice. What `serde_json` refuses is refused.
+//! a key twice; where the message itself has a key twice, it is written anew and read again. What `serde_json` refuses is refused.
 
 mod compact;
 mod scan;
@@ -13,7 +13,7 @@ pub(super) use scan::unescape;
 use super::keys::{Keys, fingerprint};
 use super::{Bind, Fields, Format, FormatKind, Gives, Mismatch, Target};
 use crate::event::{Facts, Layout, Slot, Span, Texts, Value};
-use crate::limits::REST_KEYS_MAX;
+use crate::limits::{REST_KEYS_MAX, SLOTS_MAX};
 use crate::signature::{Example, Signature};
 
 /// The format as the list has it.
@@ -56,8 +56,6 @@ struct Child {
     fingerprint: u64,
     key: Box<[u8]>,
     slot: Slot,
-    /// One past the last slot below it.
-    end: Slot,
     /// Its node, where paths below it are named.
     node: Option<usize>,
 }
@@ -89,7 +87,7 @@ fn add(layout: &Layout, slot: Slot, nodes: &mut Vec<Node>) -> usize {
         let key: Box<[u8]> = layout.key(next).as_bytes().into();
         let end = layout.end(next);
         let node = layout.has_children(next).then(|| add(layout, next, nodes));
-        children.push(Child { fingerprint: fingerprint(&key), key, slot: next, end, node });
+        children.push(Child { fingerprint: fingerprint(&key), key, slot: next, node });
         next = end;
     }
     nodes[at].children = children;
@@ -101,20 +99,48 @@ impl Format for Json {
         if texts.text(input).is_none() {
             return Err(Mismatch::at(0, "not utf-8"));
         }
+        let mark = fields.len();
+        if self.read(input, texts, fields)? {
+            return self.read_tidy(mark, input, texts, fields);
+        }
+        Ok(())
+    }
+}
+
+impl Json {
+    /// Reads an object; true where it may hold a key twice, and what was read means nothing.
+    fn read(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<bool, Mismatch> {
         let derived = texts.derived_bytes();
         let mut scratch = texts.scratch();
         let mut reader = Reader {
             nodes: &self.nodes,
             scanner: Scanner::new(texts.bytes(input)),
             span: input.with(Facts::UNKNOWN),
-            mark: fields.len(),
             fields,
             scratch: &mut scratch,
             derived,
+            twice: false,
         };
-        let done = reader.whole();
+        let done = reader.whole().map(|()| reader.twice);
         texts.keep(scratch);
         done
+    }
+
+    /// Reads an object that may hold a key twice: first it is written so that it does not.
+    #[cold]
+    fn read_tidy(
+        &self,
+        mark: usize,
+        input: Span,
+        texts: &mut Texts,
+        fields: &mut Fields,
+    ) -> Result<(), Mismatch> {
+        fields.truncate(mark);
+        let mut tidy = texts.scratch();
+        compact::write(texts.bytes(input).trim_ascii(), &mut tidy);
+        let tidy = texts.keep(tidy);
+        // Two keys that only look alike are told so once more.
+        self.read(tidy, texts, fields).map(drop)
     }
 }
 
@@ -122,11 +148,12 @@ struct Reader<'a> {
     nodes: &'a [Node],
     scanner: Scanner<'a>,
     span: Span,
-    mark: usize,
     fields: &'a mut Fields,
     /// Derived text; it will stand in the arena from `derived` on.
     scratch: &'a mut Vec<u8>,
     derived: usize,
+    /// Whether two keys of an object may be equal.
+    twice: bool,
 }
 
 impl Reader<'_> {
@@ -153,18 +180,17 @@ impl Reader<'_> {
             return Ok(());
         }
         let mut keys = Keys::default();
-        let first = self.fields.len();
         loop {
             let (start, end, escaped) = self.scanner.key()?;
             self.scanner.colon()?;
             if escaped {
                 let key = self.unescape(start, end);
                 let print = fingerprint(self.derived_bytes(key));
-                self.member(node, key, print, &mut keys, first)?;
+                self.member(node, key, print, &mut keys)?;
             } else {
                 let key = self.span.part(start, end - start).with(Facts::PLAIN);
                 let print = fingerprint(self.scanner.slice(start, end));
-                self.member(node, key, print, &mut keys, first)?;
+                self.member(node, key, print, &mut keys)?;
             }
             if !self.scanner.another(b'}')? {
                 return Ok(());
@@ -173,14 +199,7 @@ impl Reader<'_> {
     }
 
     #[inline]
-    fn member(
-        &mut self,
-        node: &Node,
-        key: Span,
-        print: u64,
-        keys: &mut Keys,
-        first: usize,
-    ) -> Result<(), Mismatch> {
+    fn member(&mut self, node: &Node, key: Span, print: u64, keys: &mut Keys) -> Result<(), Mismatch> {
         let bytes = if key.buffer == Span::ARENA && key.facts == Facts::UNKNOWN && self.is_derived(key) {
             self.derived_bytes(key)
         } else {
@@ -188,8 +207,9 @@ impl Reader<'_> {
             self.scanner.slice(from, from + key.len as usize)
         };
         let child = node.children.iter().find(|child| child.fingerprint == print && *child.key == *bytes);
-        if keys.seen(print) {
-            self.forget(node, child, key, first);
+        self.twice |= keys.seen(print);
+        if keys.len() > REST_KEYS_MAX && (child.is_none() || keys.len() > REST_KEYS_MAX + SLOTS_MAX) {
+            return Err(self.scanner.wrong("more keys than an event may have"));
         }
         match child {
             Some(Child { node: Some(below), .. }) if self.scanner.peek() == Some(b'{') => self.object(*below),
@@ -199,33 +219,9 @@ impl Reader<'_> {
                 Ok(())
             }
             None => {
-                if keys.len() > REST_KEYS_MAX {
-                    return Err(self.scanner.wrong("more keys than an event may have"));
-                }
                 let value = self.value()?;
                 self.fields.push((Target::Key(node.slot, key), value));
                 Ok(())
-            }
-        }
-    }
-
-    /// Takes back what an equal key gave before: the last one counts.
-    #[cold]
-    fn forget(&mut self, node: &Node, child: Option<&Child>, key: Span, first: usize) {
-        let mut at = first.max(self.mark);
-        while let Some((target, _)) = self.fields.get(at) {
-            let same = match (*target, child) {
-                (Target::Slot(slot), Some(child)) => (child.slot..child.end).contains(&slot),
-                (Target::Key(parent, _), Some(child)) => (child.slot..child.end).contains(&parent),
-                (Target::Key(parent, other), None) => {
-                    parent == node.slot && self.bytes(other) == self.bytes(key)
-                }
-                _ => false,
-            };
-            if same {
-                self.fields.remove(at);
-            } else {
-                at += 1;
             }
         }
     }
@@ -287,14 +283,6 @@ impl Reader<'_> {
     fn derived_bytes(&self, span: Span) -> &[u8] {
         let from = span.start as usize - self.derived;
         self.scratch.get(from..from + span.len as usize).unwrap_or_default()
-    }
-
-    fn bytes(&self, span: Span) -> &[u8] {
-        if self.is_derived(span) {
-            return self.derived_bytes(span);
-        }
-        let from = (span.start - self.span.start) as usize;
-        self.scanner.slice(from, from + span.len as usize)
     }
 }
 

@@ -4,7 +4,7 @@ use memchr::memmem;
 
 use super::members::{Derived, Members, part};
 use super::{Bind, Fields, Format, FormatKind, Gives, Mismatch, json, scan};
-use crate::event::{Options, Slot, Span, Texts, Value};
+use crate::event::{Options, Slot, Span, Texts, Value, work};
 use crate::signature::{Example, OptionSpec, OptionType, Signature};
 
 /// The format as the list has it.
@@ -86,9 +86,9 @@ impl KeyValue {
         let bytes = texts.bytes(input);
         let (pair, sign) = (self.pair.as_bytes(), self.value.as_bytes());
         let mut members = Members::new(self.root, fields);
-        let (mut at, mut found) = (0, false);
+        let (mut at, mut found, mut quotes) = (0, false, true);
         while at < bytes.len() {
-            let end = at + outside_quotes(&bytes[at..], pair);
+            let end = at + outside_quotes(&bytes[at..], pair, &mut quotes);
             let item = &bytes[at..end];
             let sign_at = memmem::find(item, sign);
             let key = trim(item, 0, sign_at.unwrap_or(item.len()));
@@ -130,15 +130,23 @@ impl KeyValue {
     }
 }
 
-/// Where the separator is that stands outside quotes; the end where there is none.
-fn outside_quotes(bytes: &[u8], separator: &[u8]) -> usize {
+/// Where the separator is that stands outside quotes; the end where there is none. Behind a quote that is not closed
+/// none is, since each has a backslash: `quotes` says so from then on, and nobody looks for the end of another.
+fn outside_quotes(bytes: &[u8], separator: &[u8], quotes: &mut bool) -> usize {
     let mut at = 0;
     while at < bytes.len() {
         if bytes[at..].starts_with(separator) {
             return at;
         }
+        work::count(1);
         at += match bytes[at] {
-            b'"' => scan::quoted(&bytes[at + 1..], b'"').map_or(1, |len| len + 2),
+            b'"' if *quotes => match scan::quoted(&bytes[at + 1..], b'"') {
+                Some(len) => len + 2,
+                None => {
+                    *quotes = false;
+                    1
+                }
+            },
             _ => 1,
         };
     }

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::members::{Derived, Members, part};
+use super::scan::{at_most, before, equal};
 use super::{Bind, Fields, Format, FormatKind, Gives, Mismatch, json};
 use crate::event::{Slot, Span, Texts, Value, write_string};
 use crate::signature::{Example, Signature};
@@ -136,7 +137,7 @@ enum Written {
 /// A value in quotes or bare, and one past its end.
 fn value(bytes: &[u8], at: usize) -> Result<(Written, usize), Mismatch> {
     if bytes.get(at) != Some(&b'"') {
-        let len = bytes[at..].iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+        let len = before(&bytes[at..], |word| at_most(word, b' '), |byte| byte.is_ascii_whitespace());
         return Ok((Written::Bare(at..at + len), at + len));
     }
     let len = super::scan::quoted(&bytes[at + 1..], b'"').ok_or(Mismatch::at(at, "no closing quote"))?;
@@ -144,8 +145,10 @@ fn value(bytes: &[u8], at: usize) -> Result<(Written, usize), Mismatch> {
 }
 
 /// Length of a key: neither blank, quote nor `=`.
+#[inline]
 fn key(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|&&byte| byte > b' ' && byte != b'=' && byte != b'"').count()
+    let marks = |word| at_most(word, b' ') | equal(word, b'=') | equal(word, b'"');
+    before(bytes, marks, |byte| byte <= b' ' || byte == b'=' || byte == b'"')
 }
 
 /// The same as text.

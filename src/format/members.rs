@@ -1,8 +1,12 @@
 //! Keys and values that only the data knows, and text derived from it: what the open formats share.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::BuildHasher;
+
 use super::keys::{Keys, fingerprint};
 use super::{Fields, Mismatch, Target};
-use crate::event::{Facts, Slot, Span, Texts, Value, write_string};
+use crate::event::{Facts, Slot, Span, Texts, Value, work, write_string};
 use crate::limits::REST_KEYS_MAX;
 
 /// Derived text of one parse: collected beside the arena while spans of the input are read, then moved into it.
@@ -56,18 +60,24 @@ impl Derived {
     }
 }
 
-/// Members of one open object: of equal keys the last counts, or all of them, as a list.
+/// Members of one open object: the last of equal keys counts.
 pub(super) struct Members {
     root: Slot,
     mark: usize,
     keys: Keys,
+    /// Where the members end whose keys are held in place.
+    early: usize,
+    /// Of an object with many members: where each of the others stands, by the hash of its key. The hash has a seed of
+    /// this process, so that nobody can write keys that share theirs.
+    late: Option<HashMap<u64, usize>>,
     /// Further values of keys that came before: which field, and the value.
     more: Vec<(usize, Value)>,
 }
 
 impl Members {
     pub(super) fn new(root: Slot, fields: &Fields) -> Self {
-        Self { root, mark: fields.len(), keys: Keys::default(), more: Vec::new() }
+        let mark = fields.len();
+        Self { root, mark, keys: Keys::default(), early: mark, late: None, more: Vec::new() }
     }
 
     /// Puts a member. `bytes` are those of the key; `same` compares two keys by their spans.
@@ -78,11 +88,10 @@ impl Members {
         value: Value,
         same: impl Fn(Span) -> bool,
     ) -> Result<(), Mismatch> {
-        if let Some(known) = self.known(fields, (key, bytes), same)? {
-            fields[known].1 = value;
-            return Ok(());
+        match self.known(fields, (key, bytes), same)? {
+            Some(known) => fields[known].1 = value,
+            None => fields.push((Target::Key(self.root, key), value)),
         }
-        fields.push((Target::Key(self.root, key), value));
         Ok(())
     }
 
@@ -120,7 +129,7 @@ impl Members {
         }
     }
 
-    /// The field that a key has already, by its place.
+    /// The field that a key has already, by its place; else it will have the next.
     fn known(
         &mut self,
         fields: &Fields,
@@ -130,14 +139,40 @@ impl Members {
         if self.keys.len() >= REST_KEYS_MAX {
             return Err(Mismatch::at(key.start as usize, "more keys than an event may have"));
         }
-        if !self.keys.seen(fingerprint(bytes)) {
-            return Ok(None);
+        work::count(1 + bytes.len());
+        let late = self.keys.is_full();
+        if !late {
+            self.early = fields.len() + 1;
         }
-        let known = fields.iter().skip(self.mark).position(|(target, _)| match target {
+        let seen = self.keys.seen_in_place(fingerprint(bytes));
+        let known = if seen { self.early_place(fields, same) } else { None };
+        Ok(if late && known.is_none() { self.late_place(fields.len(), bytes) } else { known })
+    }
+
+    #[cold]
+    fn early_place(&self, fields: &Fields, same: impl Fn(Span) -> bool) -> Option<usize> {
+        let is_it = |target: &Target| match target {
             Target::Key(parent, other) => *parent == self.root && same(*other),
             Target::Slot(_) => false,
-        });
-        Ok(known.map(|at| at + self.mark))
+        };
+        let end = self.early.min(fields.len());
+        let early = fields.get(self.mark..end)?;
+        work::count(early.len());
+        early.iter().position(|(target, _)| is_it(target)).map(|at| self.mark + at)
+    }
+
+    /// Where the key stands already; else it is remembered that it will stand at `next`.
+    #[cold]
+    fn late_place(&mut self, next: usize, bytes: &[u8]) -> Option<usize> {
+        let late = self.late.get_or_insert_default();
+        let hash = late.hasher().hash_one(bytes);
+        match late.entry(hash) {
+            Entry::Occupied(place) => Some(*place.get()),
+            Entry::Vacant(place) => {
+                place.insert(next);
+                None
+            }
+        }
     }
 }
 

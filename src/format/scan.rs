@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::event::work;
+
 /// Hexadecimal digits, with an optional `0x`; the length of what they are.
 pub fn hex(input: &[u8]) -> Option<usize> {
     let digits = input.strip_prefix(b"0x").unwrap_or(input);
@@ -138,6 +140,7 @@ pub fn ip(input: &[u8]) -> Option<IpAddr> {
 #[inline]
 pub fn host(input: &[u8]) -> usize {
     let len = input.iter().take_while(|&&byte| is_host(byte)).count();
+    work::count(len);
     match input.get(..len) {
         Some(all @ [address @ .., b':']) if is_ip(address) || address.contains(&b':') && !is_ip(all) => {
             len - 1
@@ -180,12 +183,51 @@ pub fn name(input: &[u8]) -> usize {
 pub fn quoted(input: &[u8], quote: u8) -> Option<usize> {
     let mut from = 0;
     loop {
-        let at = from + memchr::memchr2(quote, b'\\', input.get(from..)?)?;
+        let rest = input.get(from..)?;
+        let found = memchr::memchr2(quote, b'\\', rest);
+        work::count(found.unwrap_or(rest.len()) + 1);
+        let at = from + found?;
         if input.get(at) == Some(&quote) {
             return Some(at);
         }
         from = at + 2;
     }
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Of eight bytes, the high bit of the first that is at most `most`, which is below 128; bits behind it mean nothing.
+#[inline]
+pub(super) fn at_most(word: u64, most: u8) -> u64 {
+    word.wrapping_sub(ONES * (u64::from(most) + 1)) & !word & HIGH
+}
+
+/// The same for the first that equals a byte.
+#[inline]
+pub(super) fn equal(word: u64, byte: u8) -> u64 {
+    at_most(word ^ (ONES * u64::from(byte)), 0)
+}
+
+/// Length of the front before the first byte that `ends` it. `marks` gives the high bit of the first of eight bytes that
+/// may: texts are short, and for them this takes less than the call of a search by vectors.
+#[inline]
+pub(super) fn before(bytes: &[u8], marks: impl Fn(u64) -> u64, ends: impl Fn(u8) -> bool) -> usize {
+    let mut at = 0;
+    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let found = marks(u64::from_le_bytes(*eight));
+        if found == 0 {
+            at += 8;
+            continue;
+        }
+        at += found.trailing_zeros() as usize / 8;
+        if ends(bytes[at]) {
+            return at;
+        }
+        at += 1;
+    }
+    let tail = bytes.get(at..).unwrap_or_default();
+    at + tail.iter().position(|&byte| ends(byte)).unwrap_or(tail.len())
 }
 
 /// Length of blanks (space, tab) at the front.

@@ -120,7 +120,7 @@ impl TimeForm {
     #[inline]
     pub fn scan(&self, input: &[u8], calendar: &Calendar) -> Option<(i64, usize)> {
         let (parts, len) = match self {
-            Self::Clf => clf(input)?,
+            Self::Clf => return iso::clf_ns(input, calendar),
             Self::Rfc3339 => rfc3339(input)?,
             Self::Iso => iso(input)?,
             Self::Rfc3164 => rfc3164(input)?,

@@ -155,8 +155,10 @@ impl Calendar {
     fn nearest(&self, parts: &Parts) -> Option<i64> {
         let latest = self.reference.get().saturating_add(DAY_NS);
         let (year, _, _) = super::time::civil(latest.div_euclid(DAY_NS));
+        // Only the first hours of a year can have begun in a zone that is ahead.
+        let first = if parts.month == 1 && parts.day <= 2 { year + 1 } else { year };
         // 29 February exists in one year of four, and 1900 and 2100 have none: eight years back there is one.
-        (year - 8..=year + 1).rev().filter_map(|year| self.in_year(parts, year)).find(|&ns| ns <= latest)
+        (year - 8..=first).rev().filter_map(|year| self.in_year(parts, year)).find(|&ns| ns <= latest)
     }
 
     #[inline]

@@ -107,6 +107,7 @@ pub(super) enum Class {
 /// The class of a line, given which languages are looked for.
 #[inline]
 pub(super) fn classify(line: &[u8], languages: Languages) -> Class {
+    crate::event::work::count(1 + line.len().min(LOOK_BYTES));
     // Most lines of most logs: a time stamp.
     if line.first().is_some_and(u8::is_ascii_digit) {
         return Class::Header;

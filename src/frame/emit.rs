@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::coding::Coding;
 use super::{Block, Fetch, Framed};
-use crate::event::{Facts, Message, Span};
+use crate::event::{Facts, Message, Span, work};
 
 /// What one physical line gives to a message, as positions.
 #[derive(Clone, Copy, Debug, Default)]
@@ -161,6 +161,7 @@ impl<'e, 'b, 'o> Env<'e, 'b, 'o> {
     pub(super) fn append_text(&mut self, piece: &Piece, most: usize, out: &mut Vec<u8>) -> bool {
         let mut range = piece.text();
         range.end = range.end.min(range.start.saturating_add(most as u64));
+        work::count(1 + (range.end - range.start) as usize);
         if !piece.escaped && !self.coding.changes() {
             return self.append(&range, out);
         }

@@ -260,6 +260,10 @@ impl Lane {
             }
             for piece in self.pieces.iter().take(count) {
                 env.append_text(piece, LOOK_BYTES, scratch);
+                // A runtime may have split the line into thousands.
+                if scratch.len() >= LOOK_BYTES {
+                    break;
+                }
             }
         }
         let head = scratch.get(..LOOK_BYTES).unwrap_or(scratch);

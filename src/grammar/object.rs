@@ -10,7 +10,7 @@ use super::bound::{Bound, Op, Scan, sequence};
 use super::kind::Kind;
 use super::plan;
 use super::written::{Need, Notation};
-use crate::event::{Facts, Layout, LayoutBuilder, Mask, Slot, Span, Texts, Value, write_plain};
+use crate::event::{Facts, Layout, LayoutBuilder, Mask, Slot, Span, Texts, Value, work, write_plain};
 use crate::format::json::Json;
 use crate::format::{Bind, Fields, Format, Mismatch, Target, logfmt, xml};
 
@@ -199,6 +199,7 @@ impl Objects {
         let mut rivals = [None; RIVALS_MAX];
         for at in members {
             let (target, value) = fields[at];
+            work::count(1);
             let slot = self.slot(target, texts);
             // An object whose members are named stands there as its members only.
             let mut above = match (slot, target) {

@@ -57,8 +57,11 @@ pub(super) fn line(run: &mut Run<'_>, at: usize, slots: &RequestSlots) -> Option
     let Some(len) = scan::quoted(rest, b'"') else { return run.fail(at, "no quote behind the request") };
     let line = &rest[..len];
     let parts = first_blank(line).and_then(|method| {
-        let is_method = method > 0
-            && line[..method].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-' || *byte == b'_');
+        let is_method = matches!(line, [b'G', b'E', b'T', ..] | [b'P', b'O', b'S', b'T', ..]) && method <= 4
+            || method > 0
+                && line[..method]
+                    .iter()
+                    .all(|byte| byte.is_ascii_alphabetic() || *byte == b'-' || *byte == b'_');
         let last = last_blank(line).filter(|&last| last > method);
         let version = last.filter(|&last| line.get(last + 1..last + 6) == Some(b"HTTP/"));
         is_method.then_some((method, version))
@@ -95,7 +98,8 @@ fn last_blank(line: &[u8]) -> Option<usize> {
 
 /// Where the extension of a path's last piece begins.
 fn extension(path: &[u8]) -> Option<usize> {
-    let at = memchr::memrchr2(b'.', b'/', path).filter(|&at| path[at] == b'.')?;
+    // The last piece is short: less than a search costs.
+    let at = path.iter().rposition(|&byte| byte == b'.' || byte == b'/').filter(|&at| path[at] == b'.')?;
     Some(at + 1).filter(|&from| from < path.len())
 }
 

@@ -3,7 +3,7 @@
 
 use super::bound::{Bound, Op, PeerSlots, Scan, write_text};
 use super::request;
-use crate::event::{Facts, Slot, Span, Value};
+use crate::event::{Facts, Mask, Slot, Span, Value, work};
 use crate::format::syslog::data::{elements, unescape};
 use crate::format::{Fields, Mismatch, Target, scan};
 use crate::limits::GRAMMAR_REPEATS_MAX;
@@ -88,6 +88,7 @@ impl<'a> Run<'a> {
     /// Runs a sequence from `at`; gives where it ends.
     pub(super) fn sequence(&mut self, ops: &[Op], mut at: usize) -> Option<usize> {
         for op in ops {
+            let from = at;
             at = match op {
                 Op::Byte(byte) if self.bytes.get(at) == Some(byte) => at + 1,
                 Op::Byte(_) => return self.fail(at, "not the punctuation of the format"),
@@ -122,6 +123,7 @@ impl<'a> Run<'a> {
                     at + len
                 }
             };
+            work::count(1 + at - from);
         }
         Some(at)
     }
@@ -153,21 +155,32 @@ impl<'a> Run<'a> {
 
     /// Of fields that were found twice the last counts.
     fn keep_last(&mut self, mark: usize) {
-        let mut at = mark;
-        while let Some((target, rest)) = self.fields.get(at..).and_then(<[_]>::split_first) {
-            if rest.iter().any(|(other, _)| *other == target.0) {
-                self.fields.remove(at);
-            } else {
-                at += 1;
+        let (mut seen, mut to) = (Mask::default(), self.fields.len());
+        // From behind, so that the last of each is met first.
+        work::count(self.fields.len() - mark);
+        for at in (mark..self.fields.len()).rev() {
+            if let Target::Slot(slot) = self.fields[at].0 {
+                if seen.contains(slot) {
+                    continue;
+                }
+                seen.insert(slot);
             }
+            to -= 1;
+            self.fields[to] = self.fields[at];
         }
+        self.fields.drain(mark..to);
     }
 
     #[inline]
     fn capture(&mut self, scan: &Scan, to: Option<Slot>, absent: &[Box<[u8]>], at: usize) -> Option<usize> {
         let rest = self.rest(at);
         let (len, quote_free, reason) = match scan {
-            Scan::UntilByte(byte) => (memchr::memchr(*byte, rest), *byte == b'"', "no end of a text"),
+            Scan::UntilByte(byte) => {
+                if let Some(len) = absent_before(absent, rest, std::slice::from_ref(byte)) {
+                    return Some(at + len);
+                }
+                (memchr::memchr(*byte, rest), *byte == b'"', "no end of a text")
+            }
             Scan::Until(end) => {
                 // Most fields that can be absent are: a search costs more than a look.
                 if let Some(len) = absent_before(absent, rest, end.needle()) {
@@ -194,7 +207,13 @@ impl<'a> Run<'a> {
             }
             _ => return self.typed(scan, to, absent, at),
         };
-        let Some(len) = len else { return self.absent_or_fail(absent, at, reason) };
+        let Some(len) = len else {
+            work::count(match scan {
+                Scan::UntilByte(_) | Scan::Until(_) | Scan::UntilLast(_) => rest.len(),
+                _ => 1,
+            });
+            return self.absent_or_fail(absent, at, reason);
+        };
         if to.is_some() && len > 0 && !is_absent(absent, &rest[..len]) {
             let part = self.part(at, len, quote_free);
             self.value(to, Value::Text(part));
@@ -292,6 +311,7 @@ impl<'a> Run<'a> {
     /// Puts a list of the pieces that hold a letter or digit.
     fn list<'p>(&mut self, to: Option<Slot>, pieces: impl Iterator<Item = &'p [u8]>) {
         let from = self.derived.1.len();
+        let pieces = pieces.inspect(|piece| work::count(1 + piece.len()));
         for piece in pieces.filter(|piece| piece.iter().any(u8::is_ascii_alphanumeric)) {
             self.derived.1.push(if self.derived.1.len() == from { b'[' } else { b',' });
             write_text(piece.trim_ascii(), self.plain, self.derived.1);

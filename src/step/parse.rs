@@ -129,11 +129,11 @@ fn replace(row: &mut Row, fields: &Fields) {
     if row.rest().is_empty() {
         return;
     }
-    for (target, _) in fields {
-        if let Target::Key(parent, key) = target {
-            row.forget(*parent, *key);
-        }
-    }
+    let keys = fields.iter().filter_map(|(target, _)| match target {
+        Target::Key(parent, key) => Some((*parent, *key)),
+        Target::Slot(_) => None,
+    });
+    row.forget(keys);
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use aludel::grammar::{self, Found, Reader};
 use proptest::prelude::*;
 
 /// A reader for each of them, with the options that some need.
-fn readers() -> Vec<(&'static str, Reader)> {
+pub(crate) fn readers() -> Vec<(&'static str, Reader)> {
     grammar::names()
         .chain([grammar::AUTO])
         .map(|name| {

@@ -22,7 +22,9 @@ fn inside(byte: u8) -> bool {
 fn name(text: &[u8]) -> usize {
     let mut at = 0;
     loop {
-        at += text.get(at..).unwrap_or_default().iter().take_while(|&&byte| inside(byte)).count();
+        let len = text.get(at..).unwrap_or_default().iter().take_while(|&&byte| inside(byte)).count();
+        crate::event::work::count(1 + len);
+        at += len;
         match text.get(at..) {
             Some([b':', b':', next, ..]) if at > 0 && inside(*next) => at += 2,
             _ => return at,

@@ -27,6 +27,7 @@ pub(super) enum Mark {
 
 /// The mark of a line, if it has one.
 pub(super) fn of(line: &[u8]) -> Option<Mark> {
+    crate::event::work::count(1 + line.len());
     let text = line.trim_ascii_start();
     let indented = text.len() < line.len();
     match text.first()? {

@@ -353,32 +353,33 @@ impl Run<'_> {
         if looped.order == Order::Shortest && more == u32::MAX - looped.min {
             return self.shortest(number, pc, low, self.text.len());
         }
-        let high = if looped.max == u32::MAX {
+        let (high, known) = if looped.max == u32::MAX {
             self.end_of(looped, class, low)?
         } else {
-            self.bounded(class, low, more)
+            (self.bounded(class, low, more), false)
         };
         match looped.order {
-            Order::All => Ok(Some((pc, high))),
+            Order::All => Ok((!known).then_some((pc, high))),
             Order::Longest => self.longest(number, pc, low, Some(high)),
             Order::Shortest => self.shortest(number, pc, low, high),
         }
     }
 
-    /// The end of an unbounded run. Where the machine remembers, a run that comes to where it was before ends there:
-    /// all that can follow was tried.
-    fn end_of(&mut self, looped: &Loop, class: &Class, low: usize) -> Result<usize, Fault> {
-        let len = run_of(class, &self.text[low..]);
+    /// The end of an unbounded run. Where the machine remembers, a run that comes to where it was before ends there,
+    /// which is told: all that can follow was tried.
+    fn end_of(&mut self, looped: &Loop, class: &Class, low: usize) -> Result<(usize, bool), Fault> {
         if !self.machine.remembers || looped.memo == NO_MEMO {
+            let len = run_of(class, &self.text[low..]);
             self.work(len as u64 / 16)?;
-            return Ok(low + len);
+            return Ok((low + len, false));
         }
-        let mut at = low;
-        while at < low + len && !self.was(looped.memo, at) {
-            at += 1;
+        let (mut at, mut known) = (low, false);
+        while !known && self.text.get(at).is_some_and(|&byte| class.has[usize::from(byte)]) {
+            known = self.was(looped.memo, at);
+            at += usize::from(!known);
         }
         self.work((at - low) as u64)?;
-        Ok(at)
+        Ok((at, known))
     }
 
     fn bounded(&self, class: &Class, low: usize, more: u32) -> usize {

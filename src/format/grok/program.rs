@@ -73,7 +73,7 @@ pub(super) struct Loop {
     pub(super) follow: u16,
     /// Whether what follows can be nothing at the end of the text.
     pub(super) follow_end: bool,
-    /// One of two points: being within, being behind.
+    /// Being within; the next point, where there is one, is being behind.
     pub(super) memo: Memo,
 }
 
@@ -436,7 +436,11 @@ impl Coder {
             order,
             follow: self.class(follow.set),
             follow_end: follow.end,
-            memo: if order == Order::All { NO_MEMO } else { self.memo(2) },
+            memo: match (order, repeat.max) {
+                (Order::All, None) => self.memo(1),
+                (Order::All, Some(_)) => NO_MEMO,
+                _ => self.memo(2),
+            },
         };
         self.program.loops.push(looped);
         let number = u16::try_from(self.program.loops.len() - 1);

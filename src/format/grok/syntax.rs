@@ -67,13 +67,12 @@ impl<'a> Reader<'a> {
 
     /// Reads a whole pattern. The error names the place.
     pub(super) fn read(&mut self, pattern: &str) -> Result<Node, String> {
-        let mut text = Text {
-            text: pattern.as_bytes(),
-            at: 0,
-            any_case: false,
-            spaced: false,
-            depth: self.inside.len(),
-        };
+        self.read_with(pattern, (false, false))
+    }
+
+    fn read_with(&mut self, pattern: &str, (any_case, spaced): (bool, bool)) -> Result<Node, String> {
+        let text = pattern.as_bytes();
+        let mut text = Text { text, at: 0, any_case, spaced, depth: self.inside.len() };
         let node = self.alternatives(&mut text)?;
         if text.at < text.text.len() {
             return Err(self.wrong(text.at, "a `)` without its `(`"));
@@ -245,7 +244,7 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         let capture = field.map(|field| self.capture(field, start)).transpose()?.flatten();
-        let node = self.named(name, start)?;
+        let node = self.named(name, start, (text.any_case, text.spaced))?;
         Ok(Some(match capture {
             Some(number) => Node::Capture(number, Box::new(node)),
             // What is named is one part: no repetition behind it is of its last byte only.
@@ -253,7 +252,8 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    fn named(&mut self, name: &str, at: usize) -> Result<Node, String> {
+    /// The pattern of a name. Flags hold within it, as if it were written in place.
+    fn named(&mut self, name: &str, at: usize, flags: (bool, bool)) -> Result<Node, String> {
         if name == "IPV6_ADDRESS" {
             return Ok(Node::Ip6);
         }
@@ -273,7 +273,7 @@ impl<'a> Reader<'a> {
             return Err(self.wrong(at, "patterns are nested too deeply"));
         }
         self.inside.push(name.to_owned());
-        let node = self.read(body);
+        let node = self.read_with(body, flags);
         self.inside.pop();
         node
     }

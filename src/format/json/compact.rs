@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::scan::unescape;
-use crate::event::raw;
+use crate::event::{raw, work};
 
 /// Appends a checked object or array. Of equal keys, however they are spelled, the last value stands, in the
 /// place of the first.
 pub(super) fn write(text: &[u8], out: &mut Vec<u8>) {
+    work::count(text.len());
     match text.first() {
         Some(b'{') => object(text, out),
         Some(b'[') => {

@@ -1,6 +1,6 @@
 //! Checks JSON text byte by byte (RFC 8259 §2 to §7). The text is known to be UTF-8.
 
-use crate::event::Value;
+use crate::event::{Value, work};
 use crate::format::Mismatch;
 use crate::format::keys::{Keys, fingerprint};
 use crate::limits::JSON_DEPTH_MAX;
@@ -37,6 +37,7 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(super) fn blanks(&mut self) -> bool {
         let mut feed = false;
+        let from = self.at;
         while let Some(byte) = self.peek() {
             match byte {
                 b' ' | b'\t' | b'\r' => {}
@@ -45,6 +46,7 @@ impl<'a> Scanner<'a> {
             }
             self.at += 1;
         }
+        work::count(1 + self.at - from);
         feed
     }
 
@@ -104,7 +106,9 @@ impl<'a> Scanner<'a> {
         let mut at = start;
         let mut escaped = false;
         loop {
-            at += plain(self.bytes.get(at..).unwrap_or_default());
+            let len = plain(self.bytes.get(at..).unwrap_or_default());
+            work::count(1 + len);
+            at += len;
             match self.bytes.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use crate::event::work;
 use crate::format::Mismatch;
 use crate::limits::{JSON_DEPTH_MAX, REST_KEYS_MAX};
 
@@ -58,7 +59,9 @@ impl Reader<'_> {
 
     /// Passes over what begins here and ends with `end`.
     fn past(&mut self, end: &[u8], reason: &'static str) -> Result<Range<usize>, Mismatch> {
-        match memchr::memmem::find(self.rest(), end) {
+        let found = memchr::memmem::find(self.rest(), end);
+        work::count(found.unwrap_or(self.rest().len()) + 1);
+        match found {
             Some(len) => {
                 let range = self.at..self.at + len;
                 self.at += len + end.len();
@@ -160,6 +163,7 @@ impl Reader<'_> {
 
     fn name(&mut self) -> Range<usize> {
         let len = self.rest().iter().take_while(|byte| is_name(**byte)).count();
+        work::count(1 + len);
         let range = self.at..self.at + len;
         self.at += len;
         range

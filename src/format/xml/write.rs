@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Shape;
 use super::read::Element;
-use crate::event::write_string;
+use crate::event::{work, write_string};
 
 /// `"name": value`.
 pub(super) fn member(element: &Element, xml: &[u8], shape: &Shape, out: &mut Vec<u8>) {
@@ -135,6 +135,7 @@ pub(super) fn text(element: &Element, xml: &[u8], out: &mut Vec<u8>) {
 /// Resolves the entities that every document has (§4.6), and characters by number. Others stay as they are.
 fn resolve(bytes: &[u8], out: &mut Vec<u8>) {
     let mut rest = bytes;
+    work::count(1 + bytes.len());
     while let Some(at) = memchr::memchr(b'&', rest) {
         out.extend_from_slice(&rest[..at]);
         rest = &rest[at..];
