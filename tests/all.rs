@@ -58,6 +58,8 @@ mod files_packed;
 mod files_rig;
 #[path = "all/files_scale.rs"]
 mod files_scale;
+#[path = "all/files_traces.rs"]
+mod files_traces;
 #[path = "all/fixtures.rs"]
 mod fixtures;
 #[path = "all/frame.rs"]

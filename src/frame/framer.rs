@@ -23,6 +23,10 @@ const LOOK_LINES: u8 = 8;
 /// The lane of lines that have no envelope in a stream whose lines have one.
 const ODD: usize = LANES_MAX - 1;
 
+/// The first lane of lines in the envelope of another runtime than the stream's: a line of one does not end what is
+/// unfinished in the other's.
+const FOREIGN: usize = LANES_MAX;
+
 /// Some lanes of a stream, as bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lanes(pub u8);
@@ -267,10 +271,10 @@ impl Framer {
     /// The lane at an index, with what it needs.
     #[inline]
     fn lane(&mut self, index: usize) -> (&mut Lane, &FrameConfig, &mut Vec<u8>) {
-        let index = index.min(ODD);
+        let index = index.min(FOREIGN + ODD - 1);
         while self.lanes.len() <= index {
             let number = self.lanes.len();
-            self.lanes.push(Lane::new(if number == ODD { 0 } else { number as u8 }));
+            self.lanes.push(Lane::new((number % LANES_MAX % ODD) as u8));
         }
         (&mut self.lanes[index], &self.config, &mut self.scratch)
     }
@@ -344,7 +348,7 @@ impl Framer {
             escaped: false,
             first: true,
         };
-        self.wrapped(piece, found.lane, found.partial, env);
+        self.wrapped(Origin::Cri, piece, (found.lane, found.partial), env);
         true
     }
 
@@ -364,13 +368,14 @@ impl Framer {
             escaped: found.escaped || self.coding.decodes(),
             first: true,
         };
-        self.wrapped(piece, found.lane, found.partial, env);
+        self.wrapped(Origin::Docker, piece, (found.lane, found.partial), env);
         true
     }
 
     #[inline]
-    fn wrapped(&mut self, piece: Piece, lane: u8, partial: bool, env: &mut Env<'_, '_, '_>) {
-        let (lane, config, scratch) = self.lane(usize::from(lane));
+    fn wrapped(&mut self, by: Origin, piece: Piece, (lane, partial): (u8, bool), env: &mut Env<'_, '_, '_>) {
+        let first = if self.mode == Mode::Known(by) { 0 } else { FOREIGN };
+        let (lane, config, scratch) = self.lane(first + usize::from(lane));
         if partial {
             lane.partial_line(piece, true, config, env, scratch);
         } else {

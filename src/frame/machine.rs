@@ -106,6 +106,9 @@ pub(super) fn first(class: Class) -> Option<State> {
         Class::Exception | Class::Caused => State::Head,
         Class::Uncaught => State::Uncaught,
         Class::NodePlace => State::NodePlace,
+        // The rest of a trace whose first lines are in the file before.
+        Class::Frame => State::Frames,
+        Class::RubyFrame => State::Ruby,
         Class::Traceback | Class::PyFile => State::Python,
         Class::PyStack => State::PythonStack,
         Class::GoPanic => State::GoHead,
