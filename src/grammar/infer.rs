@@ -2,10 +2,13 @@
 //!
 //! In: messages of one program. Out: the text of a grammar file that loads, or why there is none. A message is cut
 //! into chunks ([`chunk`]); messages whose chunks are alike, from the first on, make a form ([`form`]), until what
-//! follows looks like prose, which is the message. It guesses names; its author puts better ones.
+//! follows looks like prose, which is the message. A form has a header, with a time or something else that has a type,
+//! and tails, since the next message may say something that none has said so far. Messages that are JSON objects make
+//! a form of members ([`object`]). It guesses names; its author puts better ones.
 
 mod chunk;
 mod form;
+mod object;
 
 use std::fmt::Write;
 
@@ -14,10 +17,13 @@ use super::sample::{self, Trial};
 use chunk::Chunk;
 
 /// Forms that a grammar gets at most.
-const FORMS_MAX: usize = 8;
+const FORMS_MAX: usize = 16;
 
 /// Samples of one form.
 const SAMPLES_MAX: usize = 3;
+
+/// Bytes of a sample.
+const SAMPLE_BYTES_MAX: usize = 4000;
 
 /// Messages of a hundred below which what is left gets no form of its own.
 const RARE_PERCENT: usize = 1;
@@ -29,14 +35,9 @@ pub fn infer(name: &str, messages: &[impl AsRef<str>]) -> Result<String, String>
     if messages.is_empty() {
         return Err("there are no messages to learn from".into());
     }
-    let mut left: Vec<(&str, Vec<Chunk<'_>>)> =
-        messages.iter().map(|text| (*text, chunk::chunks(text))).collect();
-    let (mut forms, mut types) = (Vec::new(), form::Types::new());
-    while forms.len() < FORMS_MAX && left.len() * 100 > messages.len() * RARE_PERCENT {
-        let Some((form, rest)) = form::learn(name, left, &mut types) else { break };
-        forms.push(form);
-        left = rest;
-    }
+    let (objects, texts): (Vec<&str>, Vec<&str>) = messages.iter().partition(|text| object::is_one(text));
+    let mut forms: Vec<Form> = object::learn(name, &objects).into_iter().map(Form::Object).collect();
+    forms.extend(of_texts(name, &texts).into_iter().map(Form::Text));
     // A form of which no message is surely its own cannot be shown, and is left out.
     loop {
         if forms.is_empty() {
@@ -45,7 +46,8 @@ pub fn infer(name: &str, messages: &[impl AsRef<str>]) -> Result<String, String>
         let bare = file(name, &forms, &[]);
         let grammar = draft(&bare)?;
         let shown = samples(&grammar, &messages, forms.len())?;
-        if let Some(unshown) = shown.iter().position(Vec::is_empty) {
+        // The smallest goes first: what it shared is another's own then.
+        if let Some(unshown) = shown.iter().rposition(Vec::is_empty) {
             forms.remove(unshown);
             continue;
         }
@@ -57,6 +59,33 @@ pub fn infer(name: &str, messages: &[impl AsRef<str>]) -> Result<String, String>
             }
         };
     }
+}
+
+/// One form of the file.
+enum Form {
+    Text(form::Form),
+    Object(object::Form),
+}
+
+/// The forms of messages that are lines.
+fn of_texts(name: &str, messages: &[&str]) -> Vec<form::Form> {
+    let mut left: Vec<(&str, Vec<Chunk<'_>>)> =
+        messages.iter().map(|text| (*text, chunk::chunks(text))).collect();
+    let (mut forms, mut types) = (Vec::<form::Form>::new(), form::Types::new());
+    for _ in 0..FORMS_MAX {
+        if left.len() * 100 <= messages.len() * RARE_PERCENT {
+            break;
+        }
+        let learnt =
+            form::learn(name, &left, &mut types).or_else(|| form::learn_alike(name, &left, &mut types));
+        let Some((form, rest)) = learnt else { break };
+        match forms.iter_mut().find(|known| known.header == form.header) {
+            Some(known) => known.join(form),
+            None => forms.push(form),
+        }
+        left = rest;
+    }
+    forms
 }
 
 /// A grammar whose samples are not there yet.
@@ -81,7 +110,7 @@ fn samples<'a>(grammar: &Grammar, messages: &[&'a str], forms: usize) -> Result<
 
 /// Whether a text stands in a file as it is.
 fn may_be_shown(text: &str) -> bool {
-    text.len() < 1000
+    text.len() < SAMPLE_BYTES_MAX
         && text.lines().count() == 1
         && text.trim() == text
         && !text.starts_with("=> ")
@@ -89,18 +118,25 @@ fn may_be_shown(text: &str) -> bool {
 }
 
 /// The file: the first form may be the only one, so the others stand behind it in the order of their size.
-fn file(name: &str, forms: &[form::Form], samples: &[Vec<&str>]) -> String {
+fn file(name: &str, forms: &[Form], samples: &[Vec<&str>]) -> String {
     let mut out = format!(
         "grammar {name} \"lines like those that it was inferred from\"\n\nset event.kind = \"event\"\n"
     );
     for (number, form) in forms.iter().enumerate() {
-        let _ = write!(
-            out,
-            "\n# {} of the messages.\nline form{} =\n  {}\n",
-            form.messages,
-            number + 1,
-            form.text
-        );
+        let number = number + 1;
+        let _ = match form {
+            Form::Text(form) => {
+                write!(
+                    out,
+                    "\n# {} of the messages.\nline form{number} =\n  {}\n",
+                    form.messages,
+                    form.text()
+                )
+            }
+            Form::Object(form) => {
+                write!(out, "\n# {} of the messages.\njson form{number} =\n{}", form.messages, form.text)
+            }
+        };
     }
     for (number, texts) in samples.iter().enumerate() {
         for text in texts {

@@ -55,16 +55,18 @@ const PATTERNS: &[&str] = &[
     "%y/%m/%d %H:%M:%S",
     "%d/%m/%Y %H:%M:%S",
     "%b %d, %Y %I:%M:%S %p",
+    "%y%m%d %H:%M:%S",
     "%y%m%d %H%M%S",
     "%Y-%m-%d-%H.%M.%S.%f",
 ];
 
 /// The time at the front: how a grammar names its form, and its length.
-fn time(text: &str) -> Option<(String, usize)> {
+pub(super) fn time(text: &str) -> Option<(String, usize)> {
     let calendar = Calendar::default();
     let whole = |len: usize| {
         let next = text.as_bytes().get(len);
-        (len >= 8 && !next.is_some_and(u8::is_ascii_alphanumeric)).then_some(len)
+        let goes_on = next == Some(&b':') && text.as_bytes().get(len + 1).is_some_and(u8::is_ascii_digit);
+        (len >= 8 && !goes_on && !next.is_some_and(u8::is_ascii_alphanumeric)).then_some(len)
     };
     for name in FORMS {
         let form = TimeForm::named(name)?;
@@ -198,7 +200,7 @@ const LEVELS: &[&str] = &[
     "panic",
 ];
 
-fn is_level(text: &str) -> bool {
+pub(super) fn is_level(text: &str) -> bool {
     LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text))
 }
 

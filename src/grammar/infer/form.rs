@@ -14,12 +14,51 @@ const AHEAD: usize = 3;
 /// Shapes of one column that are told apart.
 const DISTINCT_MAX: usize = 64;
 
+/// Letters and digits of texts that all messages begin with, which are as good as a capture that is typed.
+const FIXED_MIN: usize = 3;
+
+/// What follows where no tail fits.
+const REST: &str = "_? {message: rest}";
+
 /// A form and what it was learnt from.
 pub(super) struct Form {
-    /// The items, as a grammar writes them.
-    pub(super) text: String,
+    /// The items up to the time, or the first capture with a type: what a message of this form must have.
+    pub(super) header: String,
+    /// What may stand behind it, the most frequent first; anything may.
+    pub(super) tails: Vec<String>,
+    /// A looser header: whatever stands before the bracket that the time is in.
+    pub(super) front: Option<String>,
     /// How many messages it is of.
     pub(super) messages: usize,
+}
+
+impl Form {
+    /// The items, as a grammar writes them.
+    pub(super) fn text(&self) -> String {
+        let tails: Vec<_> = self.tails.iter().filter(|tail| !tail.is_empty()).collect();
+        let mut text = self.header.clone();
+        if tails.is_empty() {
+            text += &format!("\n  {REST}");
+        } else {
+            text += "\n  ( ";
+            tails.iter().for_each(|tail| text += &format!("{tail} {REST}\n  | "));
+            text += &format!("{REST} )");
+        }
+        match &self.front {
+            Some(front) => format!("( {text}\n  | {front} {REST} )"),
+            None => text,
+        }
+    }
+
+    /// Puts a form with the same header into this one.
+    pub(super) fn join(&mut self, other: Form) {
+        other.tails.into_iter().for_each(|tail| {
+            if !self.tails.contains(&tail) {
+                self.tails.push(tail);
+            }
+        });
+        self.messages += other.messages;
+    }
 }
 
 /// Fields of the grammar's forms so far, with what each is.
@@ -30,38 +69,102 @@ type Message<'a> = (&'a str, Vec<Chunk<'a>>);
 /// Learns the form of most messages, and gives those that it does not take. `None` where they have nothing in common.
 pub(super) fn learn<'a>(
     name: &str,
-    messages: Vec<Message<'a>>,
+    messages: &[Message<'a>],
     types: &mut Types,
 ) -> Option<(Form, Vec<Message<'a>>)> {
-    let mut taken: Vec<Message<'a>> = messages;
+    // What has its time in another place, or none, is of another form.
+    let time = greatest(messages.iter().filter_map(time_of));
+    let (alike, others): (Vec<_>, Vec<_>) =
+        messages.iter().cloned().partition(|message| time.is_none() || time_of(message) == time);
+    let (form, mut left) =
+        columns(name, alike, types, Known { time: time.map(|(column, _)| column), fixed: false })?;
+    left.extend(others);
+    Some((form, left))
+}
+
+/// Where a message has its time, and of which form.
+fn time_of<'c>((_, chunks): &'c Message<'_>) -> Option<(usize, &'c str)> {
+    chunks.iter().enumerate().find_map(|(column, chunk)| match &chunk.what {
+        What::Time(form) => Some((column, form.as_str())),
+        _ => None,
+    })
+}
+
+/// What is known of messages before their columns are looked at.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// The column of their time.
+    time: Option<usize>,
+    /// They begin with the same words.
+    fixed: bool,
+}
+
+/// The same for messages that begin with the same words: those of them that have most. What all of these say is a
+/// literal of the form.
+pub(super) fn learn_alike<'a>(
+    name: &str,
+    messages: &[Message<'a>],
+    types: &mut Types,
+) -> Option<(Form, Vec<Message<'a>>)> {
+    let key = greatest(messages.iter().filter_map(beginning))?;
+    let is_of = |message: &&Message<'a>| beginning(message) == Some(key);
+    let (alike, others): (Vec<_>, Vec<_>) = messages.iter().partition(is_of);
+    if alike.len() < 2 {
+        return None;
+    }
+    let alike = alike.into_iter().cloned().collect();
+    let (form, mut left) = columns(name, alike, types, Known { time: None, fixed: true })?;
+    left.extend(others.into_iter().cloned());
+    Some((form, left))
+}
+
+/// The first words of a message: one that says something, or two; of one that has digits only what is around it.
+fn beginning<'a>((_, chunks): &Message<'a>) -> Option<[&'a str; 6]> {
+    let key = |chunk: &Chunk<'a>| {
+        let text = if chunk.text.bytes().any(|byte| byte.is_ascii_digit()) { "" } else { chunk.text };
+        (chunk.before, text, chunk.behind)
+    };
+    let (before, text, behind) = key(chunks.first()?);
+    let says = text.bytes().filter(u8::is_ascii_alphabetic).count() >= FIXED_MIN;
+    let second = chunks.get(1).filter(|_| !says).map(key).unwrap_or_default();
+    Some([before, text, behind, second.0, second.1, second.2])
+}
+
+fn columns<'a>(
+    name: &str,
+    mut taken: Vec<Message<'a>>,
+    types: &mut Types,
+    known: Known,
+) -> Option<(Form, Vec<Message<'a>>)> {
     let mut left = Vec::new();
-    let mut out = Writer { name, text: String::new(), used: Vec::new(), types, typed: 0 };
-    let mut ends = false;
+    let mut out =
+        Writer { name, text: String::new(), used: Vec::new(), types, header: None, front: None, letters: 0 };
     for column in 0..COLUMNS_MAX {
         // All end here: so does the form.
         let over = taken.iter().filter(|(_, chunks)| chunks.len() <= column).count();
         if over * 100 >= taken.len() * ALIKE_PERCENT {
-            ends = column > 0;
             split(&mut taken, &mut left, |(_, chunks)| chunks.len() <= column);
             break;
         }
-        let Some(shape) = shape(&taken, column) else { break };
+        let Some(mut shape) = shape(&taken, column) else { break };
+        let of = |(_, chunks): &Message<'a>| chunks.get(column).map(|chunk| chunk.text);
+        let first = taken.first().and_then(of);
+        shape.same =
+            known.fixed && shape.what == What::Word && taken.iter().all(|message| of(message) == first);
         let fits = |(_, chunks): &Message<'a>| chunks.get(column).is_some_and(|chunk| shape.fits(chunk));
-        if !shape.is_more_than_a_word() && !is_structure(&taken, column) {
+        let is_before_time = known.time.is_some_and(|time| column < time);
+        if !is_before_time && !shape.is_more_than_a_word() && !is_structure(&taken, column) {
             break;
         }
         split(&mut taken, &mut left, fits);
         let chunks: Vec<&Chunk<'_>> = taken.iter().filter_map(|(_, chunks)| chunks.get(column)).collect();
-        out.column(&shape, &chunks);
+        out.column(&shape, column, &chunks);
     }
-    if out.typed == 0 {
-        return None;
-    }
-    if !ends {
-        out.rest();
-    }
-    let messages = taken.len();
-    Some((Form { text: out.text.trim_end().to_owned(), messages }, left))
+    let (header, tail) = out.text.split_at_checked(out.header?)?;
+    // Blanks before the message are in `REST`.
+    let tails = vec![tail.trim_end_matches(['_', ' ']).trim_end_matches("\" \"").trim().to_owned()];
+    let form = Form { header: header.trim_end().to_owned(), tails, front: out.front, messages: taken.len() };
+    Some((form, left))
 }
 
 /// Moves what does not fit to the others.
@@ -78,6 +181,8 @@ struct Shape<'a> {
     what: What,
     /// No blank follows, as between a name and its bracket.
     tight: bool,
+    /// All messages say the same.
+    same: bool,
 }
 
 impl Shape<'_> {
@@ -106,6 +211,7 @@ impl Shape<'_> {
         self.what != What::Word
             || !self.before.is_empty()
             || self.tight
+            || self.same
             || matches!(self.behind, ":" | "|" | "]")
     }
 }
@@ -118,7 +224,7 @@ fn shape<'a>(messages: &[Message<'a>], column: usize) -> Option<Shape<'a>> {
     let framed: Vec<_> = chunks.iter().filter(|chunk| frame(chunk) == (before, behind, tight)).collect();
     let what = greatest(framed.iter().filter(|chunk| chunk.text != "-").map(|chunk| chunk.what.clone()))
         .unwrap_or(What::Marks);
-    let shape = Shape { before, behind, what, tight };
+    let shape = Shape { before, behind, what, tight, same: false };
     let enough = |shape: &Shape<'a>| {
         framed.iter().filter(|chunk| shape.fits(chunk)).count() * 100 >= framed.len() * ALIKE_PERCENT
     };
@@ -161,11 +267,15 @@ struct Writer<'n> {
     types: &'n mut Types,
     text: String,
     used: Vec<String>,
-    typed: usize,
+    /// Where the header ends in the text, once there is one.
+    header: Option<usize>,
+    front: Option<String>,
+    /// Letters and digits of literals so far.
+    letters: usize,
 }
 
 impl Writer<'_> {
-    fn column(&mut self, shape: &Shape<'_>, chunks: &[&Chunk<'_>]) {
+    fn column(&mut self, shape: &Shape<'_>, column: usize, chunks: &[&Chunk<'_>]) {
         self.literal(shape.before);
         let texts = || chunks.iter().map(|chunk| chunk.text);
         let first = texts().next().unwrap_or_default();
@@ -177,6 +287,10 @@ impl Writer<'_> {
         let dash = texts().any(|text| text == "-");
         match &shape.what {
             What::Marks if texts().all(|text| text == first) && first != "-" => self.literal(first),
+            What::Word if shape.same => {
+                self.letters += first.bytes().filter(u8::is_ascii_alphanumeric).count();
+                self.literal(first);
+            }
             what => {
                 let path = self.path(shape);
                 let kind = match what {
@@ -197,8 +311,6 @@ impl Writer<'_> {
                 };
                 let absent =
                     if dash && !matches!(what, What::Time(_) | What::Request) { " | \"-\"" } else { "" };
-                self.typed +=
-                    usize::from(!matches!(what, What::Word | What::Marks) || !shape.before.is_empty());
                 if *what == What::Request {
                     self.text += "{request} ";
                 } else {
@@ -207,8 +319,27 @@ impl Writer<'_> {
             }
         }
         self.literal(shape.behind);
+        self.end_header(shape, column);
         if !shape.tight {
             self.text += if single { "\" \" " } else { "_ " };
+        }
+    }
+
+    /// The header ends behind the time, or where there is none behind the first capture with a type.
+    fn end_header(&mut self, shape: &Shape<'_>, column: usize) {
+        let typed = !matches!(shape.what, What::Word | What::Marks) || !shape.before.is_empty();
+        if let What::Time(form) = &shape.what {
+            self.header = Some(self.text.len());
+            if column > 0 && !shape.before.is_empty() {
+                let (before, behind) = (quote(shape.before), quote(shape.behind));
+                let front = format!(
+                    "{{{}.front: until {before}}} {before} {{@timestamp: time {form}}} {behind}",
+                    self.name
+                );
+                self.front = Some(front.trim_end_matches("\"\"").trim_end().to_owned());
+            }
+        } else if self.header.is_none() && (typed || self.letters >= FIXED_MIN) {
+            self.header = Some(self.text.len());
         }
     }
 
@@ -217,11 +348,6 @@ impl Writer<'_> {
             self.text += &quote(text);
             self.text.push(' ');
         }
-    }
-
-    /// Everything that is left.
-    fn rest(&mut self) {
-        self.text += "{message: rest}";
     }
 
     /// A name for a field: that of ECS where what it is tells, else what stands before it, else a number.
