@@ -11,6 +11,9 @@
 //! An `xml` form is the same for a document: attributes are keys with `@`, and elements with an attribute `Name` are
 //! named by it.
 //!
+//! Where others write lines of the same form, `told "…" | "…"` says by which texts `auto` tells that one is this
+//! program's.
+//!
 //! The written form ([`written`]) is what the file says; [`Grammar`] has its parts put in place and its fields
 //! typed; [`Grammar::bind`] gives the plan for one pipeline's layout.
 
@@ -37,7 +40,7 @@ use crate::diag::Report;
 use crate::event::Options;
 use crate::format::{self, Bind, Format, FormatKind, Gives};
 use crate::signature::{Field, OptionSpec, OptionType};
-pub use auto::{AUTO, Detector, Share, TELLABLE, Told, order};
+pub use auto::{AUTO, Detector, Share, TELLABLE, Told, may_be, order};
 pub use infer::infer;
 pub use message::{Found, Reader};
 pub use sample::{Parsed, Trial, bless, parse_fields};
@@ -60,6 +63,7 @@ pub struct Grammar {
     name: String,
     summary: String,
     see: String,
+    told: Vec<String>,
     sets: Vec<Set>,
     gathers: Vec<Gather>,
     lines: Vec<Line>,
@@ -108,6 +112,11 @@ impl Grammar {
     /// Where the format is described.
     pub fn see(&self) -> &str {
         &self.see
+    }
+
+    /// Texts of which a message holds one if `auto` is to tell it as this; none where any may be.
+    pub fn told(&self) -> &[String] {
+        &self.told
     }
 
     /// The fields that it gives.

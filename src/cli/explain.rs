@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::{WRONG_USAGE, load};
 use crate::diag::nearest;
-use crate::grammar::{self, Grammar};
+use crate::grammar::{self, AUTO, Grammar};
 use crate::signature::{OptionSpec, OptionType, Signature};
 use crate::{catalog, expr, format, lang, step};
 
@@ -61,6 +61,9 @@ fn pipelines(path: PathBuf) -> anyhow::Result<ExitCode> {
         };
         let mut out = lang::explain(&plan);
         let runnable = catalog::build(plan).map_err(anyhow::Error::msg)?;
+        if runnable.pipelines.iter().flat_map(|line| &line.formats).any(|format| format.name == AUTO) {
+            let _ = writeln!(out, "\nauto\n{}", indented(TELLS));
+        }
         out.push_str("\nguarantees\n");
         for sink in &runnable.sinks {
             let _ = writeln!(out, "  {} → {}: {}", sink.name, sink.plan.place(), sink.plan.guarantee());
@@ -88,7 +91,7 @@ fn signatures() -> impl Iterator<Item = &'static Signature> {
 
 fn known() -> Vec<String> {
     let grammars = grammar::all().iter().map(|grammar| grammar.name().to_owned());
-    let codes = lang::codes::ALL.iter().map(|(code, _)| code.0.to_owned());
+    let codes = lang::codes::ALL.iter().map(|(code, _)| code.0.to_owned()).chain([AUTO.to_owned()]);
     signatures().map(|signature| signature.name.to_owned()).chain(grammars).chain(codes).collect()
 }
 
@@ -99,6 +102,9 @@ fn thing(name: &str) -> Option<String> {
     }
     if let Some(grammar) = grammar::get(name) {
         return Some(of_grammar(grammar));
+    }
+    if name == AUTO {
+        return Some(of_auto());
     }
     let (code, doc) = lang::codes::ALL.iter().find(|(code, _)| code.0.eq_ignore_ascii_case(name))?;
     Some(format!("{}: {doc}\n", code.0))
@@ -150,6 +156,35 @@ fn option_type(option: &OptionSpec) -> String {
         OptionType::Secret => "secret".to_owned(),
         OptionType::Multiline => "preset, or list of presets".to_owned(),
     }
+}
+
+/// What `parse … as auto` does.
+const TELLS: &str = "\
+Every message is tried against formats in one order, the narrow ones first, and the first that fits takes it. So the
+answer depends on the message alone: a stream with two formats on it is told message by message, and neither batches
+nor a restart change what comes out.
+Most formats are not tried. The first messages teach, once for all streams, which formats cannot take a text with such
+a beginning and end; what is learnt changes what an answer costs, never the answer.
+A stream is watched all the while: its leading format has the share of the last 64 messages that it took, which is how
+sure the answer is, and another takes the lead, which counts as a change, once it has more than half of them.
+`aludel parse --told FILE` says so for a file; the report of `aludel run` and the metrics aludel_pipeline_told_events,
+aludel_pipeline_told_changes and aludel_stream_told_percent say it of streams.";
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect::<String>().trim_end().to_owned()
+}
+
+fn of_auto() -> String {
+    let count = grammar::order().count();
+    let mut out = format!("auto\n  whichever of {count} formats takes the message\n\n{TELLS}\n\norder\n");
+    for name in grammar::order() {
+        let told = grammar::get(name).map_or(&[][..], Grammar::told);
+        let told: Vec<_> = told.iter().map(|text| format!("{text:?}")).collect();
+        let by =
+            if told.is_empty() { String::new() } else { format!(", where it holds {}", told.join(" or ")) };
+        let _ = writeln!(out, "  {name}{by}");
+    }
+    out
 }
 
 fn of_grammar(grammar: &Grammar) -> String {

@@ -13,6 +13,9 @@ use crate::run::Ledger;
 /// Reasons listed per table; the rest is added up.
 const REASONS_SHOWN: usize = 8;
 
+/// Share of the last messages of a stream from which on its format is not worth a line.
+const SURE: f64 = 0.9;
+
 /// Where the summary is drawn.
 pub(super) struct Screen {
     head: String,
@@ -140,6 +143,11 @@ fn pipeline(name: &str, stats: &PipelineStats, out: &mut String) {
         let _ = writeln!(out, "      {format:<17} {:>10} told by auto", number(*count));
     }
     for (stream, told) in &stats.streams {
+        let unsure = told.now().filter(|(_, share)| told.change_count() > 0 || *share < SURE);
+        if let Some((format, share)) = unsure {
+            let _ =
+                writeln!(out, "      {stream}: {format} takes {:.0} % of the last messages", share * 100.0);
+        }
         for (message, format) in told.changes() {
             let _ = writeln!(out, "      {stream}: {format} from message {} on", number(*message));
         }

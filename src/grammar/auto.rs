@@ -11,6 +11,8 @@ mod told;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use memchr::memmem::{self, Finder};
+
 use super::{Grammar, Parser, parser};
 use crate::event::{ESCAPE, LayoutBuilder, Mask, Options, Slot, Span, Texts, strip_ansi};
 use crate::format::{Bind, Fields, Format, Gives, Mismatch, Target};
@@ -100,6 +102,8 @@ pub(super) struct Auto {
 struct Candidate {
     name: &'static str,
     format: Box<dyn Format>,
+    /// Texts of which a line must hold one; none where any may be.
+    marks: Box<[Finder<'static>]>,
     /// For a grammar, which is bound to a layout of its own: together they have more fields than a layout may name.
     targets: Option<Targets>,
 }
@@ -165,20 +169,23 @@ impl Format for Auto {
 
 impl Candidate {
     fn new(parser: Parser, bind: &mut Bind<'_>) -> Result<Self, String> {
-        let (format, targets) = match parser {
+        let (format, targets, told) = match parser {
             Parser::Grammar(grammar) => {
                 let (format, targets) = own_layout(grammar, bind)?;
-                (format, Some(targets))
+                (format, Some(targets), grammar.told())
             }
-            other => (other.bind(bind)?, None),
+            other => (other.bind(bind)?, None, &[][..]),
         };
-        Ok(Self { name: parser.name(), format, targets })
+        let marks = told.iter().map(|mark| Finder::new(mark).into_owned()).collect();
+        Ok(Self { name: parser.name(), format, marks, targets })
     }
 
     /// Takes the text, if it is of the format.
     #[inline]
     fn take(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&'static str> {
-        if !may_be(self.name, texts.bytes(input)) {
+        let bytes = texts.bytes(input);
+        let is_marked = self.marks.is_empty() || self.marks.iter().any(|mark| mark.find(bytes).is_some());
+        if !is_marked || !looks_like(self.name, bytes) {
             return None;
         }
         let mark = fields.len();
@@ -237,8 +244,16 @@ fn own_layout(grammar: &Grammar, bind: &mut Bind<'_>) -> Result<(Box<dyn Format>
     Ok((grammar.bind(&mut own)?, targets))
 }
 
-/// What a format takes if it is asked for, and what it is told by, differ for those that take nearly anything.
-fn may_be(name: &str, text: &[u8]) -> bool {
+/// What a format takes if it is asked for, and what it is told by, differ for those that take nearly anything: a
+/// grammar says so with `told`.
+pub fn may_be(name: &str, text: &[u8]) -> bool {
+    let told = super::get(name).map_or(&[][..], Grammar::told);
+    (told.is_empty() || told.iter().any(|mark| memmem::find(text, mark.as_bytes()).is_some()))
+        && looks_like(name, text)
+}
+
+/// The same for what no text tells.
+fn looks_like(name: &str, text: &[u8]) -> bool {
     match name {
         // Pairs from the first word on; prose with an `=` somewhere is not logfmt.
         "logfmt" => {
@@ -247,17 +262,34 @@ fn may_be(name: &str, text: &[u8]) -> bool {
             words.next().is_some_and(pair)
                 && words.next().is_none_or(|word| pair(word) || word.is_empty() || text.contains(&b'"'))
         }
-        // All that is written with logrus looks the same.
-        "docker.daemon" => [&b"moby"[..], b"containerd", b"dockerd", b"ontainer", b"graphdriver"]
-            .iter()
-            .any(|mark| memchr::memmem::find(text, mark).is_some()),
-        // Any program of syslog looks the same, but for what only Apple's have.
-        "macos.system" => [&b"com.apple."[..], b" last message repeated ", b" kernel[0]: "]
-            .iter()
-            .any(|mark| memchr::memmem::find(text, mark).is_some()),
+        // A time, a word, a word: the host of a syslog line, unless it is a level.
+        "system.syslog" | "syslog" => {
+            let mut words = text.split(|&byte| byte == b' ');
+            !words.next().is_some_and(|time| time.first().is_some_and(u8::is_ascii_digit))
+                || !words.next().is_some_and(is_level)
+        }
+        "docker.compose" => !text.split(|&byte| byte == b' ').next().is_some_and(is_level),
         "json" | "docker" => text.trim_ascii_start().first() == Some(&b'{'),
         _ => true,
     }
+}
+
+/// A level, as programs write it behind a time or in front of a message.
+fn is_level(word: &[u8]) -> bool {
+    let word = word.strip_suffix(b":").unwrap_or(word);
+    let levels: &[&[u8]] = &[
+        b"trace",
+        b"debug",
+        b"info",
+        b"notice",
+        b"warn",
+        b"warning",
+        b"error",
+        b"critical",
+        b"fatal",
+        b"status",
+    ];
+    levels.iter().any(|level| level.eq_ignore_ascii_case(word))
 }
 
 /// Tells lines apart one by one.

@@ -97,6 +97,7 @@ fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fau
     const WORDS: [&str; 13] = [
         "grammar",
         "see",
+        "told",
         "set",
         "gather",
         "part",
@@ -123,6 +124,7 @@ fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fau
             (written.name, written.summary) = (name, summary);
         }
         "see" => written.see = body.trim().to_owned(),
+        "told" => written.told.extend(item::finish(block::texts(body))?),
         "set" => written.sets.push(item::finish(block::set(body))?),
         "gather" => {
             let body = body.trim_start();

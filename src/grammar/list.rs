@@ -36,6 +36,7 @@ pub(super) const FILES: &[(&str, &str)] = files! {
     "csf.lfd"
     "dhcpd.log"
     "docker.daemon"
+    "docker.compose"
     "dotnet"
     "dotnet.json"
     "dovecot.log"

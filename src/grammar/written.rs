@@ -14,6 +14,9 @@ pub struct Written {
     pub summary: String,
     /// Where the format is described.
     pub see: String,
+    /// `told "a" | "b"`: texts of which a message holds one if `auto` is to tell it as this. Asked for by name, the
+    /// grammar reads others too.
+    pub told: Vec<String>,
     /// Fields that every event gets.
     pub sets: Vec<Set>,
     /// Lists that are gathered from other fields of the event.

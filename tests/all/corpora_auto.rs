@@ -8,14 +8,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aludel::frame::FrameConfig;
 use aludel::grammar::{self, Detector, Grammar, Told, Trial};
 
+use super::corpora_filebeat::{excluded_of, framing_of};
 use super::framing::texts;
 use super::scores::{self, corpus};
 
 /// Messages within which a format must be told.
 const FIRST: usize = 20;
+
+/// A file of syslog holds lines of many programs: what reads those of one is right for its lines.
+const SYSLOG: &str =
+    "system.syslog syslog macos.system system.auth systemd.log kernel.log cron.log dhcpd.log postfix.log";
 
 /// Where files lie below their set, and the formats any of which is right for them: where two write the same lines,
 /// both are. A file whose formats are not there yet is not measured.
@@ -40,12 +44,12 @@ const RIGHT: &[(&str, &str, &str)] = &[
     ("filebeat-modules", "postgresql/", "postgresql.log"),
     ("filebeat-modules", "redis/", "redis.log"),
     ("filebeat-modules", "system/auth/", "system.auth"),
-    ("filebeat-modules", "system/syslog/", "system.syslog syslog macos.system"),
+    ("filebeat-modules", "system/syslog/", SYSLOG),
     ("filebeat-modules", "traefik/", "traefik.access"),
     ("loghub", "Apache/", "apache.error"),
     ("loghub", "HDFS/", "java"),
     ("loghub", "HPC/", "hpc.log"),
-    ("loghub", "Linux/", "system.syslog system.auth"),
+    ("loghub", "Linux/", SYSLOG),
     ("loghub", "Mac/", "macos.system system.syslog syslog"),
     ("loghub", "OpenSSH/", "system.auth"),
     ("loghub", "OpenStack/", "python"),
@@ -54,18 +58,26 @@ const RIGHT: &[(&str, &str, &str)] = &[
     ("misc-formats", "logfile_bad_syslog", "system.syslog syslog"),
     ("misc-formats", "logfile_blued", "system.syslog syslog macos.system"),
     ("misc-formats", "logfile_bunyan", "bunyan"),
-    ("misc-formats", "logfile_caddy", "caddy.access"),
+    ("misc-formats", "logfile_caddy_log.0", "docker.compose"),
+    ("misc-formats", "logfile_caddy_log.1", "caddy.access"),
+    ("misc-formats", "logfile_docker_compose_with_noise", "docker.compose"),
     ("misc-formats", "logfile_dst", "system.syslog syslog macos.system"),
     ("misc-formats", "logfile_epoch.1", "plain"),
     ("misc-formats", "logfile_filter", "system.syslog syslog"),
     ("misc-formats", "logfile_generic.3", "plain"),
     ("misc-formats", "logfile_glog", "klog"),
+    ("misc-formats", "logfile_journald", "journald.json"),
     ("misc-formats", "logfile_json2", "json"),
+    ("misc-formats", "logfile_leveltest", "plain"),
     ("misc-formats", "logfile_logfmt", "logfmt"),
+    ("misc-formats", "logfile_nextcloud", "json"),
     ("misc-formats", "logfile_pino", "pino"),
     ("misc-formats", "logfile_postgres", "postgresql.log"),
     ("misc-formats", "logfile_rust_tracing", "rust.json"),
-    ("misc-formats", "logfile_syslog.", "system.syslog syslog system.auth"),
+    ("misc-formats", "logfile_rollover.1", SYSLOG),
+    ("misc-formats", "logfile_rollover.2", SYSLOG),
+    ("misc-formats", "logfile_strace", "strace"),
+    ("misc-formats", "logfile_syslog", SYSLOG),
     ("misc-formats", "logfile_vmw", "plain"),
     ("misc-formats", "logfile_vpxd", "plain"),
     ("misc-formats", "logfile_zap_console", "plain zap zap.console"),
@@ -85,11 +97,15 @@ fn logs(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The messages of a file, at most `most` of them.
+/// The messages of a file, at most `most` of them: as the configuration of its fileset says, if it is of one.
 fn messages(path: &Path, most: usize) -> Vec<String> {
     let mut bytes = fs::read(path).expect("a log");
     bytes.truncate(256 * 1024);
-    let mut messages = texts(&bytes, &Arc::new(FrameConfig::default()));
+    let fileset = path.parent().and_then(Path::parent).filter(|fileset| fileset.join("config").is_dir());
+    let framing = fileset.map_or_else(Arc::default, framing_of);
+    let excluded = fileset.map_or_else(Vec::new, excluded_of);
+    let mut messages = texts(&bytes, &framing);
+    messages.retain(|text| !excluded.iter().any(|pattern| pattern.is_match(text.as_bytes())));
     messages.truncate(most);
     messages
 }

@@ -164,6 +164,23 @@ fn same(key: &str, expected: &Value, event: &Event) -> bool {
     }
 }
 
+/// The configuration of the fileset in a folder.
+fn configuration(fileset: &Path) -> String {
+    let config = fs::read_dir(fileset.join("config")).expect("a configuration");
+    config.map(|entry| fs::read_to_string(entry.expect("an entry").path()).expect("text")).collect()
+}
+
+/// How the messages of the fileset in a folder are framed.
+pub(super) fn framing_of(fileset: &Path) -> Arc<FrameConfig> {
+    let options = texts(&frame_options(&configuration(fileset)));
+    Arc::new(FrameConfig::from_options(&options).expect("options"))
+}
+
+/// The lines that the fileset in a folder drops.
+pub(super) fn excluded_of(fileset: &Path) -> Vec<Regex> {
+    excluded(&configuration(fileset))
+}
+
 #[derive(Default)]
 struct Score {
     framed: (u64, u64),
@@ -271,9 +288,7 @@ fn filebeat_modules_give_the_events_that_filebeat_gave() {
         let entry: Value = serde_json::from_str(line).expect("json");
         let text = |key: &str| entry.get(key).and_then(Value::as_str).expect("a text").to_owned();
         let fileset = text("fileset");
-        let config = fs::read_dir(folder.join(&fileset).join("config")).expect("a configuration");
-        let config: String =
-            config.map(|entry| fs::read_to_string(entry.expect("an entry").path()).expect("text")).collect();
+        let config = configuration(&folder.join(&fileset));
         measure(&fileset, &folder.join(text("file")), &config, scores.entry(fileset.clone()).or_default());
     }
     let mut all = Score::default();

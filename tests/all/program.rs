@@ -181,6 +181,50 @@ fn wrong_usage_says_what_to_do() {
     }
 }
 
+/// An access log and an error log on one stdout: every line is parsed as what it is, the stream's answer does not change
+/// with every line, and how sure it is is said.
+#[test]
+fn two_formats_on_one_stream_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, out) = (folder.path().join("data"), folder.path().join("out.ndjson"));
+    let logs = root().join("fixtures/captured/nginx");
+    let read = |name: &str| text(&fs::read(logs.join(name)).expect("a captured log"));
+    let (access, error) = (read("access.log"), read("error.log"));
+    let (mut stdout, mut lines) = (String::new(), [0, 0]);
+    for (number, one) in access.lines().take(120).enumerate() {
+        let other = error.lines().nth(number / 2).filter(|_| number % 2 == 0);
+        for (kind, line) in [(0, Some(one)), (1, other)] {
+            let Some(line) = line else { continue };
+            stdout += &format!("2024-05-06T07:08:09.{number:03}Z stdout F {line}\n");
+            lines[kind] += 1;
+        }
+    }
+    fs::create_dir_all(folder.path().join("in")).expect("a folder");
+    fs::write(folder.path().join("in/web.log"), stdout).expect("written");
+    let pipeline = folder.path().join("web.aludel");
+    let text_of = r#"
+source web = files "in/*.log" { format = cri, start = beginning }
+sink out = file "out.ndjson"
+pipeline web { from web | parse .message as auto else reject "no format is like this" | to out }
+"#;
+    fs::write(&pipeline, text_of).expect("written");
+    let (code, said) = Running::start(&pipeline, &data, &["--once", "--admin", "off"]).end();
+    assert_eq!(code, Some(0), "{said}");
+    let events = fs::read_to_string(out).expect("events");
+    let count = |part: &str| events.lines().filter(|line| line.contains(part)).count();
+    assert_eq!([count("\"nginx.access\""), count("\"nginx.error\"")], lines, "{said}");
+    for part in [format!("{} told by auto", lines[0]), "web.log: nginx.access takes ".to_owned()] {
+        assert!(said.contains(&part), "{part} in\n{said}");
+    }
+    assert!(!said.contains("from message"), "the answer changed:\n{said}");
+    let explained = text(&run(&["explain", &pipeline.to_string_lossy()]).stdout);
+    let about = text(&run(&["explain", "auto"]).stdout);
+    for part in ["last 64 messages", "one order, the narrow ones first"] {
+        assert!(explained.contains(part) && about.contains(part), "{part} in\n{explained}\n{about}");
+    }
+    assert!(about.contains("  logstash.log, where it holds \"[logstash.\" or "), "{about}");
+}
+
 #[test]
 fn a_restart_goes_on_where_it_was() {
     let folder = tempfile::tempdir().expect("a folder");

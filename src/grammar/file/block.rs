@@ -1,10 +1,10 @@
-//! Blocks: `grammar`, `set`, `part` and `line`.
+//! Blocks: `grammar`, `told`, `set`, `part` and `line`.
 
 use nom::Parser;
 use nom::bytes::complete::{tag, take_while1};
 use nom::character::complete::{char, multispace0};
 use nom::combinator::map;
-use nom::multi::separated_list0;
+use nom::multi::{separated_list0, separated_list1};
 use nom::sequence::{delimited, preceded};
 
 use super::{Fault, Parsed, fail, item};
@@ -35,6 +35,12 @@ pub(super) fn grammar(input: &str) -> Parsed<'_, (String, String)> {
     Ok((rest, (name, summary)))
 }
 
+/// `"text" | "text"`.
+pub(super) fn texts(input: &str) -> Parsed<'_, Vec<String>> {
+    let bar = delimited(multispace0, char('|'), multispace0);
+    preceded(multispace0, separated_list1(bar, item::text)).parse(input)
+}
+
 /// `PATH = VALUE`.
 pub(super) fn set(input: &str) -> Parsed<'_, Set> {
     let (rest, path) = preceded(multispace0, path).parse(input)?;
@@ -60,7 +66,7 @@ pub(super) fn columns(input: &str, end: usize) -> Parsed<'_, (String, Shape<Item
     }
     let (rest, _) = equals(rest)?;
     let sequence = |input| item::sequence(input, end, 0);
-    let (rest, columns) = nom::multi::separated_list1(char(','), sequence).parse(rest)?;
+    let (rest, columns) = separated_list1(char(','), sequence).parse(rest)?;
     Ok((rest, (name, Shape::Columns { separator, columns })))
 }
 
