@@ -12,6 +12,7 @@ use crate::grammar;
 use crate::lang::{Detectors, Enrichers, Environment, Formats, Given, Signatures, plan as lang};
 use crate::limits::{LEDGER_HOURS_MAX, SECRET_BYTES_MAX};
 use crate::observe::Stats;
+use crate::sensitive::{Classes, Policy, Redactor};
 use crate::signature::{Field, OptionSpec};
 use crate::sink::{Shape, SinkKind, SinkPlan};
 use crate::source::{SourceKind, SourcePlan};
@@ -111,6 +112,8 @@ pub struct Pipeline {
     pub reasons: Vec<Arc<str>>,
     /// Which of them only a `parse` gives.
     parse_reasons: Vec<bool>,
+    /// Takes out of dead letters what its steps redact.
+    pub redactor: Option<Arc<Redactor>>,
     /// Formats of all its `parse` steps, by their number.
     pub formats: Vec<FormatName>,
 }
@@ -409,6 +412,7 @@ fn pipeline(
         next,
     };
     let parse_reasons = parse_reasons(&of.steps, of.reasons.len());
+    let redactor = redactor(&of.steps)?;
     let steps = builder.block(of.steps).map_err(|error| format!("pipeline {}: {error}", of.name))?;
     let shape = Shape {
         layout: of.layout,
@@ -428,6 +432,7 @@ fn pipeline(
         wanted: of.wanted,
         reasons: of.reasons.into_iter().map(Arc::from).collect(),
         parse_reasons,
+        redactor,
         formats: builder.formats,
     })
 }
@@ -459,6 +464,32 @@ fn parse_reasons(steps: &[lang::Step], count: usize) -> Vec<bool> {
         }
     });
     by.into_iter().map(|(parses, others)| parses && !others).collect()
+}
+
+/// What any of the steps redacts, wherever it stands: a letter holds the whole event.
+fn redactor(steps: &[lang::Step]) -> Result<Option<Arc<Redactor>>, String> {
+    fn walk(steps: &[lang::Step], all: &mut Classes, first: &mut Option<Policy>) {
+        for step in steps {
+            match step {
+                lang::Step::Redact { classes, policy, .. } => {
+                    all.add(*classes);
+                    first.get_or_insert_with(|| policy.clone());
+                }
+                lang::Step::When { then, otherwise, .. } => {
+                    walk(then, all, first);
+                    walk(otherwise, all, first);
+                }
+                lang::Step::Match { arms, otherwise, .. } => {
+                    arms.iter().for_each(|(_, steps)| walk(steps, all, first));
+                    walk(otherwise, all, first);
+                }
+                _ => {}
+            }
+        }
+    }
+    let (mut all, mut first) = (Classes::default(), None);
+    walk(steps, &mut all, &mut first);
+    first.map(|policy| Ok(Arc::new(Redactor::new(all, policy)?))).transpose()
 }
 
 struct Builder<'a> {
@@ -536,6 +567,10 @@ impl Builder<'_> {
                 &of.gives,
             )?),
             lang::Step::Unroll { .. } => return Err("an `unroll` takes the steps behind it".into()),
+            lang::Step::Redact { classes, policy, fields, .. } => {
+                let redactor = Arc::new(Redactor::new(classes, policy)?);
+                Box::new(step::Redact { redactor, fields: fields.into() })
+            }
             lang::Step::Set(fields) => Box::new(step::Set { fields: fields.into() }),
             lang::Step::Rename(fields) => Box::new(step::Rename { fields: fields.into() }),
             lang::Step::Remove(fields) => Box::new(step::Remove { fields: fields.into() }),

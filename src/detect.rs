@@ -7,6 +7,7 @@
 
 mod bytes;
 mod judge;
+mod secrets;
 mod views;
 mod web;
 
@@ -124,7 +125,7 @@ pub struct DetectorKind {
 }
 
 /// Every detector.
-pub static DETECTORS: &[DetectorKind] = &[web::KIND];
+pub static DETECTORS: &[DetectorKind] = &[web::KIND, secrets::KIND];
 
 /// The kind of a name.
 pub fn kind(name: &str) -> Option<&'static DetectorKind> {

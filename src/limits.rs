@@ -414,3 +414,12 @@ pub const TIME_LOOK_BYTES: usize = 200;
 
 /// The same for a time of day without a date, which a length of time looks like.
 pub const CLOCK_LOOK_BYTES: usize = 40;
+/// Secrets and the like that are told apart in one text; past so many, all behind the last is taken for one.
+pub const SENSITIVE_FOUND_MAX: usize = 1024;
+/// Different secrets of one event that are looked for in its other fields; past so many, each field is only looked at in
+/// its own right.
+pub const SENSITIVE_NEEDLES_MAX: usize = 64;
+/// Longest password, quoted text or signature of a token that is looked at.
+pub const SENSITIVE_VALUE_BYTES_MAX: usize = 16 * 1024;
+/// A secret shorter than this is replaced in other fields only where it is a word of its own: `1234` is in many numbers.
+pub const SENSITIVE_NEEDLE_BYTES_MIN: usize = 6;

@@ -12,6 +12,7 @@ mod enrich;
 mod keep;
 mod r#match;
 mod parse;
+mod redact;
 mod reject;
 mod remove;
 mod rename;
@@ -31,6 +32,7 @@ pub use enrich::{Enrich, Looked};
 pub use keep::Keep;
 pub use r#match::Match;
 pub use parse::{Counts, FormatCounts, Parse};
+pub use redact::Redact;
 pub use reject::Reject;
 pub use remove::Remove;
 pub use rename::Rename;
@@ -45,6 +47,7 @@ pub static SIGNATURES: &[&Signature] = &[
     &enrich::SIGNATURE,
     &detect::SIGNATURE,
     &unroll::SIGNATURE,
+    &redact::SIGNATURE,
     &set::SIGNATURE,
     &rename::SIGNATURE,
     &remove::SIGNATURE,

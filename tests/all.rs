@@ -22,6 +22,10 @@ mod corpora_loghub;
 mod corpora_misc;
 #[path = "all/corpora_multiline.rs"]
 mod corpora_multiline;
+#[path = "all/corpora_secrets.rs"]
+mod corpora_secrets;
+#[path = "all/corpora_vrl.rs"]
+mod corpora_vrl;
 #[path = "all/corpora_vrl.rs"]
 mod corpora_vrl;
 #[path = "all/corpora_web.rs"]
@@ -120,6 +124,8 @@ mod race_sink;
 mod race_workload;
 #[path = "all/readme.rs"]
 mod readme;
+#[path = "all/redaction.rs"]
+mod redaction;
 #[path = "all/support/scores.rs"]
 mod scores;
 #[path = "all/sim_files.rs"]

@@ -25,6 +25,7 @@ pub struct Texts {
     constants: Arc<[u8]>,
     segments: Vec<Arc<Segment>>,
     header: Option<Span>,
+    message: Option<Span>,
 }
 
 impl Texts {
@@ -32,6 +33,18 @@ impl Texts {
     #[inline]
     pub fn header(&self) -> Span {
         self.header.unwrap_or(Span { start: 0, len: 0, buffer: Span::ARENA, facts: Facts::UNKNOWN })
+    }
+
+    /// The text of the message as it was read, whatever became of the field; empty where there is none.
+    #[inline]
+    pub fn message(&self) -> Span {
+        self.message.unwrap_or(Span { start: 0, len: 0, buffer: Span::ARENA, facts: Facts::UNKNOWN })
+    }
+
+    /// Says what the text of the message is.
+    #[inline]
+    pub fn set_message(&mut self, message: Span) {
+        self.message = Some(message);
     }
 
     /// Says which header lines stand above the message.
@@ -223,6 +236,14 @@ impl Row {
     pub fn add(&mut self, parent: Slot, key: Span, value: Value) {
         self.rest_at.insert(parent);
         self.rest.push(Entry { parent, key, value });
+    }
+
+    /// Puts other keys that are not named by the layout in the place of those that are there. The caller knows that none
+    /// stands twice.
+    pub fn set_rest(&mut self, rest: Vec<Entry>) {
+        self.rest_at.clear();
+        rest.iter().for_each(|entry| self.rest_at.insert(entry.parent));
+        self.rest = rest;
     }
 
     /// Adds a value at a key (with dots, a path) below the named object `parent`: into the slot that the layout

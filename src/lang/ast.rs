@@ -148,6 +148,15 @@ pub enum StepKind {
         /// Where each item goes; the list's own place when absent.
         into: Option<Path>,
     },
+    /// `redact CLASS, … [on PATH, …] [using { OPTIONS }]`
+    Redact {
+        /// What is redacted.
+        classes: Vec<Name>,
+        /// Where; everywhere when empty.
+        on: Vec<Path>,
+        /// How.
+        options: Vec<Setting>,
+    },
     /// `set PATH = EXPR, PATH = EXPR …`
     Set(Vec<(Path, Expr)>),
     /// `rename PATH to PATH, …`

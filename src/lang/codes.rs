@@ -49,6 +49,7 @@ codes! {
     SAME_TAG = "E110", "two pipelines whose names give event ids the same tag";
     UNKNOWN_ENRICHER = "E111", "an enricher that there is not";
     UNKNOWN_DETECTOR = "E112", "a detector that there is not";
+    UNKNOWN_CLASS = "E113", "a class of secrets or personal data that there is not";
     // Shape.
     NO_SOURCE = "E120", "a pipeline that reads nothing";
     NO_SINK = "E121", "a pipeline that sends to no sink";
@@ -58,6 +59,7 @@ codes! {
     TOO_MANY_FIELDS = "E125", "a pipeline that names too many fields";
     TOO_MANY_STEPS = "E126", "a pipeline with too many steps, those of its fragments counted";
     UNROLL = "E127", "a second `unroll`, or one in a branch";
+    SENT_UNREDACTED = "E128", "an event that is sent before it is redacted, or a redacted field that is sent with the text it was taken from";
     // Values.
     NOT_CONSTANT = "E140", "a value that must be known before any event is seen";
     WRONG_OPTION = "E141", "an option with a value that it does not take";

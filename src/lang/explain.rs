@@ -151,6 +151,11 @@ impl Words<'_> {
             Step::Unroll { list, into, .. } => {
                 format!("unroll {} into {}", self.path(*list), self.path(*into))
             }
+            Step::Redact { classes, policy, fields, .. } => {
+                let classes = classes.iter().map(|class| class.name()).collect::<Vec<_>>().join(", ");
+                let on = if fields.is_empty() { "all text".to_owned() } else { self.paths(fields) };
+                format!("redact {classes} on {on} ({})", policy.name())
+            }
             Step::Set(fields) => {
                 let one = |(slot, value): &(Slot, _)| format!("{} = {}", self.typed(*slot), self.expr(value));
                 format!("set {}", fields.iter().map(one).collect::<Vec<_>>().join(", "))

@@ -100,7 +100,7 @@ pub(super) fn sent(steps: &[Step], layout: &Layout, mut present: Mask, sent_to: 
                 arms.iter().for_each(|(_, steps)| after.add(&sent(steps, layout, present, sent_to)));
                 present = after;
             }
-            Step::Drop { .. } | Step::Reject { .. } => {}
+            Step::Redact { .. } | Step::Drop { .. } | Step::Reject { .. } => {}
         }
     }
     present
@@ -114,7 +114,12 @@ fn before(step: &mut Step, layout: &Layout, wanted: Mask) -> Mask {
             *told = wanted;
             wanted
         }
-        Step::Set(_) | Step::Rename(_) | Step::Enrich(_) | Step::Detect(_) | Step::Unroll { .. } => wanted,
+        Step::Redact { .. }
+        | Step::Set(_)
+        | Step::Rename(_)
+        | Step::Enrich(_)
+        | Step::Detect(_)
+        | Step::Unroll { .. } => wanted,
         Step::Remove(fields) => {
             let mut left = wanted;
             fields.iter().flat_map(|field| below(*field)).for_each(|slot| left.remove(slot));

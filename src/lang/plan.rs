@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use crate::diag::Place;
 use crate::event::{Layout, Mask, Options, Slot};
 use crate::expr::{Constant, Expr};
 use crate::position::PipelineTag;
+use crate::sensitive::{Classes, Policy};
 use crate::signature::{Field, Type};
 
 /// A checked file, or several that run together.
@@ -137,6 +139,17 @@ pub enum Step {
         into: Slot,
         /// Why an event with too many items is refused.
         too_many: u16,
+    },
+    /// `redact`
+    Redact {
+        /// What.
+        classes: Classes,
+        /// What stands in its place.
+        policy: Policy,
+        /// Where; everywhere when empty.
+        fields: Vec<Slot>,
+        /// Where it is written.
+        place: Place,
     },
     /// `set`
     Set(Vec<(Slot, Expr)>),

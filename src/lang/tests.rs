@@ -97,6 +97,10 @@ fn format_use() -> impl Strategy<Value = FormatUse> {
     })
 }
 
+fn redact_options() -> impl Strategy<Value = Vec<Setting>> {
+    prop::collection::vec(setting(expr()), 0..2)
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let formats = prop::collection::vec(format_use(), 1..4);
     let paths = || prop::collection::vec(path(), 1..4);
@@ -110,6 +114,8 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         prop::collection::vec((path(), expr()), 1..4).prop_map(StepKind::Set),
         prop::collection::vec((path(), path()), 1..4).prop_map(StepKind::Rename),
+        (prop::collection::vec(name(), 1..4), prop::collection::vec(path(), 0..3), redact_options())
+            .prop_map(|(classes, on, options)| StepKind::Redact { classes, on, options }),
         paths().prop_map(StepKind::Remove),
         paths().prop_map(StepKind::Keep),
         (text(), prop::option::of(expr())).prop_map(|(r, when)| StepKind::Drop { reason: at(r), when }),

@@ -15,6 +15,7 @@ use crate::limits::{
 };
 use crate::position::Stream;
 use crate::seam::{Fs, HashMap};
+use crate::sensitive::Redactor;
 use crate::sink::{Provenance, Rejection};
 pub use crate::spool::Letter;
 use crate::spool::{LetterBox, LetterRules, Stage};
@@ -31,6 +32,8 @@ pub struct Draft {
     pub stream: Option<Arc<Stream>>,
     /// What is kept where the source no longer has the original bytes.
     pub row: Vec<u8>,
+    /// What its pipeline redacts.
+    pub redactor: Option<Arc<Redactor>>,
 }
 
 /// What a letter says of a row that a sink refused.
@@ -42,16 +45,25 @@ pub(super) fn draft(plan: &Runnable, sink: usize, rejection: &Rejection, provena
         version: plan.version.clone(),
         ..Letter::default()
     };
-    let mut stream = None;
+    let (mut stream, mut redactor) = (None, None);
     if let Some(id) = &rejection.id {
         let pipeline = plan.pipelines.iter().find(|line| line.shape.tag == id.pipeline);
+        redactor = pipeline.and_then(|line| line.redactor.clone());
         letter.pipeline = pipeline.map(|line| line.name.clone()).unwrap_or_default();
         stream = provenance.stream(id).cloned();
         if let Some(stream) = &stream {
             letter.place(stream, id);
         }
     }
-    Draft { letter, stream, row: Vec::new() }
+    if redactor.is_none() && rejection.id.is_none() {
+        // It may be of any pipeline that writes there.
+        redactor = plan
+            .pipelines
+            .iter()
+            .filter(|line| line.sinks.contains(&sink))
+            .find_map(|line| line.redactor.clone());
+    }
+    Draft { letter, stream, row: Vec::new(), redactor }
 }
 
 /// The source with this number is asked for bytes that it has read before.
@@ -245,7 +257,8 @@ impl Letters {
 
 impl Waiting {
     fn keep(&mut self, original: Option<Vec<u8>>) {
-        self.draft.letter.keep(original, &std::mem::take(&mut self.draft.row));
+        let (row, redactor) = (std::mem::take(&mut self.draft.row), self.draft.redactor.take());
+        self.draft.letter.keep(original, &row, redactor.as_deref());
         self.ready = true;
     }
 
@@ -268,7 +281,7 @@ mod tests {
     fn draft(start: u64, end: u64) -> Draft {
         let stream = Stream { id: StreamId(1), generation: 0, source: "s".into(), path: "/a".into() };
         let letter = Letter { time: "2026-11-26T10:00:00Z".into(), start, end, ..Letter::default() };
-        Draft { letter, stream: Some(Arc::new(stream)), row: b"row".to_vec() }
+        Draft { letter, stream: Some(Arc::new(stream)), row: b"row".to_vec(), redactor: None }
     }
 
     fn desk(bytes_max: u64) -> (SimFs, Letters) {

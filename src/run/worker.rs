@@ -228,6 +228,7 @@ impl Line {
                 });
                 self.row.clear();
                 bound.fill(&mut self.row, number, run, message);
+                self.row.texts.set_message(message.text);
                 let event = EventRef { ids: prefix, message, stream: &run.stream };
                 self.event(pipeline, run, event, batch.read_unix_ns, outcome);
                 if tells && let Some((_, told)) = self.told.last_mut() {
@@ -396,7 +397,8 @@ fn draft(
     if let Some(id) = EventId::decode(&event.id()) {
         letter.place(event.stream, &id);
     }
-    Draft { letter, stream: Some(stream.clone()), row: row.texts.bytes(event.message.text).to_vec() }
+    let row = row.texts.bytes(event.message.text).to_vec();
+    Draft { letter, stream: Some(stream.clone()), row, redactor: pipeline.redactor.clone() }
 }
 
 /// Open JSON brings its time as text: a time stamp in every way but its type becomes one.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Gap;
 use crate::event::write_timestamp;
 use crate::position::{EventId, Stream, StreamId};
+use crate::sensitive::Redactor;
 
 /// Where on its way an event was refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -176,8 +177,15 @@ impl Letter {
 
     /// Takes in what is kept of the event: its original bytes, or what was left of the row where the source no
     /// longer has them. The one way by which bytes of events get into letters, and so the place where redaction
-    /// (DESIGN §6) comes in front of it.
-    pub fn keep(&mut self, original: Option<Vec<u8>>, row: &[u8]) {
+    /// comes in front of it: what the pipeline redacts is in no letter either, nor in what a destination said of it.
+    pub fn keep(&mut self, original: Option<Vec<u8>>, row: &[u8], redactor: Option<&Redactor>) {
+        let Some(redactor) = redactor else { return self.keep_as_is(original, row) };
+        self.error = String::from_utf8_lossy(&redactor.text(self.error.as_bytes())).into_owned();
+        let original = original.and_then(|original| redactor.original(&original, row));
+        self.keep_as_is(original, &redactor.text(row));
+    }
+
+    fn keep_as_is(&mut self, original: Option<Vec<u8>>, row: &[u8]) {
         match original.map(String::from_utf8) {
             Some(Ok(text)) => self.original = Some(text),
             Some(Err(other)) => self.original_base64 = Some(BASE64.encode(other.as_bytes())),
@@ -211,7 +219,7 @@ mod tests {
         #[test]
         fn bytes_come_back(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut letter = Letter::default();
-            letter.keep(Some(bytes.clone()), b"");
+            letter.keep(Some(bytes.clone()), b"", None);
             let line = serde_json::to_vec(&letter).expect("JSON");
             prop_assert!(!line.contains(&b'\n'));
             let read: Letter = serde_json::from_slice(&line).expect("a letter");

@@ -284,7 +284,7 @@ mod tests {
     fn letter(n: u64) -> Letter {
         let mut letter =
             Letter { time: format!("2026-11-26T10:00:{:02}Z", n % 60), start: n, ..Letter::default() };
-        letter.keep(Some(vec![b'x'; 100]), b"");
+        letter.keep(Some(vec![b'x'; 100]), b"", None);
         letter
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const WORDS: &[&str] = &["limits", "diag", "signature", "position", "event", "seam"];
+const WORDS: &[&str] = &["limits", "diag", "signature", "position", "event", "seam", "sensitive"];
 
 /// What each module above the words may import besides them.
 const TABLE: &[(&str, &[&str])] = &[

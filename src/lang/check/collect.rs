@@ -78,6 +78,7 @@ impl<'a, 'c> Collector<'a, 'c> {
                 self.path(list);
                 into.iter().for_each(|into| self.path(into));
             }
+            StepKind::Redact { on, .. } => on.iter().for_each(|path| self.path(path)),
             StepKind::Set(fields) => fields.iter().for_each(|(path, value)| {
                 self.path(path);
                 self.expr(value);

@@ -59,6 +59,7 @@ impl<'a> Checker<'a> {
         walk.note(&scope);
         let mut steps = self.steps(&item.steps, &mut scope, &mut walk);
         walk.note(&scope);
+        self.originals(&steps, &layout, &walk.types);
         let Walk { shared, reasons, mut sinks, types, .. } = walk;
         if sinks.is_empty() && !self.diagnostics.has_errors() {
             let help = "end it with `| to SINK`".to_owned();

@@ -39,6 +39,8 @@ pub(super) struct Scope {
     pub(super) open: bool,
     /// No event gets here.
     pub(super) ended: bool,
+    /// An event may have been sent to a sink before it gets here.
+    pub(super) sent: bool,
 }
 
 impl Scope {
@@ -157,7 +159,8 @@ impl Scope {
         for (path, known) in other.fields {
             fields.entry(path).or_insert(Known { maybe: true, ..known });
         }
-        Self { fields, open: self.open || other.open, ended: false }
+        let (open, sent) = (self.open || other.open, self.sent || other.sent);
+        Self { fields, open, ended: false, sent }
     }
 
     /// Every field with its type.

@@ -45,7 +45,8 @@ impl Walk<'_, '_> {
         u16::try_from(at).unwrap_or(u16::MAX)
     }
 
-    fn slot(&self, path: &Path) -> Slot {
+    /// The slot of a path.
+    pub(super) fn slot(&self, path: &Path) -> Slot {
         // Missing only when the layout is full, which has been reported.
         self.shared.layout.slot(&path.dotted()).unwrap_or(0)
     }
@@ -99,6 +100,9 @@ impl<'a> Checker<'a> {
             StepKind::Unroll { list, into } => {
                 ready.push(self.unroll(list, into.as_ref(), &step.place, scope, walk));
             }
+            StepKind::Redact { classes, on, options } => {
+                ready.extend(self.redact(classes, on, options, &step.place, scope, walk));
+            }
             StepKind::Set(fields) => ready.push(self.set(fields, scope, walk)),
             StepKind::Rename(fields) => ready.push(self.rename(fields, scope, walk)),
             StepKind::Remove(paths) => {
@@ -146,12 +150,13 @@ impl<'a> Checker<'a> {
             StepKind::To(names) => {
                 let sinks: Vec<_> = names.iter().filter_map(|name| self.sink(name, walk)).collect();
                 walk.sinks.extend(&sinks);
+                scope.sent = true;
                 ready.push(Step::To(sinks));
             }
             StepKind::Call { name, .. } => {
                 let known = [
-                    "parse", "unroll", "enrich", "detect", "set", "rename", "remove", "keep", "drop",
-                    "reject", "when", "match", "use", "to",
+                    "parse", "unroll", "redact", "enrich", "detect", "set", "rename", "remove", "keep",
+                    "drop", "reject", "when", "match", "use", "to",
                 ];
                 self.unknown(codes::UNKNOWN_STEP, "step", name, known);
             }
@@ -161,7 +166,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The event itself is no field of an event.
-    fn part(&mut self, path: &Path, done: &str) {
+    pub(super) fn part(&mut self, path: &Path, done: &str) {
         if path.keys.is_empty() {
             let help = "name a field, such as `.labels`".to_owned();
             let message = format!("the event itself cannot be {done}");

@@ -7,9 +7,9 @@ use super::{Failed, Parsed, Parser};
 use crate::diag::{Diagnostic, Place, nearest};
 
 /// Words that begin a step of the language itself.
-pub(in crate::lang) const STEPS: [&str; 14] = [
-    "parse", "unroll", "enrich", "detect", "set", "rename", "remove", "keep", "drop", "reject", "when",
-    "match", "use", "to",
+pub(in crate::lang) const STEPS: [&str; 15] = [
+    "parse", "unroll", "redact", "enrich", "detect", "set", "rename", "remove", "keep", "drop", "reject",
+    "when", "match", "use", "to",
 ];
 
 impl Parser<'_> {
@@ -70,6 +70,7 @@ impl Parser<'_> {
                 let into = if self.eat_word("into") { Some(self.path()?) } else { None };
                 Ok(StepKind::Unroll { list, into })
             }
+            "redact" => self.redact(),
             "set" => Ok(StepKind::Set(self.list(Self::assignment)?)),
             "rename" => Ok(StepKind::Rename(self.list(Self::renaming)?)),
             "remove" => Ok(StepKind::Remove(self.list(Self::path)?)),
@@ -129,6 +130,13 @@ impl Parser<'_> {
         let fields = if self.eat_word("on") { self.list(Self::path)? } else { Vec::new() };
         let options = if self.is("{") && !self.look(0).first { self.settings("{", "}")? } else { Vec::new() };
         Ok(StepKind::Detect { detector, fields, options })
+    }
+
+    fn redact(&mut self) -> Parsed<StepKind> {
+        let classes = self.names("what is redacted, such as `secrets`")?;
+        let on = if self.eat_word("on") { self.list(Self::path)? } else { Vec::new() };
+        let options = if self.eat_word("using") { self.settings("{", "}")? } else { Vec::new() };
+        Ok(StepKind::Redact { classes, on, options })
     }
 
     fn enrichment(&mut self) -> Parsed<Enrichment> {

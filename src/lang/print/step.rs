@@ -100,6 +100,16 @@ impl Printer<'_> {
                 let into = into.as_ref().map_or(String::new(), |into| format!(" into {}", path_text(into)));
                 Doc::text(format!("unroll {}{into}", path_text(list)))
             }
+            StepKind::Redact { classes, on, options } => {
+                let mut parts = vec![Doc::text("redact "), names(classes)];
+                if !on.is_empty() {
+                    parts.extend([Doc::text(" on "), paths(on)]);
+                }
+                if !options.is_empty() {
+                    parts.extend([Doc::text(" using "), Doc::indent(2, self.settings(options))]);
+                }
+                Doc::All(parts)
+            }
             StepKind::Set(list) => {
                 let parts: Vec<_> = list.iter().map(|(path, value)| self.assignment(path, value)).collect();
                 let between = [Doc::text(","), Doc::Line];

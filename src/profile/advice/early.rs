@@ -87,7 +87,7 @@ fn writes_any(view: &View<'_>, fields: &[String]) -> bool {
             (StepKind::Set(list), _) => touch(list.iter().map(|(path, _)| path), fields),
             (StepKind::Rename(list), _) => touch(list.iter().flat_map(|(from, to)| [from, to]), fields),
             (StepKind::Remove(paths), _) => touch(paths.iter(), fields),
-            (StepKind::Keep(_), _) => true,
+            (StepKind::Keep(_) | StepKind::Redact { .. }, _) => true,
             _ => false,
         }
     })
