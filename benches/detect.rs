@@ -1,7 +1,9 @@
-//! Benign requests through gate and detectors: path, query, referrer and agent of each.
+//! Benign requests through gate and detectors: path, query, referrer and agent of each; and decisions on whether a key keeps
+//! to its limit, among a thousand and a million keys.
 
 use std::hint::black_box;
 
+use aludel::detect::stateful::gcra::{Gcra, Quota, Semantics, Verdict};
 use aludel::detect::{Judge, Kind, Pool};
 use aludel::event::Options;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -40,5 +42,42 @@ fn benign(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, benign);
+const SECOND: i64 = 1_000_000_000;
+/// Decisions of one iteration.
+const DECISIONS: u64 = 1 << 20;
+
+/// Spreads a number over all bits of a key, as a hash does.
+fn key(number: u64) -> u64 {
+    let mixed = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb)
+}
+
+fn rate(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("rate");
+    group.throughput(Throughput::Elements(DECISIONS));
+    for keys in [1_000, 1_000_000] {
+        let quota = Quota::new(60, 60 * SECOND, Some(10), Semantics::Nginx).expect("a quota");
+        let mut table = Gcra::new(quota);
+        for number in 0..keys {
+            assert_eq!(table.decide(key(number), 0), Verdict::Within);
+        }
+        let (mut dice, mut clock) = (7_u64, 0_i64);
+        group.bench_function(format!("{keys} keys"), |bench| {
+            bench.iter(|| {
+                let mut over = 0_u64;
+                for _ in 0..DECISIONS {
+                    dice =
+                        dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    clock += 100;
+                    let verdict = table.decide(key((dice >> 33) % keys), clock);
+                    over += u64::from(verdict == Verdict::Over);
+                }
+                black_box(over)
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, benign, rate);
 criterion_main!(benches);

@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::detect;
+use crate::detect::{self, stateful};
 use crate::enrich;
 use crate::event::{Layout, Mask, Options, Slot};
 use crate::expr::Files;
@@ -30,6 +30,7 @@ pub static SOURCES: &[SourceKind] = &[
     crate::source::bulk::KIND,
     crate::source::own::LETTERS,
     crate::source::own::GAPS,
+    crate::source::own::ALERTS,
 ];
 
 /// All kinds of sinks.
@@ -200,14 +201,23 @@ struct AllDetectors;
 
 impl Detectors for AllDetectors {
     fn names(&self) -> Vec<String> {
-        detect::DETECTORS.iter().map(|kind| kind.signature.name.to_owned()).collect()
+        let values = detect::DETECTORS.iter().map(|kind| kind.signature);
+        values.chain(stateful::KINDS.iter().copied()).map(|of| of.name.to_owned()).collect()
     }
 
     fn options(&self, name: &str) -> Option<&'static [OptionSpec]> {
-        detect::kind(name).map(|kind| kind.signature.options)
+        let of = detect::kind(name).map(|kind| kind.signature).or_else(|| stateful::kind(name));
+        of.map(|of| of.options)
+    }
+
+    fn keeps_state(&self, name: &str) -> bool {
+        stateful::kind(name).is_some()
     }
 
     fn check(&self, name: &str, options: &Options) -> Result<(), String> {
+        if self.keeps_state(name) {
+            return stateful::Rule::new("", name, options, &[], "").map(drop);
+        }
         detect::Judge::new(name, options).map(drop)
     }
 }
@@ -362,7 +372,10 @@ pub fn build_around(plan: lang::Plan, around: &mut dyn Around) -> Result<Runnabl
         return Err(format!("there are {} sinks; at most {SINKS_MAX} can run together", plan.sinks.len()));
     }
     let sources = plan.sources.into_iter().map(source).collect::<Result<_, _>>()?;
-    let sinks = plan.sinks.into_iter().map(sink).collect::<Result<_, _>>()?;
+    let mut sinks = Vec::new();
+    for (number, of) in plan.sinks.into_iter().enumerate() {
+        sinks.push(if of.kind == lang::ALERTS { alerts(number, of, &plan.pipelines)? } else { sink(of)? });
+    }
     let reference = Reference::default();
     let mut next = 0;
     let mut data = enrich::Data::default();
@@ -392,6 +405,24 @@ fn source(of: lang::Component) -> Result<NamedSource, String> {
 fn sink(of: lang::Component) -> Result<NamedSink, String> {
     let kind = SINKS.iter().find(|kind| kind.signature.name == of.kind).ok_or("unknown kind of sink")?;
     let plan = (kind.plan)(&of.name, &of.options).map_err(|error| format!("sink {}: {error}", of.name))?;
+    Ok(NamedSink { name: of.name, plan, required: of.required })
+}
+
+/// The sink that owns the state of a pipeline's detectors.
+fn alerts(number: usize, of: lang::Component, pipelines: &[lang::Pipeline]) -> Result<NamedSink, String> {
+    let line = pipelines.iter().find(|line| line.sinks.contains(&number));
+    let line = line.ok_or_else(|| format!("no pipeline has the detectors of {}", of.name))?;
+    let mut uses = Vec::new();
+    lang::each_observer(&line.steps, &mut |of| uses.push(of));
+    uses.sort_by_key(|of| of.rule);
+    let rule = |of: &lang::ObserveUse| {
+        let keys: Vec<_> = of.keys.iter().map(|(name, _)| name.clone()).collect();
+        let distinct: Vec<_> = of.distinct.iter().map(|(name, _)| name.as_str()).collect();
+        stateful::Rule::new(&line.name, &of.name, &of.options, &keys, &distinct.join(" and "))
+    };
+    let rules = uses.into_iter().map(rule).collect::<Result<_, _>>();
+    let rules = rules.map_err(|error| format!("pipeline {}: {error}", line.name))?;
+    let plan = crate::sink::alerts::plan(&of.name, &line.name, rules);
     Ok(NamedSink { name: of.name, plan, required: of.required })
 }
 
@@ -566,6 +597,16 @@ impl Builder<'_> {
                 detect::Judge::new(&of.name, &of.options)?,
                 &of.gives,
             )?),
+            lang::Step::Observe(of) => Box::new(step::Observe {
+                sink: of.sink,
+                rule: of.rule,
+                ipv6_bits: of.options.int("ipv6").and_then(|bits| bits.try_into().ok()).unwrap_or(64),
+                keys: of.keys.into(),
+                distinct: of.distinct.into_iter().map(|(_, expr)| expr).collect(),
+                when: of.when,
+                success: of.success,
+                evidence: of.evidence.into(),
+            }),
             lang::Step::Unroll { .. } => return Err("an `unroll` takes the steps behind it".into()),
             lang::Step::Redact { classes, policy, fields, .. } => {
                 let redactor = Arc::new(Redactor::new(classes, policy)?);

@@ -8,6 +8,7 @@
 mod bytes;
 mod judge;
 mod secrets;
+pub mod stateful;
 mod views;
 mod web;
 

@@ -110,6 +110,7 @@ pub fn formats() -> &'static [FormatKind] {
         table::ZEEK,
         own::LETTER_KIND,
         own::GAP_KIND,
+        own::ALERT_KIND,
         exception::KIND,
     ]
 }

@@ -23,7 +23,7 @@
 //! | [`detect`] | what is an attack, a leak or an anomaly in a field; one per file | words, expr, format |
 //! | [`step`] | one pipeline step per file | words, expr, format, grammar, enrich, detect |
 //! | [`spool`] | what is kept on disk so that nothing is lost | words |
-//! | [`source`], [`sink`] | the rims, as state machines over the seams | words, frame, (source → spool) |
+//! | [`source`], [`sink`] | the rims, as state machines over the seams | words, frame, spool, (sink → detect) |
 //! | [`catalog`] | the lists: the only file that names every component | all above |
 //! | [`run`], [`replay`], [`observe`] | plan → workers, budget, shutdown; virtual-time runs; metrics | grammar, catalog, lang |
 //! | [`profile`] | recorded bytes through a plan with probes around its parts: what costs what | all above |

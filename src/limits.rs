@@ -423,3 +423,45 @@ pub const SENSITIVE_NEEDLES_MAX: usize = 64;
 pub const SENSITIVE_VALUE_BYTES_MAX: usize = 16 * 1024;
 /// A secret shorter than this is replaced in other fields only where it is a word of its own: `1234` is in many numbers.
 pub const SENSITIVE_NEEDLE_BYTES_MIN: usize = 6;
+/// How far the time of observations may go back within one stream before they count as late: they wait so long for
+/// each other, in the time of events.
+pub const OBSERVE_LATENESS: Duration = Duration::from_secs(10);
+/// A stream that brings nothing for so long is not waited for any more.
+pub const OBSERVE_IDLE: Duration = Duration::from_secs(5);
+/// How long the state of a key is kept beyond its use, for observations that come late.
+pub const OBSERVE_SLACK: Duration = Duration::from_secs(600);
+/// An event that says it happened so long after now is not counted: its clock is wrong, and taking it for the present
+/// would make all others late.
+pub const OBSERVE_AHEAD_MAX: Duration = Duration::from_secs(3600);
+/// Observations that wait for their turn.
+pub const OBSERVE_PENDING_MAX: usize = 65_536;
+/// Bytes of those.
+pub const OBSERVE_PENDING_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Streams that are waited for; of more, those that were quiet for longest are not.
+pub const OBSERVE_STREAMS_MAX: usize = 4096;
+/// Bytes of one value of a key; of a longer one the start and a hash are kept.
+pub const OBSERVE_KEY_BYTES_MAX: usize = 128;
+/// Bytes of one value in the evidence of an alert.
+pub const OBSERVE_EVIDENCE_BYTES_MAX: usize = 160;
+/// Events in the evidence of an alert.
+pub const ALERT_EVIDENCE_EVENTS_MAX: usize = 5;
+/// Fields of one event in the evidence of an alert.
+pub const ALERT_EVIDENCE_FIELDS_MAX: usize = 8;
+/// Keys that the table of one `detect rate` holds.
+pub const RATE_KEYS_MAX: usize = 1 << 20;
+/// Slots of that table that are looked at for one key.
+pub const RATE_PROBES_MAX: usize = 64;
+/// Bytes that one detector of counts keeps for its keys, and one detector of rates for those over their limit.
+pub const WINDOW_STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The largest count, or number of distinct values, that a detector looks for within a window.
+pub const WINDOW_LIMIT_MAX: i64 = 1000;
+/// Bytes of the alerts of one pipeline that are kept.
+pub const ALERTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How often the state of a pipeline's detectors is written down, where it is small.
+pub const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
+/// So much longer for each MiB that it has, up to a minute.
+pub const SNAPSHOT_PER_MIB: Duration = Duration::from_secs(2);
+/// The longest that state is not written down.
+pub const SNAPSHOT_EVERY_MAX: Duration = Duration::from_secs(60);
+/// Streams of which a snapshot says what is settled; of more, those are forgotten that were quiet for longest.
+pub const SNAPSHOT_STREAMS_MAX: usize = 100_000;

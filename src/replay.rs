@@ -30,7 +30,7 @@ pub trait Audience {
 
 /// Puts the sinks' places under JSON: what they would get is seen, and nothing is sent.
 pub fn captured(mut plan: Runnable) -> Runnable {
-    for sink in &mut plan.sinks {
+    for sink in plan.sinks.iter_mut().filter(|sink| sink.plan.rehearse().is_none()) {
         sink.plan = Box::new(Capture);
     }
     plan
@@ -64,13 +64,16 @@ pub fn through(
     let mut worker = Worker::new(plan.clone(), stats.clone())?;
     let mut notices = Vec::new();
     let mut number = 0;
+    let mut rehearsals: Vec<_> = plan.sinks.iter().map(|sink| sink.plan.rehearse()).collect();
     loop {
         match reader.step(Duration::ZERO, unix_ns, &mut notices) {
             Read::Batch(batch) => {
                 let outcome = worker.process(Job::new(number, source, batch));
                 number += 1;
                 for (sink, body) in outcome.bodies {
-                    if let Payload::Bytes(bytes) = body.payload {
+                    if let Some(rehearsal) = &mut rehearsals[sink] {
+                        rehearsal.offer(&body);
+                    } else if let Payload::Bytes(bytes) = body.payload {
                         bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).for_each(|line| {
                             audience.event(sink, line);
                         });
@@ -80,7 +83,13 @@ pub fn through(
                 audience.progress(reader.source.backlog().unread_bytes);
             }
             Read::More | Read::Wait(_) => {}
-            Read::End => return Ok(stats),
+            Read::End => {
+                for (sink, rehearsal) in rehearsals.iter_mut().enumerate() {
+                    let lines = rehearsal.iter_mut().flat_map(|rehearsal| rehearsal.end());
+                    lines.for_each(|line| audience.event(sink, &line));
+                }
+                return Ok(stats);
+            }
         }
         if let Some(crate::source::Notice::Warning(warning)) = notices.pop() {
             return Err(warning);

@@ -110,6 +110,12 @@ pub enum OptionType {
     Files,
     /// A list of field paths.
     Fields,
+    /// A condition on the event.
+    Condition,
+    /// An expression over the event, or a list of them.
+    Exprs,
+    /// How many within a time: `5 per 1m`.
+    Rate,
     /// Text that is never shown: `secret(…)` or `env(…)`.
     Secret,
     /// The name of a multi-line preset, or a list of patterns; see `aludel explain multiline`.

@@ -18,6 +18,7 @@ use crate::seam::kafka::Brokers;
 use crate::seam::{Clock, Fs, Objects};
 use crate::signature::{Signature, Type};
 
+pub mod alerts;
 pub mod blackhole;
 pub mod elasticsearch;
 pub mod file;
@@ -236,6 +237,8 @@ impl EventRef<'_> {
 pub trait Encoder: Send {
     /// Encodes one row. An error is final: the row goes to the dead letters with this reason.
     fn push(&mut self, row: &mut Row, event: EventRef<'_>) -> Result<(), String>;
+    /// Takes what a stateful detector would count of an event, with the time of the event. Only [`alerts`] does.
+    fn observe(&mut self, _time_ns: i64, _seen: &[u8], _event: EventRef<'_>) {}
     /// Ends the batch: hands over what was pushed since the last call, in order. Empty where nothing was.
     fn finish(&mut self, provenance: &Arc<Provenance>) -> Vec<Body>;
 }
@@ -432,6 +435,14 @@ impl From<String> for OpenError {
     }
 }
 
+/// What a sink would write, for replays: without a disk, a network and a clock.
+pub trait Rehearsal {
+    /// Takes the body of a batch, in order.
+    fn offer(&mut self, body: &Body);
+    /// Nothing more comes: the lines that it would have written.
+    fn end(&mut self) -> Vec<Vec<u8>>;
+}
+
 /// A sink that was checked and can be opened.
 pub trait SinkPlan: Send + Sync {
     /// An encoder for rows of a pipeline.
@@ -449,6 +460,10 @@ pub trait SinkPlan: Send + Sync {
     /// what is settled: one that knows of a batch only by halves would take the first for the whole.
     fn joined(&self) -> bool {
         self.ordered()
+    }
+    /// For a sink that writes something else than the events that it gets: what that would be, in a replay.
+    fn rehearse(&self) -> Option<Box<dyn Rehearsal>> {
+        None
     }
     /// What is promised: `effectively once`, `at least once` …, and under which condition.
     fn guarantee(&self) -> &'static str;

@@ -143,6 +143,8 @@ pub enum Own {
     Letters,
     /// Gap records.
     Gaps,
+    /// Alerts.
+    Alerts,
 }
 
 /// Makes a plan of a source from its name in the file and its options.

@@ -29,8 +29,8 @@ pub use data_dir::{DataDir, DataDirError, HOST_ID_BYTES, host_id};
 pub use ledger_log::{Entry, Gap, LedgerLog, Line, Note, Reasons, What};
 pub use letter::{Entry as LetterEntry, GapRecord, Letter, OF_OWN, Stage};
 pub use letter_box::{
-    LetterBox, LetterRules, done, gap_folder, letter_folder, mark_done, read_segment, remove_segment,
-    segments,
+    LetterBox, LetterRules, alert_folder, alerts_folder, done, each_line, gap_folder, letter_folder,
+    mark_done, read_segment, remove_segment, segments,
 };
 pub use log::{Limit, Spool, WhenFull};
 pub use lookup::Lookup;

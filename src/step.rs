@@ -11,6 +11,7 @@ mod drop;
 mod enrich;
 mod keep;
 mod r#match;
+mod observe;
 mod parse;
 mod redact;
 mod reject;
@@ -31,6 +32,7 @@ pub use drop::Drop;
 pub use enrich::{Enrich, Looked};
 pub use keep::Keep;
 pub use r#match::Match;
+pub use observe::Observe;
 pub use parse::{Counts, FormatCounts, Parse};
 pub use redact::Redact;
 pub use reject::Reject;
@@ -83,6 +85,9 @@ pub trait Step: Send + Sync {
 pub trait Emit {
     /// Encodes the row for a sink, by its number in the plan.
     fn emit(&mut self, sink: usize, row: &mut Row);
+    /// What a stateful detector would count of the event, for the sink that owns its state; nothing where the event
+    /// does not count.
+    fn observe(&mut self, _sink: usize, _row: &mut Row, _seen: Option<&[u8]>) {}
     /// The event is to become so many. False where ids have not as many numbers.
     fn unroll(&mut self, _items: usize) -> bool {
         true
@@ -110,6 +115,8 @@ pub struct Work {
     pub held: crate::enrich::Held,
     /// What detectors work with.
     detect: detect::Desk,
+    /// What stateful detectors write their observations with.
+    observe: observe::Desk,
     /// Fields of the parse that is going on.
     fields: Fields,
     /// Why the formats of that parse refused the text so far.

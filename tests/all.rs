@@ -1,5 +1,7 @@
 //! The one integration test binary: one module per area, so that the crate is linked once.
 
+#[path = "all/alerts.rs"]
+mod alerts;
 #[path = "all/captured.rs"]
 mod captured;
 #[path = "all/ceiling.rs"]

@@ -87,6 +87,7 @@ fn signatures() -> impl Iterator<Item = &'static Signature> {
         .chain(format::formats().iter().map(|kind| kind.signature))
         .chain(crate::enrich::ENRICHERS.iter().map(|kind| kind.signature))
         .chain(crate::detect::DETECTORS.iter().map(|kind| kind.signature))
+        .chain(crate::detect::stateful::KINDS.iter().copied())
 }
 
 fn known() -> Vec<String> {
@@ -153,6 +154,9 @@ fn option_type(option: &OptionSpec) -> String {
         OptionType::Path => "path".to_owned(),
         OptionType::Files => "list of files or folders".to_owned(),
         OptionType::Fields => "list of fields".to_owned(),
+        OptionType::Condition => "condition".to_owned(),
+        OptionType::Exprs => "expression, or list of expressions".to_owned(),
+        OptionType::Rate => "rate".to_owned(),
         OptionType::Secret => "secret".to_owned(),
         OptionType::Multiline => "preset, or list of presets".to_owned(),
     }

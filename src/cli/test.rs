@@ -11,6 +11,7 @@ use clap::Args;
 use super::{WRONG_USAGE, complain, load};
 use crate::catalog::{self, Runnable};
 use crate::lang::ast::{BinaryOp, Clause, Expr, Item, Name, Spanned, Test as Block};
+use crate::lang::plan::ALERTS;
 use crate::lang::{Condition, condition};
 use crate::replay::{Audience, captured, replay};
 use crate::run::Letter;
@@ -234,18 +235,19 @@ impl Case<'_> {
 
     fn of<'s>(&self, sink: Option<&Name>, seen: &'s Seen) -> anyhow::Result<Vec<&'s String>> {
         let names: Vec<_> = self.plan.sinks.iter().map(|sink| sink.name.as_str()).collect();
-        let wanted = match sink {
-            Some(name) => Some(load::choose("sink", &names, Some(&name.node))?),
-            // Without a name: what the first sink gets, or all where that is the only one.
-            None if names.len() == 1 => Some(0),
-            None => None,
+        // Alerts are no events: they come only where they are asked for.
+        let alerts = |sink: usize| self.plan.sinks[sink].plan.rehearse().is_some();
+        let named = match sink {
+            Some(name) if name.node != ALERTS || names.contains(&ALERTS) => {
+                Some(load::choose("sink", &names, Some(&name.node))?)
+            }
+            _ => None,
         };
-        Ok(seen
-            .events
-            .iter()
-            .filter(|(sink, _)| wanted.is_none_or(|wanted| wanted == *sink))
-            .map(|(_, event)| event)
-            .collect())
+        let wanted = |at: usize| match (named, sink) {
+            (Some(named), _) => named == at,
+            (None, asked) => alerts(at) == asked.is_some(),
+        };
+        Ok(seen.events.iter().filter(|(sink, _)| wanted(*sink)).map(|(_, event)| event).collect())
     }
 
     fn condition(&self, expr: &Expr) -> anyhow::Result<Condition> {

@@ -24,6 +24,8 @@ pub enum OptionValue {
     Path(String),
     /// Names and texts of files that were read.
     Files(Vec<(String, String)>),
+    /// So many within a time.
+    Rate(i64, Duration),
 }
 
 /// All options of one component, defaults filled in, in the order of its [`OptionSpec`]s.
@@ -79,6 +81,14 @@ impl Options {
     pub fn duration(&self, name: &str) -> Option<Duration> {
         match self.get(name)? {
             OptionValue::Duration(duration) => Some(*duration),
+            _ => None,
+        }
+    }
+
+    /// The rate of an option: how many within which time.
+    pub fn rate(&self, name: &str) -> Option<(i64, Duration)> {
+        match self.get(name)? {
+            OptionValue::Rate(count, period) => Some((*count, *period)),
             _ => None,
         }
     }

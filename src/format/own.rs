@@ -1,7 +1,7 @@
-//! What aludel itself writes down, as events: dead letters and gap records, as the sources `dead_letters` and `gaps`
-//! hand them on.
+//! What aludel itself writes down, as events: dead letters, gap records and alerts, as the sources `dead_letters`, `gaps`
+//! and `alerts` hand them on.
 //!
-//! A record is a flat JSON object. [`LETTER`] and [`GAP`] say which member becomes which field; others are ignored, so
+//! A record is a flat JSON object. [`LETTER`], [`GAP`] and [`ALERT`] say which member becomes which field; others are ignored, so
 //! that an older version reads what a newer one wrote.
 
 use super::json::Json;
@@ -80,8 +80,37 @@ const GAP: &[Member] = &[
     text("cause", "event.reason", "why they can never be read"),
 ];
 
+const ALERT: &[Member] = &[
+    Member { doc: "when the event happened that raised it", ..TIME },
+    text("id", "event.id", "its id: made of rule, key and start"),
+    text("rule", "rule.name", "name of the rule"),
+    text("detector", "aludel.detector", "its detector"),
+    text("pipeline", "aludel.pipeline", "its pipeline"),
+    text("severity", "severity", "`low`, `medium`, `high` or `critical`"),
+    text("reason", "message", "what was seen, in words"),
+    text("technique", "threat.technique.id", "technique in MITRE ATT&CK"),
+    Member { key: "start", path: "event.start", doc: "first of the events that it counts", ..TIME },
+    Member { key: "end", path: "event.end", doc: "last of them", ..TIME },
+    int("count", "aludel.count", "how many they are"),
+    Member {
+        key: "labels",
+        path: "labels",
+        ty: Type::Object,
+        maybe: false,
+        doc: "the key: its fields and their values",
+    },
+    Member {
+        key: "evidence",
+        path: "aludel.evidence",
+        ty: Type::List,
+        maybe: false,
+        doc: "up to five of the events: `event.id`, `@timestamp` and the fields that the rule looks at",
+    },
+];
+
+const KIND: &str = "event.kind";
 /// `event.kind` of a failure of a pipeline (ECS).
-const KIND: (&str, &str) = ("event.kind", "pipeline_error");
+const FAILURE: &str = "pipeline_error";
 
 /// The format of dead letters, as the list has it.
 pub(super) const LETTER_KIND: FormatKind = FormatKind {
@@ -99,7 +128,7 @@ pub(super) const LETTER_KIND: FormatKind = FormatKind {
         }],
     },
     gives: |_| Ok(gives(LETTER)),
-    bind: |bind| Ok(Box::new(Own::new(bind, LETTER, "aludel.letter")?)),
+    bind: |bind| Ok(Box::new(Own::new(bind, LETTER, "aludel.letter", FAILURE)?)),
 };
 
 /// The format of gap records, as the list has it.
@@ -118,19 +147,39 @@ pub(super) const GAP_KIND: FormatKind = FormatKind {
         }],
     },
     gives: |_| Ok(gives(GAP)),
-    bind: |bind| Ok(Box::new(Own::new(bind, GAP, "aludel.gap")?)),
+    bind: |bind| Ok(Box::new(Own::new(bind, GAP, "aludel.gap", FAILURE)?)),
+};
+
+/// The format of alerts, as the list has it.
+pub(super) const ALERT_KIND: FormatKind = FormatKind {
+    signature: &Signature {
+        name: "aludel.alert",
+        summary: "an alert of a stateful detector, as the source `alerts` hands it on",
+        doc: "`message` is one sentence, `event.kind` `alert`, `event.dataset` `aludel.alert`. `labels` holds the key: its \
+              names have dots.",
+        form: "aludel.alert",
+        options: &[],
+        examples: &[Example {
+            title: "who did what",
+            source: "parse .message as aludel.alert | keep .rule, .message, .event.kind, .labels, .severity",
+            input: r#"{"message": "{\"time\":\"2026-11-26T10:00:04Z\",\"id\":\"0011\",\"rule\":\"ssh\",\"detector\":\"brute_force\",\"pipeline\":\"auth\",\"severity\":\"high\",\"reason\":\"5 failures within 1m\",\"technique\":\"T1110\",\"start\":\"2026-11-26T10:00:00Z\",\"end\":\"2026-11-26T10:00:04Z\",\"count\":5,\"labels\":{\"source.ip\":\"203.0.113.7\"},\"evidence\":[]}"}"#,
+            result: r#"{"rule": {"name": "ssh"}, "message": "5 failures within 1m", "event": {"kind": "alert"}, "labels": {"source.ip": "203.0.113.7"}, "severity": "high"}"#,
+        }],
+    },
+    gives: |_| Ok(gives(ALERT)),
+    bind: |bind| Ok(Box::new(Own::new(bind, ALERT, "aludel.alert", "alert")?)),
 };
 
 fn gives(members: &[Member]) -> Gives {
     let field = |path: &str, ty, maybe, doc: &str| Field { path: path.into(), ty, maybe, doc: doc.into() };
     let mut fields: Vec<_> =
         members.iter().map(|member| field(member.path, member.ty, member.maybe, member.doc)).collect();
-    fields.push(field(KIND.0, Type::Text, false, ""));
+    fields.push(field(KIND, Type::Text, false, ""));
     fields.push(field("event.dataset", Type::Text, false, ""));
     Gives { fields, open: false }
 }
 
-/// A format of the two, bound.
+/// One of these formats, bound.
 struct Own {
     json: Json,
     /// Of each member its slot in the record, the field's, and what it must be.
@@ -139,7 +188,12 @@ struct Own {
 }
 
 impl Own {
-    fn new(bind: &mut Bind<'_>, members: &'static [Member], dataset: &str) -> Result<Self, String> {
+    fn new(
+        bind: &mut Bind<'_>,
+        members: &'static [Member],
+        dataset: &str,
+        kind: &str,
+    ) -> Result<Self, String> {
         let mut builder = LayoutBuilder::default();
         for member in members {
             builder.add(member.key);
@@ -153,7 +207,7 @@ impl Own {
         let mut constant = |path: &str, value: &str| -> Result<(Slot, Span), String> {
             Ok((bind.slot(path)?, bind.constant(value.as_bytes())))
         };
-        let constants = [constant(KIND.0, KIND.1)?, constant("event.dataset", dataset)?];
+        let constants = [constant(KIND, kind)?, constant("event.dataset", dataset)?];
         Ok(Self { json, members, constants })
     }
 }
@@ -170,9 +224,10 @@ impl Format for Own {
                     let parts = rfc3339(texts.bytes(text));
                     parts.and_then(|(parts, _)| Calendar::default().unix_ns(&parts)).map(Value::Timestamp)
                 }
-                (Some(value @ Value::Text(_)), Type::Text) | (Some(value @ Value::Int(_)), Type::Int) => {
-                    Some(value)
-                }
+                (Some(value @ Value::Text(_)), Type::Text)
+                | (Some(value @ Value::Int(_)), Type::Int)
+                | (Some(value @ Value::Object(_)), Type::Object)
+                | (Some(value @ Value::List(_)), Type::List) => Some(value),
                 _ => None,
             };
             match value {

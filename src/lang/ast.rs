@@ -338,6 +338,8 @@ pub enum Literal {
     Size(i64, String),
     /// `99.9%`: as a fraction (0.999) and as written.
     Percent(f64, String),
+    /// `5 per 1m`: how many, the time in nanoseconds and as written.
+    Rate(i64, i64, String),
 }
 
 /// A test block.

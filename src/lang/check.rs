@@ -11,6 +11,7 @@ mod detect;
 mod enrich;
 mod expr;
 mod guard;
+mod observe;
 mod options;
 mod originals;
 mod pipeline;
@@ -74,6 +75,8 @@ pub trait Detectors {
     fn names(&self) -> Vec<String>;
     /// The options of a detector; `None` where there is none of that name.
     fn options(&self, name: &str) -> Option<&'static [OptionSpec]>;
+    /// Whether it keeps state, and so looks at events and not at fields.
+    fn keeps_state(&self, name: &str) -> bool;
     /// Says what is wrong with an option.
     fn check(&self, name: &str, options: &Options) -> Result<(), String>;
 }
@@ -214,6 +217,7 @@ impl<'a> Checker<'a> {
             if let ast::Item::Pipeline(item) = item {
                 let pipeline = self.pipeline(item, &plan);
                 self.tag(&pipeline, &plan, item);
+                self.alerts_of(&pipeline, &mut plan, item);
                 plan.pipelines.push(pipeline);
             }
         }

@@ -148,6 +148,18 @@ impl Words<'_> {
                 };
                 format!("detect {}{on}", of.name)
             }
+            Step::Observe(of) => {
+                let mut parts = Vec::new();
+                if !of.keys.is_empty() {
+                    let keys = of.keys.iter().map(|(_, key)| self.expr(key)).collect::<Vec<_>>().join(", ");
+                    parts.push(format!("by {keys}"));
+                }
+                if let Some(when) = &of.when {
+                    parts.push(format!("when {}", self.expr(when)));
+                }
+                let sink = self.plan.sinks.get(of.sink).map_or("", |sink| sink.name.as_str());
+                format!("detect {} {} to {sink}", of.name, parts.join(" "))
+            }
             Step::Unroll { list, into, .. } => {
                 format!("unroll {} into {}", self.path(*list), self.path(*into))
             }

@@ -50,6 +50,11 @@ fn own_reads(step: &Step, layout: &Layout) -> Mask {
         Step::Enrich(uses) => uses.iter().filter(|of| of.input != 0).for_each(|of| add(of.input)),
         // Detections of earlier steps are added to.
         Step::Detect(of) => of.inputs.iter().chain(&of.gives).for_each(|slot| add(*slot)),
+        Step::Observe(of) => {
+            of.evidence.iter().for_each(|(_, slot)| add(*slot));
+            let keys = of.keys.iter().chain(&of.distinct).map(|(_, expr)| expr);
+            keys.chain(&of.when).chain(&of.success).for_each(|expr| expr.reads(&mut add));
+        }
         Step::Unroll { list, .. } => add(*list),
         Step::Set(fields) => fields.iter().for_each(|(_, expr)| expr.reads(&mut add)),
         Step::Rename(fields) => fields.iter().for_each(|(from, _)| add(*from)),
@@ -69,6 +74,8 @@ pub(super) fn sent(steps: &[Step], layout: &Layout, mut present: Mask, sent_to: 
     for step in steps {
         match step {
             Step::To(_) => sent_to.add(&present),
+            // Its sink takes no fields.
+            Step::Observe(_) => {}
             Step::Parse { into, .. } => present.insert_all(below(*into)),
             Step::Enrich(uses) => {
                 uses.iter().flat_map(|of| &of.fields).for_each(|slot| present.insert_all(below(*slot)));
@@ -119,6 +126,7 @@ fn before(step: &mut Step, layout: &Layout, wanted: Mask) -> Mask {
         | Step::Rename(_)
         | Step::Enrich(_)
         | Step::Detect(_)
+        | Step::Observe(_)
         | Step::Unroll { .. } => wanted,
         Step::Remove(fields) => {
             let mut left = wanted;

@@ -111,6 +111,33 @@ pub struct DetectUse {
     pub gives: Vec<Slot>,
 }
 
+/// A detector of a `detect` step that keeps state.
+#[derive(Debug)]
+pub struct ObserveUse {
+    /// Its name.
+    pub name: String,
+    /// Number of the sink that owns its state.
+    pub sink: usize,
+    /// Number of the rule within the pipeline.
+    pub rule: usize,
+    /// Its options, defaults filled in; those that are expressions are below.
+    pub options: Options,
+    /// The parts of the key, with their names.
+    pub keys: Vec<(String, Expr)>,
+    /// What varies, with its name.
+    pub distinct: Vec<(String, Expr)>,
+    /// Which events count; all where there is none.
+    pub when: Option<Expr>,
+    /// Which events are successes.
+    pub success: Option<Expr>,
+    /// Fields that alerts show, with their names.
+    pub evidence: Vec<(String, Slot)>,
+}
+
+/// The kind of the sinks that own the state of detectors. No file can name it: the compiler adds one to each pipeline
+/// that needs it.
+pub const ALERTS: &str = "alerts";
+
 /// A checked step.
 #[derive(Debug)]
 pub enum Step {
@@ -131,6 +158,8 @@ pub enum Step {
     Enrich(Vec<EnricherUse>),
     /// `detect`
     Detect(DetectUse),
+    /// `detect`, with a detector that keeps state.
+    Observe(Box<ObserveUse>),
     /// `unroll`; the steps behind it run for each item.
     Unroll {
         /// The list.
@@ -227,11 +256,30 @@ impl Plan {
     }
 }
 
+/// Visits every detector that keeps state below these steps, in the order in which they stand.
+pub fn each_observer<'a>(steps: &'a [Step], visit: &mut dyn FnMut(&'a ObserveUse)) {
+    for step in steps {
+        match step {
+            Step::Observe(of) => visit(of),
+            Step::When { then, otherwise, .. } => {
+                each_observer(then, visit);
+                each_observer(otherwise, visit);
+            }
+            Step::Match { arms, otherwise, .. } => {
+                arms.iter().for_each(|(_, steps)| each_observer(steps, visit));
+                each_observer(otherwise, visit);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Visits the number of every sink below these steps.
 pub(super) fn each_sink(steps: &mut [Step], visit: &mut dyn FnMut(&mut usize)) {
     for step in steps {
         match step {
             Step::To(sinks) => sinks.iter_mut().for_each(&mut *visit),
+            Step::Observe(of) => visit(&mut of.sink),
             Step::When { then, otherwise, .. } => {
                 each_sink(then, visit);
                 each_sink(otherwise, visit);

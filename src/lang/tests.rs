@@ -47,6 +47,7 @@ fn literal() -> impl Strategy<Value = Literal> {
         (1..100i64).prop_map(|m| Literal::Duration(m * 60_000_000_000 + 5, format!("{m}m5ns"))),
         (1..100i64).prop_map(|k| Literal::Size(k << 10, format!("{k}KiB"))),
         Just(Literal::Percent(0.995, "99.5%".into())),
+        (0..=i64::MAX).prop_map(|n| Literal::Rate(n, 60_000_000_000, "1m".into())),
     ]
 }
 

@@ -439,6 +439,19 @@ struct Item {
     refused: Vec<(usize, String)>,
 }
 
+impl Out<'_> {
+    /// Whether the event is for this sink and not settled there; it counts as sent all the same.
+    #[inline]
+    fn takes(&mut self, sink: usize) -> bool {
+        self.sent |= bit(sink);
+        if self.to & bit(sink) == 0 {
+            return false;
+        }
+        let settled = self.settled.and_then(|settled| settled.get(sink));
+        !settled.is_some_and(|ranges| ranges.contains(self.event.message.start))
+    }
+}
+
 impl Emit for Out<'_> {
     fn unroll(&mut self, items: usize) -> bool {
         items <= usize::from(u16::MAX - FIRST_ITEM)
@@ -457,15 +470,31 @@ impl Emit for Out<'_> {
         self.items.push(Item { part, sent: self.sent, flow, why, refused });
     }
 
-    #[inline]
-    fn emit(&mut self, sink: usize, row: &mut Row) {
-        self.sent |= bit(sink);
-        if self.to & bit(sink) == 0 {
+    fn observe(&mut self, sink: usize, row: &mut Row, seen: Option<&[u8]>) {
+        // An event that does not count was looked at all the same.
+        if !self.takes(sink) {
             return;
         }
-        if let Some(settled) = self.settled
-            && settled.get(sink).is_some_and(|ranges| ranges.contains(self.event.message.start))
-        {
+        let (Some(encoder), Some(seen)) = (&mut self.encoders[sink], seen) else { return };
+        let time_ns = match self.timestamp.and_then(|slot| Some((slot, row.get(slot)?))) {
+            Some((_, Value::Timestamp(time_ns))) => time_ns,
+            Some((slot, other)) => {
+                as_time(row, slot, other);
+                match row.get(slot) {
+                    Some(Value::Timestamp(time_ns)) => time_ns,
+                    _ => self.read_unix_ns,
+                }
+            }
+            None => envelope_time(row, self.event.message).unwrap_or(self.read_unix_ns),
+        };
+        let message = self.item.as_ref().map_or(self.event.message, |(message, _)| message);
+        encoder.observe(time_ns, seen, EventRef { message, ..self.event });
+        self.offered[sink] += 1;
+    }
+
+    #[inline]
+    fn emit(&mut self, sink: usize, row: &mut Row) {
+        if !self.takes(sink) {
             return;
         }
         if let Some(slot) = self.timestamp {

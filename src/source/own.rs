@@ -1,4 +1,5 @@
-//! The sources `dead_letters` and `gaps`: what aludel itself wrote down, so that a pipeline can send it anywhere.
+//! The sources `dead_letters`, `gaps` and `alerts`: what aludel itself wrote down, so that a pipeline can send it
+//! anywhere.
 //!
 //! In: the segments of a folder in the data folder. Out: a message for each record, as its line of JSON. The segments
 //! are files like others, so [`files`] reads them: across restarts, removal and sinks that lag. What is left out
@@ -18,7 +19,7 @@ use crate::frame::{Format, FrameConfig, Multiline};
 use crate::limits::LETTER_LINE_BYTES_MAX;
 use crate::position::{Resume, Stream};
 use crate::signature::{OptionSpec, OptionType, Signature};
-use crate::spool::{OF_OWN, gap_folder, letter_folder};
+use crate::spool::{OF_OWN, alerts_folder, gap_folder, letter_folder};
 
 const OPTIONS: &[OptionSpec] = &[OptionSpec {
     name: "start",
@@ -53,6 +54,21 @@ static GAPS_SIGNATURE: Signature = Signature {
     examples: &[],
 };
 
+static ALERTS_SIGNATURE: Signature = Signature {
+    name: "alerts",
+    summary: "Hands on the alerts of stateful detectors, to be sent to any sink.",
+    doc: "`.message` is an alert as a JSON object, as it lies in the data folder: write `parse .message as aludel.alert`. \
+          An alert is written once, with an id that is made of its rule, its key and its start. It stays in the folder, \
+          64 MiB of each pipeline. With `--once`, alerts that the same run raises are handed on by the next.",
+    form: "alerts { … }",
+    options: OPTIONS,
+    examples: &[],
+};
+
+/// The `alerts` source, for the catalog.
+pub const ALERTS: SourceKind =
+    SourceKind { signature: &ALERTS_SIGNATURE, plan: |name, options| plan(Own::Alerts, name, options) };
+
 /// The `dead_letters` source, for the catalog.
 pub const LETTERS: SourceKind =
     SourceKind { signature: &LETTERS_SIGNATURE, plan: |name, options| plan(Own::Letters, name, options) };
@@ -80,6 +96,7 @@ impl SourcePlan for Plan {
         let folder = match self.own {
             Own::Letters => letter_folder(&world.data_dir),
             Own::Gaps => gap_folder(&world.data_dir),
+            Own::Alerts => alerts_folder(&world.data_dir),
         };
         let absolute: PathBuf = std::path::absolute(&folder).unwrap_or(folder);
         // A record is a line, however long.
@@ -89,7 +106,7 @@ impl SourcePlan for Plan {
             message_bytes: LETTER_LINE_BYTES_MAX,
             ..FrameConfig::default()
         };
-        let pattern = absolute.join("*.ndjson");
+        let pattern = absolute.join(if self.own == Own::Alerts { "*/*.ndjson" } else { "*.ndjson" });
         let files = files::open_own(&self.name, &pattern, (self.start_at_end, frame), world, resume)?;
         Ok(Box::new(Records::new(files)))
     }
@@ -98,6 +115,7 @@ impl SourcePlan for Plan {
         match self.own {
             Own::Letters => "the dead letters".into(),
             Own::Gaps => "the gap records".into(),
+            Own::Alerts => "the alerts".into(),
         }
     }
 

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use super::letter::Entry;
 use super::{Letter, WhenFull};
 use crate::limits::{
-    DEAD_LETTERS_BYTES_MAX, GAP_RECORDS_BYTES_MAX, LETTER_LINE_BYTES_MAX, LETTER_SEGMENT_BYTES,
+    ALERTS_BYTES_MAX, DEAD_LETTERS_BYTES_MAX, GAP_RECORDS_BYTES_MAX, LETTER_LINE_BYTES_MAX,
+    LETTER_SEGMENT_BYTES,
 };
 use crate::seam::{File, FileKind, Fs, RecordLog, write_frame};
 
@@ -23,6 +24,8 @@ use crate::seam::{File, FileKind, Fs, RecordLog, write_frame};
 const FOLDER: &str = "dead-letters";
 /// Name of the folder of gap records.
 const GAPS: &str = "gaps";
+/// Name of the folder of alerts.
+const ALERTS: &str = "alerts";
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,16 @@ pub fn letter_folder(data_dir: &Path) -> PathBuf {
 /// Where the gap records of a data folder are.
 pub fn gap_folder(data_dir: &Path) -> PathBuf {
     data_dir.join(GAPS)
+}
+
+/// Where the alerts of a data folder are: a folder for each pipeline.
+pub fn alerts_folder(data_dir: &Path) -> PathBuf {
+    data_dir.join(ALERTS)
+}
+
+/// Where the alerts of a pipeline are.
+pub fn alert_folder(data_dir: &Path, pipeline: &str) -> PathBuf {
+    alerts_folder(data_dir).join(pipeline)
 }
 
 /// The folder, open for more letters.
@@ -77,6 +90,12 @@ impl LetterBox {
     pub fn gaps(fs: Arc<dyn Fs>, data_dir: &Path) -> Self {
         let rules = LetterRules { bytes_max: GAP_RECORDS_BYTES_MAX, when_full: WhenFull::DropOldest };
         Self::over(fs, gap_folder(data_dir), rules)
+    }
+
+    /// The alerts of a pipeline. Of more than are kept, the oldest go.
+    pub fn alerts(fs: Arc<dyn Fs>, data_dir: &Path, pipeline: &str) -> Self {
+        let rules = LetterRules { bytes_max: ALERTS_BYTES_MAX, when_full: WhenFull::DropOldest };
+        Self::over(fs, alert_folder(data_dir, pipeline), rules)
     }
 
     fn over(fs: Arc<dyn Fs>, folder: PathBuf, rules: LetterRules) -> Self {
@@ -215,6 +234,7 @@ pub fn read_segment(fs: &dyn Fs, path: &Path, each: &mut dyn FnMut(u64, Letter))
     Ok(unreadable)
 }
 
+/// The whole lines of a segment, with their numbers.
 fn lines(fs: &dyn Fs, path: &Path, each: &mut dyn FnMut(u64, &[u8])) -> io::Result<()> {
     const READ_BYTES: usize = 256 * 1024;
     let file = fs.open(path)?;
@@ -235,6 +255,11 @@ fn lines(fs: &dyn Fs, path: &Path, each: &mut dyn FnMut(u64, &[u8])) -> io::Resu
             return Ok(());
         }
     }
+}
+
+/// Reads the whole lines of a segment.
+pub fn each_line(fs: &dyn Fs, path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    lines(fs, path, &mut |_, line| each(line))
 }
 
 /// Removes a segment and its marks; says how many of its letters were still waiting.

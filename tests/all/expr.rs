@@ -105,6 +105,7 @@ fn examples_of_steps_run() {
     let formats = aludel::format::formats().iter().map(|kind| kind.signature);
     let enrichers = aludel::enrich::ENRICHERS.iter().map(|kind| kind.signature);
     let detectors = aludel::detect::DETECTORS.iter().map(|kind| kind.signature);
+    let detectors = detectors.chain(aludel::detect::stateful::KINDS.iter().copied());
     let examples = SIGNATURES.iter().copied().chain(formats).chain(enrichers).chain(detectors);
     let examples = examples.flat_map(|signature| signature.examples);
     all_hold(examples.map(|example| fault(example.source, example.input, example.result)));

@@ -18,7 +18,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("step", &["expr", "format", "grammar", "enrich", "detect"]),
     ("spool", &[]),
     ("source", &["frame", "spool"]),
-    ("sink", &["frame"]),
+    ("sink", &["frame", "detect", "spool"]),
     (
         "catalog",
         &[

@@ -1,5 +1,6 @@
 //! Every field path that a pipeline names, before anything is checked: what its layout is made of.
 
+use super::observe::EVIDENCE;
 use super::{Checker, Given, codes};
 use crate::event::{LayoutBuilder, Options};
 use crate::lang::ast::{Expr, ExprKind, FormatUse, Name, Path, Step, StepKind, each};
@@ -70,9 +71,16 @@ impl<'a, 'c> Collector<'a, 'c> {
                     }
                 }
             }
-            StepKind::Detect { fields, .. } => {
+            StepKind::Detect { detector, fields, options } => {
                 fields.iter().for_each(|field| self.path(field));
-                DETECTIONS.iter().for_each(|(path, _)| self.add(path));
+                if self.checker.signatures.detectors.keeps_state(&detector.node) {
+                    options.iter().for_each(|option| self.expr(&option.value));
+                    let shown = options.iter().filter(|option| option.name.node == EVIDENCE);
+                    let shown = shown.filter_map(|option| super::options::fields(&option.value));
+                    shown.flatten().for_each(|path| self.add(&path));
+                } else {
+                    DETECTIONS.iter().for_each(|(path, _)| self.add(path));
+                }
             }
             StepKind::Unroll { list, into } => {
                 self.path(list);

@@ -102,6 +102,10 @@ impl Detectors for Nothing {
         None
     }
 
+    fn keeps_state(&self, _: &str) -> bool {
+        false
+    }
+
     fn check(&self, _: &str, _: &Options) -> Result<(), String> {
         Ok(())
     }

@@ -100,7 +100,8 @@ impl Checker<'_> {
 pub(super) fn literal_value(literal: &Literal) -> Option<Constant> {
     Some(match literal {
         Literal::Null => Constant::Null,
-        Literal::Missing => return None,
+        // A rate stands in options only.
+        Literal::Missing | Literal::Rate(..) => return None,
         Literal::Bool(bool) => Constant::Bool(*bool),
         Literal::Int(int) | Literal::Size(int, _) => Constant::Int(*int),
         Literal::Float(float) | Literal::Percent(float, _) => Constant::Float(*float),

@@ -98,6 +98,7 @@ impl Checker<'_> {
         mut values: Vec<(&'static str, OptionValue)>,
     ) -> Option<Options> {
         let mut whole = true;
+        let mut of_events = Vec::new();
         for setting in settings {
             let Some(spec) = specs.iter().find(|spec| spec.name == setting.name.node) else {
                 let what = format!("option of `{owner}`");
@@ -105,10 +106,15 @@ impl Checker<'_> {
                 whole = false;
                 continue;
             };
-            if values.iter().any(|(name, _)| *name == spec.name) {
+            if values.iter().any(|(name, _)| *name == spec.name) || of_events.contains(&spec.name) {
                 let message = format!("the option `{}` is given twice", spec.name);
                 self.error(codes::NAME_TWICE, &setting.name.place, message);
                 whole = false;
+                continue;
+            }
+            // What looks at events is the caller's.
+            if matches!(spec.ty, OptionType::Condition | OptionType::Exprs) {
+                of_events.push(spec.name);
                 continue;
             }
             match self.option(spec, &setting.value) {
@@ -117,7 +123,7 @@ impl Checker<'_> {
             }
         }
         for spec in specs {
-            if values.iter().any(|(name, _)| *name == spec.name) {
+            if values.iter().any(|(name, _)| *name == spec.name) || of_events.contains(&spec.name) {
                 continue;
             }
             match spec.default {
@@ -158,6 +164,13 @@ impl Checker<'_> {
                 };
             }
             OptionType::Multiline => words(value).map(OptionValue::Texts),
+            OptionType::Rate => match &*value.node {
+                ExprKind::Literal(Literal::Rate(count, ns, _)) => {
+                    let period = Duration::from_nanos(u64::try_from(*ns).unwrap_or_default());
+                    return Some(OptionValue::Rate(*count, period));
+                }
+                _ => None,
+            },
             OptionType::Files => return self.files_option(spec, value),
             _ => {
                 let constant = self.constant(value)?;
@@ -171,8 +184,11 @@ impl Checker<'_> {
             }
         };
         if found.is_none() {
-            let wanted =
-                if spec.ty == OptionType::Fields { "a list of fields, as in [.a, .b.c]" } else { "a preset" };
+            let wanted = match spec.ty {
+                OptionType::Fields => "a list of fields, as in [.a, .b.c]",
+                OptionType::Rate => "how many within which time, as in `5 per 1m`",
+                _ => "a preset",
+            };
             self.mistyped(&value.place, spec.name, wanted);
         }
         found
@@ -253,7 +269,7 @@ fn typed(ty: OptionType, constant: Constant) -> Result<OptionValue, String> {
 }
 
 /// Fields of a list such as `[date, hour, service.name, .url.path]`, without leading dots.
-fn fields(value: &Expr) -> Option<Vec<String>> {
+pub(super) fn fields(value: &Expr) -> Option<Vec<String>> {
     let one = |expr: &Expr| match &*expr.node {
         ExprKind::Word(word) => Some(word.clone()),
         ExprKind::Path(path) => Some(path.dotted()),

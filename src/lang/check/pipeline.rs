@@ -49,6 +49,7 @@ impl<'a> Checker<'a> {
             shared: Shared { layout: &layout, constants: Constants::default() },
             reasons: Vec::new(),
             sinks: Vec::new(),
+            rules: Vec::new(),
             types: BTreeMap::new(),
             steps: 0,
             inside: Vec::new(),

@@ -24,6 +24,8 @@ pub(super) struct Walk<'p, 'l> {
     pub(super) reasons: Vec<String>,
     /// Sinks that are reached.
     pub(super) sinks: Vec<usize>,
+    /// Names of the rules that keep state.
+    pub(super) rules: Vec<String>,
     /// Types of fields seen so far.
     pub(super) types: BTreeMap<String, Type>,
     /// Steps walked so far.
@@ -92,6 +94,12 @@ impl<'a> Checker<'a> {
             StepKind::Enrich(list) => {
                 let uses = list.iter().filter_map(|of| self.enrich(of, scope, walk)).collect();
                 ready.push(Step::Enrich(uses));
+            }
+            StepKind::Detect { detector, fields, options }
+                if self.signatures.detectors.keeps_state(&detector.node) =>
+            {
+                let of = self.observe(detector, fields, options, scope, walk);
+                ready.extend(of.map(|of| Step::Observe(Box::new(of))));
             }
             StepKind::Detect { detector, fields, options } => {
                 let of = self.detect(detector, fields, options, &step.place, scope, walk);

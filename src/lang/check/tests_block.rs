@@ -3,7 +3,7 @@
 
 use super::{Checker, codes};
 use crate::lang::ast::{Clause, Test};
-use crate::lang::plan::Plan;
+use crate::lang::plan::{ALERTS, Plan};
 
 impl Checker<'_> {
     /// Checks the names in a test.
@@ -33,7 +33,9 @@ impl Checker<'_> {
                 let names: Vec<_> = plan.sources.iter().map(|source| source.name.as_str()).collect();
                 self.unknown(codes::UNKNOWN_SOURCE, "source", name, names);
             }
+            let alerts = plan.sinks.iter().any(|sink| sink.kind == ALERTS);
             if let Some(name) = sink
+                && !(alerts && name.node == ALERTS)
                 && !plan.sinks.iter().any(|sink| sink.name == name.node)
             {
                 let names: Vec<_> = plan.sinks.iter().map(|sink| sink.name.as_str()).collect();

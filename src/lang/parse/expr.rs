@@ -156,7 +156,15 @@ impl Parser<'_> {
         self.height = 1;
         let place = self.place();
         let literal = match self.peek() {
-            Token::Int(int) => Literal::Int(*int),
+            Token::Int(int) => match (&self.look(1).token, &self.look(2).token) {
+                (Token::Word(per), Token::Duration(ns, written)) if per == "per" => {
+                    let literal = Literal::Rate(*int, *ns, written.clone());
+                    self.take();
+                    self.take();
+                    literal
+                }
+                _ => Literal::Int(*int),
+            },
             Token::Float(float) => Literal::Float(*float),
             Token::Text(text) => Literal::Text(text.clone()),
             Token::Duration(ns, written) => Literal::Duration(*ns, written.clone()),

@@ -181,6 +181,7 @@ impl Printer<'_> {
             }
             Literal::Float(float) => format!("{float:?}"),
             Literal::Text(text) => return self.quoted(text, place),
+            Literal::Rate(count, _, within) => format!("{count} per {within}"),
             Literal::Duration(_, written) | Literal::Size(_, written) | Literal::Percent(_, written) => {
                 written.clone()
             }

@@ -1,0 +1,241 @@
+//! What a stateful `detect` looks for, as the pipeline file has it: the detectors, their options, and a rule that was
+//! checked.
+
+use super::gcra::{Quota, Semantics};
+use super::window::Span;
+use crate::event::Options;
+use crate::limits::WINDOW_LIMIT_MAX;
+use crate::signature::{Example, OptionSpec, OptionType, Signature};
+
+const SEVERITIES: [&str; 4] = ["low", "medium", "high", "critical"];
+
+const fn option(
+    name: &'static str,
+    ty: OptionType,
+    default: Option<&'static str>,
+    doc: &'static str,
+) -> OptionSpec {
+    OptionSpec { name, ty, default, doc }
+}
+
+const KEY: &str = "whose events belong together: a field, an expression, or a list of them. An event without one of \
+                   them does not count. Addresses in IPv6 are taken by network, see `ipv6`";
+const LIMIT: &str = "how many, and within which time: `5 per 1m`";
+const NAME: OptionSpec = option(
+    "name",
+    OptionType::Text,
+    Some(""),
+    "the rule's name in alerts; the detector's where it is left out",
+);
+const QUIET: OptionSpec = option(
+    "quiet",
+    OptionType::Duration,
+    Some("1h"),
+    "a key that raised an alert raises another one only after it kept to the limit for so long",
+);
+const TECHNIQUE: &str = "the technique in MITRE ATT&CK";
+const SEVERITY: &str = "how grave it is";
+const IPV6: OptionSpec = option(
+    "ipv6",
+    OptionType::Int,
+    Some("64"),
+    "bits of an IPv6 address that count in a key: who has one address of a /64 has them all",
+);
+const EVIDENCE: OptionSpec = option(
+    "evidence",
+    OptionType::Fields,
+    Some(""),
+    "fields of the events that the alert shows, each cut to 160 bytes; those that the rule looks at where it is left out",
+);
+
+static RATE: Signature = Signature {
+    name: "rate",
+    summary: "a key comes more often than it may",
+    doc: "Each key has a bucket that drains steadily (the generic cell rate algorithm); an event that does not fit \
+          raises an alert. **`semantics` says what `burst` means**: as `nginx` has it, `1 + burst` come at once; a `bucket` \
+          of `burst` holds as many. `limit = 5 per 1m, burst = 2` lets three come at once in nginx and two in others. Without \
+          `key` all events share one bucket. One detector keeps a million keys; what finds no place is counted and \
+          raises an alert.",
+    form: "detect rate { key = .FIELD, limit = N per TIME, burst = N }",
+    options: &[
+        option("key", OptionType::Exprs, Some(""), KEY),
+        option("when", OptionType::Condition, Some(""), "which events count; all where it is left out"),
+        option("limit", OptionType::Rate, None, LIMIT),
+        option("burst", OptionType::Int, Some(""), "how many may come at once; see `semantics`"),
+        option("semantics", OptionType::Word(&["nginx", "bucket"]), Some("nginx"), "what `burst` means"),
+        option("severity", OptionType::Word(&SEVERITIES), Some("medium"), SEVERITY),
+        option("technique", OptionType::Text, Some("\"T1499\""), TECHNIQUE),
+        NAME,
+        QUIET,
+        IPV6,
+        EVIDENCE,
+    ],
+    examples: &[Example {
+        title: "the event goes on as it is",
+        source: "detect rate { key = .client, limit = 60 per 1m, burst = 10 }",
+        input: r#"{"client":"203.0.113.7"}"#,
+        result: r#"{"client":"203.0.113.7"}"#,
+    }],
+};
+
+static BRUTE_FORCE: Signature = Signature {
+    name: "brute_force",
+    summary: "a key fails too often within a time",
+    doc: "Failures are counted exactly within a window that slides with the events: the fifth within the time raises the \
+          alert. Where `success` is given, a success of a key that raised one is an alert of its own, `critical`: the \
+          guess was right.",
+    form: "detect brute_force { key = .FIELD, when = CONDITION, limit = N per TIME }",
+    options: &[
+        option("key", OptionType::Exprs, None, KEY),
+        option("when", OptionType::Condition, None, "which events are failures"),
+        option("limit", OptionType::Rate, None, LIMIT),
+        option("success", OptionType::Condition, Some(""), "which events are successes"),
+        option("severity", OptionType::Word(&SEVERITIES), Some("high"), SEVERITY),
+        option("technique", OptionType::Text, Some("\"T1110\""), TECHNIQUE),
+        NAME,
+        QUIET,
+        IPV6,
+        EVIDENCE,
+    ],
+    examples: &[Example {
+        title: "the event goes on as it is",
+        source: "detect brute_force { key = .client, when = .outcome == \"failure\", limit = 5 per 1m }",
+        input: r#"{"client":"203.0.113.7","outcome":"failure"}"#,
+        result: r#"{"client":"203.0.113.7","outcome":"failure"}"#,
+    }],
+};
+
+static SPREAD: Signature = Signature {
+    name: "spread",
+    summary: "a key comes with too many different values within a time",
+    doc: "One address that tries many users (credential stuffing, a password spray), one user from many addresses, one \
+          address on many paths or ports (a scan): how many *different* values of `distinct` the events of a key have is \
+          counted exactly within a window that slides with the events.",
+    form: "detect spread { key = .FIELD, distinct = .FIELD, limit = N per TIME }",
+    options: &[
+        option("key", OptionType::Exprs, Some(""), KEY),
+        option("distinct", OptionType::Exprs, None, "whose different values count"),
+        option("when", OptionType::Condition, Some(""), "which events count; all where it is left out"),
+        option("limit", OptionType::Rate, None, LIMIT),
+        option("severity", OptionType::Word(&SEVERITIES), Some("high"), SEVERITY),
+        option("technique", OptionType::Text, Some("\"T1110.003\""), TECHNIQUE),
+        NAME,
+        QUIET,
+        IPV6,
+        EVIDENCE,
+    ],
+    examples: &[Example {
+        title: "the event goes on as it is",
+        source: "detect spread { key = .client, distinct = .user, limit = 10 per 10m }",
+        input: r#"{"client":"203.0.113.7","user":"ada"}"#,
+        result: r#"{"client":"203.0.113.7","user":"ada"}"#,
+    }],
+};
+
+/// The detectors that keep state.
+pub static KINDS: &[&Signature] = &[&RATE, &BRUTE_FORCE, &SPREAD];
+
+/// The stateful detector of a name.
+pub fn kind(name: &str) -> Option<&'static Signature> {
+    KINDS.iter().find(|kind| kind.name == name).copied()
+}
+
+/// What is counted.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Measure {
+    /// How often a key comes.
+    Rate(Quota),
+    /// How much a key did within a window.
+    Window(Span),
+}
+
+/// A rule that was checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// Its pipeline.
+    pub pipeline: String,
+    /// Its detector.
+    pub detector: &'static str,
+    /// How grave it is.
+    pub severity: &'static str,
+    /// The technique in MITRE ATT&CK.
+    pub technique: String,
+    pub(super) measure: Measure,
+    pub(super) quiet_ns: i64,
+    /// What an alert says: `5 failures within 1m`.
+    pub(super) words: String,
+    /// What the state depends on; another one starts anew.
+    pub(super) schema: String,
+}
+
+impl Rule {
+    /// A rule by its detector and options. `keys` names the parts of the key, `distinct` what varies. The error says
+    /// what is wrong.
+    pub fn new(
+        pipeline: &str,
+        detector: &str,
+        options: &Options,
+        keys: &[String],
+        distinct: &str,
+    ) -> Result<Self, String> {
+        let detector = kind(detector).ok_or_else(|| format!("unknown detector `{detector}`"))?.name;
+        let (limit, period) = options.rate("limit").ok_or("the option `limit` takes a rate: `5 per 1m`")?;
+        let period_ns = i64::try_from(period.as_nanos()).ok().filter(|period| *period > 0);
+        let period_ns = period_ns.ok_or("a rate has a time that is not zero")?;
+        let within = plain(period_ns);
+        let window = |distinct| {
+            let limit = (1..=WINDOW_LIMIT_MAX).contains(&limit).then_some(limit as usize);
+            let limit = limit.ok_or(format!("`{detector}` counts up to {WINDOW_LIMIT_MAX}"))?;
+            Ok::<_, String>(Measure::Window(Span { period_ns, limit, distinct }))
+        };
+        let (measure, words) = match detector {
+            "rate" => {
+                let semantics = if options.text("semantics") == Some("bucket") {
+                    Semantics::Bucket
+                } else {
+                    Semantics::Nginx
+                };
+                let burst = options.int("burst");
+                let said = burst.map_or(String::new(), |burst| {
+                    format!(" and a burst of {burst} ({})", options.text("semantics").unwrap_or("nginx"))
+                });
+                let quota = Quota::new(limit, period_ns, burst, semantics)?;
+                (Measure::Rate(quota), format!("more than {limit} per {within}{said}"))
+            }
+            "spread" => (window(true)?, format!("{limit} different values of {distinct} within {within}")),
+            _ => (window(false)?, format!("{limit} failures within {within}")),
+        };
+        if !(16..=128).contains(&options.int("ipv6").unwrap_or(64)) {
+            return Err("the option `ipv6` takes 16 to 128 bits".to_owned());
+        }
+        let severity = options.text("severity").unwrap_or("medium");
+        let quiet = options.duration("quiet").unwrap_or_default();
+        let quiet_ns = i64::try_from(quiet.as_nanos()).map_err(|_| "`quiet` is too long".to_owned())?;
+        Ok(Self {
+            name: options.text("name").unwrap_or(detector).to_owned(),
+            pipeline: pipeline.to_owned(),
+            detector,
+            severity: SEVERITIES.into_iter().find(|known| *known == severity).unwrap_or("medium"),
+            technique: options.text("technique").unwrap_or_default().to_owned(),
+            schema: format!(
+                "1 {detector} {measure:?} {quiet_ns} {keys:?} {distinct} {:?}",
+                options.int("ipv6")
+            ),
+            measure,
+            quiet_ns,
+            words,
+        })
+    }
+}
+
+/// A length of time as people write it.
+fn plain(ns: i64) -> String {
+    const UNITS: [(&str, i64); 4] =
+        [("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000)];
+    match UNITS.iter().find(|(_, unit)| ns % unit == 0) {
+        Some((name, unit)) => format!("{}{name}", ns / unit),
+        None => format!("{}ms", ns / 1_000_000),
+    }
+}

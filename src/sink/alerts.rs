@@ -1,0 +1,351 @@
+//! The sink behind stateful detectors: it owns the state of one pipeline's rules, and writes their alerts down.
+//!
+//! In: observations, which the step `detect` makes on the workers. Out: alerts as lines in a folder of the data folder,
+//! which the source `alerts` hands on to any sink. A batch is settled when a snapshot has it that is durable: first the
+//! alerts, then the snapshot ([`snapshot`]), then the word that it is settled. So after a crash what the snapshot lacks
+//! is read again, and an alert of it that was written already is known by its id and not written twice. In the pipeline
+//! file there is no such sink: the compiler adds one to each pipeline that needs it.
+
+mod snapshot;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{io, mem};
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use self::snapshot::{Settlement, Snapshots};
+use super::reorder::Reorder;
+use super::{
+    Body, Encoder, EventRef, Next, OpenError, Payload, Provenance, Rehearsal, Settled, Shape, Sink, SinkPlan,
+    World,
+};
+use crate::detect::stateful::bytes::Get;
+use crate::detect::stateful::{Alert, Engine, Observation, Rule, write_record};
+use crate::event::Row;
+use crate::limits::{SNAPSHOT_EVERY, SNAPSHOT_EVERY_MAX, SNAPSHOT_PER_MIB};
+use crate::position::CursorRecord;
+use crate::seam::Clock;
+use crate::spool::{Letter, LetterBox, LetterEntry, alert_folder, each_line, segments};
+
+/// How long to wait before another try after a failure.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A plan of the sink: `name` is the sink's, in cursors and metrics.
+pub fn plan(name: &str, pipeline: &str, rules: Vec<Rule>) -> Box<dyn SinkPlan> {
+    Box::new(Plan { name: name.to_owned(), pipeline: pipeline.to_owned(), rules })
+}
+
+struct Plan {
+    name: String,
+    pipeline: String,
+    rules: Vec<Rule>,
+}
+
+impl SinkPlan for Plan {
+    fn encoder(&self, _: &Shape) -> Result<Box<dyn Encoder>, String> {
+        Ok(Box::<Records>::default())
+    }
+
+    fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), OpenError> {
+        let failed = |error: io::Error| format!("cannot open the state of its detectors: {error}");
+        let (snapshots, kept) =
+            Snapshots::open(&world.fs, &world.data_dir, &self.pipeline).map_err(failed)?;
+        let mut engine = Engine::new(&self.rules);
+        let mut warnings = Vec::new();
+        let mut settled = Settlement::default();
+        if let Some(kept) = kept {
+            let damaged = || snapshots.damaged("its state cannot be read");
+            settled = kept.settled;
+            let anew = engine.load(&mut Get(&kept.state), world.clock.monotonic()).ok_or_else(damaged)?;
+            warnings.extend(anew.into_iter().map(|rule| {
+                format!(
+                    "rule {rule} of pipeline {} counts something else than before: it begins anew",
+                    self.pipeline
+                )
+            }));
+        }
+        let cursors = settled.cursors(&self.name);
+        let known = known(&world, &self.pipeline).map_err(failed)?;
+        let sink = Alerts {
+            letters: LetterBox::alerts(world.fs.clone(), &world.data_dir, &self.pipeline),
+            folder: alert_folder(&world.data_dir, &self.pipeline),
+            clock: world.clock,
+            engine,
+            snapshots,
+            settled,
+            known,
+            window: Reorder::default(),
+            taken: Vec::new(),
+            released: 0,
+            unwritten: Vec::new(),
+            since: None,
+            retry_at: Duration::ZERO,
+            trouble: None,
+            warnings,
+            closed: false,
+        };
+        Ok((Box::new(sink), cursors))
+    }
+
+    fn ordered(&self) -> bool {
+        true
+    }
+
+    fn guarantee(&self) -> &'static str {
+        "an event is counted once and an alert is written once, across crashes"
+    }
+
+    fn place(&self) -> String {
+        format!("alerts/{}", self.pipeline)
+    }
+
+    fn rehearse(&self) -> Option<Box<dyn Rehearsal>> {
+        Some(Box::new(Rehearsed(Engine::new(&self.rules))))
+    }
+}
+
+/// An id of an alert: 32 digits.
+fn number(id: &str) -> Option<u128> {
+    u128::from_str_radix(id, 16).ok()
+}
+
+/// The ids of the alerts that are in the folder. Those that the snapshot implies do no harm: they come no more.
+fn known(world: &World, pipeline: &str) -> io::Result<BTreeSet<u128>> {
+    #[derive(serde::Deserialize)]
+    struct Id {
+        id: String,
+    }
+    let mut known = BTreeSet::new();
+    let folder = alert_folder(&world.data_dir, pipeline);
+    world.fs.make_folder(&folder)?;
+    for above in folder.ancestors().skip(1).take(2) {
+        world.fs.sync_folder(above)?;
+    }
+    for (path, _) in segments(&*world.fs, &folder)? {
+        // A killed process may have left a line that is not on the disk yet: an alert that is known is not written again.
+        world.fs.open_append(&path)?.sync()?;
+        each_line(&*world.fs, &path, &mut |line| {
+            known.extend(serde_json::from_slice::<Id>(line).ok().and_then(|of| number(&of.id)));
+        })?;
+    }
+    Ok(known)
+}
+
+/// Writes what a worker sees as records.
+#[derive(Default)]
+struct Records {
+    out: Vec<u8>,
+    rows: u32,
+}
+
+impl Encoder for Records {
+    fn push(&mut self, _: &mut Row, _: EventRef<'_>) -> Result<(), String> {
+        Err("detectors take observations, not events".to_owned())
+    }
+
+    fn observe(&mut self, time_ns: i64, seen: &[u8], event: EventRef<'_>) {
+        write_record(time_ns, &event.id(), seen, &mut self.out);
+        self.rows += 1;
+    }
+
+    fn finish(&mut self, provenance: &Arc<Provenance>) -> Vec<Body> {
+        if self.rows == 0 {
+            return Vec::new();
+        }
+        let out = mem::take(&mut self.out);
+        vec![Body {
+            provenance: Arc::clone(provenance),
+            row_ends: Vec::new(),
+            rows: mem::take(&mut self.rows),
+            bytes: out.capacity(),
+            payload: Payload::Bytes(Bytes::from(out)),
+        }]
+    }
+}
+
+/// The observations of a body.
+fn observations(body: &Body) -> impl Iterator<Item = Observation> + '_ {
+    let bytes = match &body.payload {
+        Payload::Bytes(bytes) => &bytes[..],
+        Payload::Columns(_) => &[],
+    };
+    let mut from = Get(bytes);
+    std::iter::from_fn(move || Observation::read(&mut from))
+}
+
+/// An alert as it is written; its segment is named by when that is.
+struct Line<'a>(&'a Alert, &'a str);
+
+impl Serialize for Line<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl LetterEntry for Line<'_> {
+    fn time(&self) -> &str {
+        self.1
+    }
+}
+
+/// The sink as it runs.
+struct Alerts {
+    engine: Engine,
+    snapshots: Snapshots,
+    letters: LetterBox,
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+    /// What is settled, once the next snapshot is written.
+    settled: Settlement,
+    /// Alerts that earlier runs wrote. Those from after their last snapshot are raised again, some time; a snapshot of this
+    /// run may come before that, so they stay until then.
+    known: BTreeSet<u128>,
+    window: Reorder,
+    /// Batches that were taken in and wait for a snapshot.
+    taken: Vec<Settled>,
+    released: usize,
+    /// Alerts that are not durable yet.
+    unwritten: Vec<Alert>,
+    /// When the first of the batches was taken that wait for a snapshot.
+    since: Option<Duration>,
+    retry_at: Duration,
+    trouble: Option<String>,
+    warnings: Vec<String>,
+    closed: bool,
+}
+
+impl Alerts {
+    /// Takes in what has come. The memory of bodies is given back at once: what waits is the engine's.
+    fn take(&mut self, now: Duration) {
+        let wall_ns = self.clock.now_unix_ns();
+        while let Some(body) = if self.closed { self.window.pop_any() } else { self.window.pop() } {
+            observations(&body).for_each(|of| self.engine.take(of, now, Some(wall_ns)));
+            self.settled.add(&body.provenance);
+            self.released += body.bytes;
+            self.taken.push(Settled { bytes: 0, ..Settled::whole(body) });
+            self.since.get_or_insert(now);
+        }
+    }
+
+    /// How long after the first change a snapshot is due: state that is large costs time to write.
+    fn every(&self) -> Duration {
+        let mib = u32::try_from(self.engine.bytes() >> 20).unwrap_or(u32::MAX);
+        (SNAPSHOT_EVERY + SNAPSHOT_PER_MIB.saturating_mul(mib)).min(SNAPSHOT_EVERY_MAX)
+    }
+
+    /// Makes alerts durable. They do not wait for a snapshot.
+    fn write_alerts(&mut self) -> io::Result<()> {
+        let raised = self.engine.alerts().into_iter();
+        let known = &mut self.known;
+        self.unwritten.extend(raised.filter(|alert| !number(&alert.id).is_some_and(|id| known.remove(&id))));
+        if self.unwritten.is_empty() {
+            return Ok(());
+        }
+        let time = Letter::time(self.clock.now_unix_ns());
+        let lines: Vec<_> = self.unwritten.iter().map(|alert| Line(alert, &time)).collect();
+        let written = self.letters.write(&lines)?;
+        self.unwritten.drain(..written);
+        let dropped = self.letters.dropped();
+        if dropped > 0 {
+            let folder = self.folder.display();
+            self.warnings.push(format!("{folder} is full: its {dropped} oldest alerts were removed"));
+        }
+        if self.unwritten.is_empty() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
+
+    fn write_snapshot(&mut self) -> io::Result<()> {
+        let mut state = Vec::new();
+        self.engine.save(&mut state);
+        self.snapshots.write(&mut self.settled, &state)
+    }
+
+    fn work(&mut self, now: Duration, settled: &mut Vec<Settled>) -> io::Result<()> {
+        self.write_alerts()?;
+        let due = self.since.is_some_and(|since| self.closed || now >= since + self.every());
+        if due {
+            self.write_snapshot()?;
+            settled.append(&mut self.taken);
+            self.since = None;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Alerts {
+    fn begin(&mut self, first_batch: u64) {
+        self.window.begin(first_batch);
+    }
+
+    fn offer(&mut self, body: Body, _: Duration) {
+        self.window.push(body);
+    }
+
+    fn step(&mut self, now: Duration, settled: &mut Vec<Settled>) -> Next {
+        self.take(now);
+        let waited = self.engine.waiting();
+        let next = if self.closed {
+            self.engine.drain();
+            None
+        } else {
+            self.engine.tick(now)
+        };
+        if self.engine.waiting() < waited {
+            self.since.get_or_insert(now);
+        }
+        self.warnings.extend(self.engine.warnings());
+        if self.trouble.is_some() && now < self.retry_at {
+            return Next::At(self.retry_at);
+        }
+        match self.work(now, settled) {
+            Ok(()) => self.trouble = None,
+            Err(error) => {
+                self.trouble = Some(format!("{}: {error}; alerts wait", self.folder.display()));
+                self.retry_at = now + RETRY;
+                return Next::At(self.retry_at);
+            }
+        }
+        let snapshot = self.since.map(|since| since + self.every());
+        match next.into_iter().chain(snapshot).min() {
+            _ if self.closed => Next::Done,
+            Some(at) => Next::At(at),
+            None => Next::Idle,
+        }
+    }
+
+    fn released(&mut self) -> usize {
+        mem::take(&mut self.released)
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+    }
+
+    fn warnings(&mut self) -> Vec<String> {
+        mem::take(&mut self.warnings)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.clone()
+    }
+}
+
+/// The rules without a disk, for replays and tests.
+struct Rehearsed(Engine);
+
+impl Rehearsal for Rehearsed {
+    fn offer(&mut self, body: &Body) {
+        observations(body).for_each(|of| self.0.take(of, Duration::ZERO, None));
+    }
+
+    fn end(&mut self) -> Vec<Vec<u8>> {
+        self.0.drain();
+        self.0.alerts().iter().map(Alert::line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
