@@ -28,8 +28,6 @@ mod corpora_multiline;
 mod corpora_secrets;
 #[path = "all/corpora_vrl.rs"]
 mod corpora_vrl;
-#[path = "all/corpora_vrl.rs"]
-mod corpora_vrl;
 #[path = "all/corpora_web.rs"]
 mod corpora_web;
 #[path = "all/cursor_log.rs"]

@@ -94,7 +94,7 @@ pub(super) fn parse(text: &str) -> Result<Written, Vec<Diagnostic>> {
 }
 
 fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fault> {
-    const WORDS: [&str; 13] = [
+    const WORDS: [&str; 14] = [
         "grammar",
         "see",
         "told",

@@ -171,6 +171,16 @@ impl Look<'_> {
                 }
             }
             Step::To(_) => self.sent(&state),
+            Step::Observe(of) => {
+                // An alert shows these of the event, and no more.
+                let mut shown = Mask::default();
+                of.evidence.iter().for_each(|(_, slot)| shown.insert_all(self.below(*slot)));
+                for (_, key) in &of.keys {
+                    key.reads(&mut |slot| shown.insert(slot));
+                }
+                shown.keep(&state.present);
+                self.sent(&State { present: shown, ..state.clone() });
+            }
             Step::Unroll { .. } | Step::Drop { .. } | Step::Reject { .. } => {}
         }
         state
