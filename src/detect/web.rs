@@ -83,14 +83,14 @@ pub(super) const KIND: DetectorKind = DetectorKind {
         summary: "attacks on web applications in paths, queries, headers and values",
         doc: "Classes: `jndi`, `sqli`, `xss`, `traversal` (local files too), `cmdi`, `code`, `ssti`, `ssrf` (remote files and \
               redirects too), `xxe`, `nosql`, `ldap`, `crlf`, `scanner`. Each parameter of a query is looked at by itself, decoded \
-              up to three times. In free text (`message`) a score counts a sixth less, since prose may speak of an attack.",
+              up to three times. In free text (`message`) a score counts a quarter less, since prose may speak of an attack.",
         form: "web_attack",
         options: OPTIONS,
         examples: &[Example {
             title: "a parameter that adds a condition",
             source: "detect web_attack on .url.query",
             input: r#"{"url":{"query":"id=7%27+or+7%3D7--+-"}}"#,
-            result: r#"{"detections":[{"detector":"web_attack","class":"sqli","rule":"tautology","field":"url.query","evidence":"%27+or+7%3D7--+-","technique":"T1190","score":97}],"event":{"kind":"alert"},"threat":{"framework":"MITRE ATT&CK","tactic":{"id":["TA0001"],"name":["Initial Access"]},"technique":{"id":["T1190"],"name":["Exploit Public-Facing Application"]}},"url":{"query":"id=7%27+or+7%3D7--+-"}}"#,
+            result: r#"{"detections":[{"detector":"web_attack","class":"sqli","rule":"tautology","field":"url.query","evidence":"%27+or+7%3D7--+-","technique":"T1190","score":94}],"event":{"kind":"alert"},"threat":{"framework":"MITRE ATT&CK","tactic":{"id":["TA0001"],"name":["Initial Access"]},"technique":{"id":["T1190"],"name":["Exploit Public-Facing Application"]}},"url":{"query":"id=7%27+or+7%3D7--+-"}}"#,
         }],
     },
     classes: CLASSES,
@@ -126,7 +126,7 @@ impl Detector for WebAttack {
                 }
                 let range = view.raw(sign.range);
                 let range = range.start + start..range.end + start;
-                let score = if text { sign.score - sign.score / 6 } else { sign.score };
+                let score = if text { sign.score - sign.score / 4 } else { sign.score };
                 hits.push(Hit { class, rule: sign.rule, score, range, secret: false });
             });
         });

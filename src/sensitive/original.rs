@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use super::{Classes, Finder, Found, Policy, Tokens};
 use crate::limits::SENSITIVE_NEEDLES_MAX;
 
+/// How often a text is looked at again after something in it was replaced.
+const ROUNDS_MAX: usize = 3;
+
 /// What is redacted, and how.
 #[derive(Clone, Debug)]
 pub struct Redactor {
@@ -23,7 +26,7 @@ impl Redactor {
     /// A text without what is to be redacted; borrowed where there was nothing.
     pub fn text<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
         let mut found = Vec::new();
-        self.finder.find(text, &mut found);
+        self.finder.find_each(text, &mut found);
         if found.is_empty() {
             return Cow::Borrowed(text);
         }
@@ -36,8 +39,22 @@ impl Redactor {
         Cow::Owned(self.replaced(text, &found, &mut Tokens::default()))
     }
 
-    /// The text with all that was found replaced.
+    /// The text with all that was found replaced. Where that leaves a number or a word alone that was a part of another
+    /// before, it is looked at again.
     pub fn replaced(&self, text: &[u8], found: &[Found], tokens: &mut Tokens) -> Vec<u8> {
+        let mut out = self.replaced_once(text, found, tokens);
+        for _ in 0..ROUNDS_MAX {
+            let mut more = Vec::new();
+            self.finder.find(&out, &mut more);
+            if more.is_empty() {
+                break;
+            }
+            out = self.replaced_once(&out, &more, tokens);
+        }
+        out
+    }
+
+    fn replaced_once(&self, text: &[u8], found: &[Found], tokens: &mut Tokens) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len());
         let mut at = 0;
         for Found { rule, range } in found {
@@ -60,7 +77,7 @@ impl Redactor {
         self.finder.find(original, &mut found);
         for text in [original, row, &unwrapped(original)[..]] {
             let mut inside = Vec::new();
-            self.finder.find(text, &mut inside);
+            self.finder.find_each(text, &mut inside);
             for one in &inside {
                 let secret = &text[one.range.clone()];
                 let times = inside.iter().filter(|other| text[other.range.clone()] == *secret).count();

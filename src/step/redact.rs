@@ -192,7 +192,7 @@ impl Pass<'_> {
     /// Notes what is in a text.
     fn look(&mut self, text: &[u8]) -> bool {
         self.found.clear();
-        self.redactor.finder.find(text, &mut self.found);
+        self.redactor.finder.find_each(text, &mut self.found);
         for Found { rule, range } in &self.found {
             if self.needles.len() < SENSITIVE_NEEDLES_MAX {
                 variants(rule, &text[range.clone()], &mut self.needles);

@@ -264,10 +264,8 @@ pub(super) fn look(lower: &[u8], exact: &[u8], kind: Kind) -> Option<Sign> {
         let end = memchr::memchr2(b'\n', b';', &lower[at + 9..]).map_or(lower.len(), |len| at + 9 + len);
         upload(lower, at + 9, end, &mut see);
     }
-    if kind == Kind::Query {
-        if SESSIONS.iter().any(|session| session.as_bytes() == lower) {
-            see("session", 62, 0..lower.len());
-        }
+    if kind == Kind::Query && SESSIONS.iter().any(|session| session.as_bytes() == lower) {
+        see("session", 62, 0..lower.len());
     }
     best
 }
@@ -422,7 +420,13 @@ fn forms(text: &[u8], kind: Kind, see: &mut dyn FnMut(&'static str, u8, Range<us
         if let Some(inside) = rest.strip_prefix(b"{") {
             let inside = inside.trim_ascii_start();
             let end = memchr::memchr(b'}', inside);
-            if end.is_some_and(|end| end > 1) && matches!(inside.first(), Some(b'\'' | b'"' | b'$')) {
+            // `${${` is a lookup's.
+            let computed = match inside {
+                [b'\'' | b'"', ..] => true,
+                [b'$', next, ..] => next.is_ascii_alphabetic() || *next == b'_',
+                _ => false,
+            };
+            if computed && end.is_some_and(|end| end > 1) {
                 see("variable", 66, at..text.len());
             }
         }

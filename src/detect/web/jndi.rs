@@ -55,7 +55,7 @@ pub(super) fn disguised(value: &[u8]) -> Option<super::Sign> {
         && memchr::memchr(b'{', &before[dollar..])
             .or(memchr::memmem::find(&before[dollar..], b"%7b"))
             .is_some();
-    near.then(|| super::Sign { rule: "lookup", score: 92, range: dollar..value.len() })
+    near.then_some(super::Sign { rule: "lookup", score: 92, range: dollar..value.len() })
 }
 
 fn is_jndi(text: &[u8]) -> bool {

@@ -60,12 +60,12 @@ pub(super) fn nosql(text: &[u8]) -> Option<Sign> {
         }
         let before = text[..at].trim_ascii_end().last().copied();
         let after = rest[len..].trim_ascii_start().first().copied();
-        let key = match (before, after) {
-            (Some(b'['), Some(b']')) => true,
-            (Some(b'"' | b'\''), Some(b'"' | b'\'')) => true,
-            (Some(b'{' | b',' | b'"' | b'\'') | None, Some(b':')) => true,
-            _ => false,
-        };
+        let key = matches!(
+            (before, after),
+            (Some(b'['), Some(b']'))
+                | (Some(b'"' | b'\''), Some(b'"' | b'\''))
+                | (Some(b'{' | b',' | b'"' | b'\'') | None, Some(b':'))
+        );
         if key {
             best.see("operator", 84, at..text.len());
         }
@@ -341,11 +341,11 @@ pub(super) fn lines(text: &[u8]) -> Option<Sign> {
             continue;
         }
         let whole = line.trim_ascii();
-        let word = |command: &&str| match command.strip_suffix([' ', ':']) {
+        let word = |command: &str| match command.strip_suffix([' ', ':']) {
             Some(_) => whole.starts_with(command.as_bytes()),
             None => whole == command.as_bytes(),
         };
-        if COMMANDS.iter().any(|command| word(&command)) {
+        if COMMANDS.iter().any(|command| word(command)) {
             best.see("command", 70, at..text.len());
         }
         // `a001 LOGIN x y`
@@ -368,13 +368,16 @@ pub(super) fn lines(text: &[u8]) -> Option<Sign> {
 mod tests {
     use super::*;
 
-    fn of(look: fn(&[u8]) -> Option<Sign>, text: &str) -> u8 {
+    type Look = fn(&[u8]) -> Option<Sign>;
+    type Case = (Look, &'static str);
+
+    fn of(look: Look, text: &str) -> u8 {
         look(text.as_bytes()).map_or(0, |sign| sign.score)
     }
 
     #[test]
     fn each_language_has_its_marks() {
-        let yes: [(fn(&[u8]) -> Option<Sign>, &str); 10] = [
+        let yes: [Case; 10] = [
             (nosql, "user[$ne]=x"),
             (nosql, "{\"$gt\":\"\"}"),
             (nosql, "' || '1'=='1"),
@@ -387,7 +390,7 @@ mod tests {
             (lines, "x\r\na001 logout"),
         ];
         yes.iter().for_each(|(look, text)| assert!(of(*look, text) >= 60, "{text}"));
-        let no: [(fn(&[u8]) -> Option<Sign>, &str); 8] = [
+        let no: [Case; 8] = [
             (nosql, "costs $5 or $in total"),
             (nosql, "a || b"),
             (ldap, "f(x) (y)"),

@@ -23,7 +23,7 @@ pub(super) fn look(text: &[u8], kind: Kind) -> Option<Sign> {
     for command in lex::commands(text) {
         // Paths begin like programs, and comments of a `User-Agent` (RFC 9110 §10.1.5) are parted by semicolons.
         let plain = matches!(command.lead, lex::Lead::Start) && (kind == Kind::Path || agent);
-        if !plain && !(agent && in_comment(text, command.range.start)) {
+        if !(plain || agent && in_comment(text, command.range.start)) {
             command_score(&command, kind, &mut see);
         }
     }
@@ -94,7 +94,8 @@ fn command_score(command: &lex::Command, kind: Kind, see: &mut dyn FnMut(&'stati
             if argument {
                 66
             } else if command.ended {
-                64
+                // A word and a semicolon: prose has them too.
+                45
             } else {
                 15
             }

@@ -396,9 +396,7 @@ fn scheme(text: &[u8], range: Range<usize>, see: &mut See<'_>) {
             if byte.is_ascii_alphabetic() || byte == b'-' {
                 len += 1;
                 letters[16 - len] = byte;
-            } else if byte > b' ' && byte != b'\\' {
-                break;
-            } else if len == 0 && byte == b' ' {
+            } else if byte > b' ' && byte != b'\\' || len == 0 && byte == b' ' {
                 break;
             }
             at -= 1;

@@ -102,7 +102,7 @@ fn secrets() -> impl Strategy<Value = (String, String)> {
         "[a-z]{9}[0-9]{3}"
             .prop_map(|name| format!("{name}@example.org"))
             .prop_map(|mail| (mail.clone(), mail)),
-        "AKIA[B-D][2-7]{3}[A-Z]{6}[E-H][2-7]{5}".prop_map(|key| (key.clone(), key)),
+        "AKIA[A-Z2-7]{16}".prop_map(|key| (key.clone(), key)),
         Just(("4242 4242 4242 4242".to_owned(), "4242 4242 4242 4242".to_owned())),
         "[a-z]{4}[a-z0-9]{8}[0-9]".prop_map(|secret| (format!("password=\\\"{secret}\\\""), secret)),
     ]

@@ -582,7 +582,9 @@ impl<'t> Signs<'t> {
         let thing = self.word(at + 1) == Some(Word::Thing);
         let named = matches!(next, Some(Kind::Name | Kind::Word(_)));
         let base: f32 = match self.text(at) {
-            b"drop" | b"create" | b"alter" | b"truncate" if thing => 0.6,
+            b"drop" | b"create" | b"alter" | b"truncate" if thing && (stacked || self.quoted) => 0.6,
+            // Alone it is what people look for, too.
+            b"drop" | b"create" | b"alter" | b"truncate" if thing => 0.5,
             b"insert" if self.is(at + 1, "into") => 0.5,
             b"delete" if self.is(at + 1, "from") && named => 0.5,
             b"update" if (at + 2..at + 5).any(|next| self.is(next, "set")) => 0.6,
