@@ -47,6 +47,29 @@ fn pairs(
 ) -> Result<(), Mismatch> {
     let bytes = texts.bytes(input);
     let mut members = Members::new(root, fields);
+    each(bytes, |key, written| {
+        let value = match written {
+            Some(written) => Value::Text(text(input, bytes, written, derived)),
+            None => Value::Bool(true),
+        };
+        let name = &bytes[key.clone()];
+        let same = |other: Span| {
+            bytes
+                .get((other.start - input.start) as usize..)
+                .is_some_and(|rest| rest.get(..other.len as usize) == Some(name))
+        };
+        members.add(fields, (part(input, key.start, key.len()), name), value, same)
+    })?;
+    members.lists(texts, derived, fields);
+    Ok(())
+}
+
+/// Shows each key with its value; a word alone has none.
+#[inline]
+fn each(
+    bytes: &[u8],
+    mut see: impl FnMut(Range<usize>, Option<Written>) -> Result<(), Mismatch>,
+) -> Result<(), Mismatch> {
     let (mut at, mut valued, mut bare) = (0, 0usize, 0usize);
     loop {
         at += bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -59,22 +82,16 @@ fn pairs(
         }
         let key = at..at + key_len;
         at += key_len;
-        let mut value = Value::Bool(true);
+        let mut written = None;
         if bytes.get(at) == Some(&b'=') {
             valued += 1;
-            (value, at) = read(input, bytes, at + 1, derived)?;
+            let (value, next) = value(bytes, at + 1)?;
+            (written, at) = (Some(value), next);
         } else {
             bare += 1;
         }
-        let name = &bytes[key.clone()];
-        let same = |other: Span| {
-            bytes
-                .get((other.start - input.start) as usize..)
-                .is_some_and(|rest| rest.get(..other.len as usize) == Some(name))
-        };
-        members.add(fields, (part(input, key.start, key.len()), name), value, same)?;
+        see(key, written)?;
     }
-    members.lists(texts, derived, fields);
     // Prose with an `=` somewhere is not logfmt.
     if valued > 0 && valued >= bare {
         Ok(())
@@ -85,46 +102,30 @@ fn pairs(
 
 /// Appends pairs as an object of JSON, for a grammar: what begins with other words is no such form.
 pub(crate) fn to_json(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Mismatch> {
-    let (mut at, mut valued, mut bare) = (0, 0usize, 0usize);
-    let mut text = Vec::new();
-    loop {
-        at += bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        if at >= bytes.len() {
-            break;
-        }
-        let key_len = key(&bytes[at..]);
-        if key_len == 0 {
-            return Err(Mismatch::at(at, "no key before `=`"));
-        }
-        out.push(if valued + bare == 0 { b'{' } else { b',' });
-        write_string(&String::from_utf8_lossy(&bytes[at..at + key_len]), out);
+    let (mut text, mut valued, mut first) = (Vec::new(), false, true);
+    each(bytes, |key, written| {
+        out.push(if std::mem::take(&mut first) { b'{' } else { b',' });
+        write_string(&String::from_utf8_lossy(&bytes[key.clone()]), out);
         out.push(b':');
-        at += key_len;
-        if bytes.get(at) != Some(&b'=') {
-            if valued == 0 {
-                return Err(Mismatch::at(at, "the first word is no key=value pair"));
-            }
-            bare += 1;
+        let Some(written) = written else {
             out.extend_from_slice(b"true");
-            continue;
-        }
-        valued += 1;
-        let (value, next) = value(bytes, at + 1)?;
-        at = next;
+            return if valued {
+                Ok(())
+            } else {
+                Err(Mismatch::at(key.end, "the first word is no key=value pair"))
+            };
+        };
+        valued = true;
         text.clear();
-        match value {
+        match written {
             Written::Bare(range) => text.extend_from_slice(&bytes[range]),
             Written::Quoted(range) => json::unescape(&bytes[range], &mut text),
         }
         write_string(&String::from_utf8_lossy(&text), out);
-    }
-    // As below: prose with an `=` somewhere is not logfmt.
-    if valued > 0 && valued >= bare {
-        out.push(b'}');
         Ok(())
-    } else {
-        Err(Mismatch::at(0, "fewer key=value pairs than other words"))
-    }
+    })?;
+    out.push(b'}');
+    Ok(())
 }
 
 /// Where a value stands.
@@ -151,16 +152,14 @@ fn key(bytes: &[u8]) -> usize {
     before(bytes, marks, |byte| byte <= b' ' || byte == b'=' || byte == b'"')
 }
 
-/// The same as text.
-fn read(input: Span, bytes: &[u8], at: usize, derived: &mut Derived) -> Result<(Value, usize), Mismatch> {
-    let (value, next) = value(bytes, at)?;
-    let span = match value {
+/// A value as text, escapes resolved.
+fn text(input: Span, bytes: &[u8], written: Written, derived: &mut Derived) -> Span {
+    match written {
         Written::Quoted(range) if memchr::memchr(b'\\', &bytes[range.clone()]).is_some() => {
             let from = derived.bytes.len();
             json::unescape(&bytes[range], &mut derived.bytes);
             derived.span(from)
         }
         Written::Bare(range) | Written::Quoted(range) => part(input, range.start, range.len()),
-    };
-    Ok((Value::Text(span), next))
+    }
 }
