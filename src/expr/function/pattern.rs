@@ -89,10 +89,7 @@ pub(super) static CAPTURES: Function = Function {
     fallible: true,
     accepts_missing: false,
     body: Body::Prepared(|constants, _| {
-        let pattern = pattern(constants)?;
-        if pattern.capture_names().flatten().next().is_none() {
-            return Err("the pattern has no named group, such as `(?<name>…)`".into());
-        }
+        let pattern = grouped(constants)?;
         Ok(Box::new(move |args, texts| {
             let span = span(args, 0)?;
             let mut out = texts.scratch();
@@ -102,6 +99,15 @@ pub(super) static CAPTURES: Function = Function {
         }))
     }),
 };
+
+/// A pattern that has named groups.
+fn grouped(constants: &[Option<Constant>]) -> Result<Regex, String> {
+    let pattern = pattern(constants)?;
+    if pattern.capture_names().flatten().next().is_none() {
+        return Err("the pattern has no named group, such as `(?<name>…)`".into());
+    }
+    Ok(pattern)
+}
 
 /// Appends the named groups of a match as an object.
 fn groups(pattern: &Regex, found: &Captures<'_>, out: &mut Vec<u8>) {
@@ -136,10 +142,7 @@ pub(super) static CAPTURES_ALL: Function = Function {
     fallible: true,
     accepts_missing: false,
     body: Body::Prepared(|constants, _| {
-        let pattern = pattern(constants)?;
-        if pattern.capture_names().flatten().next().is_none() {
-            return Err("the pattern has no named group, such as `(?<name>…)`".into());
-        }
+        let pattern = grouped(constants)?;
         Ok(Box::new(move |args, texts| {
             let span = span(args, 0)?;
             let mut out = texts.scratch();
