@@ -29,7 +29,10 @@ pub struct Found {
 impl Judge {
     /// A detector by name; the error says what is wrong.
     pub fn new(name: &str, options: &Options) -> Result<Self, String> {
-        let kind = kind(name).ok_or_else(|| format!("unknown detector `{name}`"))?;
+        let kind = kind(name).ok_or_else(|| {
+            let known: Vec<_> = super::DETECTORS.iter().map(|kind| kind.signature.name).collect();
+            format!("unknown detector `{name}`: there are {}", known.join(", "))
+        })?;
         let point = options.text("sensitivity").unwrap_or("medium");
         let point = SENSITIVITIES.iter().find(|(name, _)| *name == point);
         let threshold = match options.int("threshold") {
