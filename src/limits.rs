@@ -380,6 +380,8 @@ pub const KAFKA_DRAIN_WAIT: Duration = Duration::from_secs(5);
 /// How often a Kafka source commits what has settled.
 pub const KAFKA_COMMIT_EVERY: Duration = Duration::from_secs(1);
 
+/// Bytes of an alert's event that a notifier keeps, as JSON; a longer one is told of without it.
+pub const ALERT_EVENT_BYTES_MAX: usize = 64 * 1024;
 /// Labels of an alert that a notifier keeps.
 pub const ALERT_LABELS_MAX: usize = 64;
 /// Bytes of one text of an alert that a notifier shows.

@@ -20,6 +20,41 @@ pub use objects::{Answer, Ask, Objects, Refusal};
 pub use real::{RealClock, RealFs};
 pub use record_log::{FRAME_BODY_BYTES_MAX, FRAME_HEAD_BYTES, Frames, RecordLog, is_mark, write_frame};
 
+/// Writes a file of ours whole or not at all: aside (`NAME.new`, mode 0600), synced, then renamed over the old one.
+/// Can be called again after an error.
+pub fn replace_file(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".new");
+    let file = fs.open_private(Path::new(&aside))?;
+    file.truncate(0)?;
+    file.append(bytes)?;
+    file.sync()?;
+    fs.rename(Path::new(&aside), path)?;
+    fs.sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Reads a file of ours whole, if it has at most `bytes_max`.
+pub fn read_file(fs: &dyn Fs, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let file = fs.open(path)?;
+    let size = file.stat()?.size;
+    if size > bytes_max {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it has more than {bytes_max} bytes"),
+        ));
+    }
+    let mut bytes = vec![0; size as usize];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(filled as u64, rest)? {
+            0 => break,
+            more => filled += more,
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
 /// A hash map whose order is the same in every process, so that a seed of the simulation does the same every time.
 /// Not for keys that come over a network.
 pub type HashMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<DefaultHasher>>;

@@ -55,6 +55,11 @@ impl Options {
         }
     }
 
+    /// The text of an option that was given and is not empty.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        self.text(name).filter(|text| !text.is_empty())
+    }
+
     /// Changes every path that the options name.
     pub fn each_path(&mut self, change: impl Fn(&str) -> String) {
         for (_, value) in &mut self.values {

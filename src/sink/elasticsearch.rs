@@ -51,6 +51,7 @@ use crate::event::{Options, Template};
 use crate::limits::{BULK_BODY_BYTES, BULK_ROW_BYTES_MAX, REQUESTS_MAX};
 use crate::position::CursorRecord;
 use crate::signature::{OptionSpec, OptionType, Signature};
+use crate::sink::wait::Random;
 use crate::sink::{Encoder, Endpoint, OpenError, Shape, Sink, SinkKind, SinkPlan, World};
 use buffer::Buffers;
 use encode::BulkEncoder;
@@ -209,14 +210,9 @@ struct Plan {
     fields: Arc<Mutex<Fields>>,
 }
 
-/// The text of an option that was given and is not empty.
-fn given<'a>(options: &'a Options, name: &str) -> Option<&'a str> {
-    options.text(name).filter(|text| !text.is_empty())
-}
-
 fn plan(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {
     let template = options.template("data_stream").cloned().unwrap_or_default();
-    let fallback = given(options, "fallback").map(str::to_owned);
+    let fallback = options.given("fallback").map(str::to_owned);
     name::RULES.check(&template, fallback.as_deref())?;
     let body_bytes = within(options, "body_bytes", BULK_BODY_BYTES, 1024..=BULK_ROW_BYTES_MAX)?;
     let concurrency = within(options, "concurrency", 4, 1..=REQUESTS_MAX)?;
@@ -252,22 +248,22 @@ fn within(
 }
 
 fn endpoints(options: &Options) -> Result<Vec<Endpoint>, String> {
-    let authorization =
-        match (given(options, "api_key"), given(options, "username"), given(options, "password")) {
-            (None, None, None) => None,
-            (Some(key), None, None) if key.contains(':') => {
-                Some(format!("ApiKey {}", BASE64.encode(key.as_bytes())))
-            }
-            (Some(key), None, None) => Some(format!("ApiKey {key}")),
-            (None, Some(user), Some(password)) => {
-                Some(format!("Basic {}", BASE64.encode(format!("{user}:{password}").as_bytes())))
-            }
-            (Some(_), _, _) => {
-                return Err("`api_key` stands alone: leave out `username` and `password`".into());
-            }
-            (None, _, _) => return Err("`username` and `password` belong together".into()),
-        };
-    let ca_file = given(options, "ca_file").map(str::to_owned);
+    let authorization = match (options.given("api_key"), options.given("username"), options.given("password"))
+    {
+        (None, None, None) => None,
+        (Some(key), None, None) if key.contains(':') => {
+            Some(format!("ApiKey {}", BASE64.encode(key.as_bytes())))
+        }
+        (Some(key), None, None) => Some(format!("ApiKey {key}")),
+        (None, Some(user), Some(password)) => {
+            Some(format!("Basic {}", BASE64.encode(format!("{user}:{password}").as_bytes())))
+        }
+        (Some(_), _, _) => {
+            return Err("`api_key` stands alone: leave out `username` and `password`".into());
+        }
+        (None, _, _) => return Err("`username` and `password` belong together".into()),
+    };
+    let ca_file = options.given("ca_file").map(str::to_owned);
     if options.arguments.is_empty() {
         return Err("no node is named: write `elasticsearch \"http://localhost:9200\"`".into());
     }
@@ -305,9 +301,7 @@ impl SinkPlan for Plan {
             Ok(Node { url: endpoint.url.clone(), transport, in_flight: 0, wait: None })
         };
         let nodes = self.endpoints.iter().map(node).collect::<Result<Vec<_>, String>>()?;
-        // Agents that were started together must not come back together; a simulation's clock gives the same again.
-        let seed = Sha256::digest(format!("{} {}", self.name, world.clock.now_unix_ns()));
-        let seed = seed.iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte));
+        let random = Random::of_sink(&self.name, world.clock.now_unix_ns());
         let (records, warnings) = Records::open(Arc::clone(&world.fs), &world.data_dir, &self.name)
             .map_err(|error| format!("cannot read its records in {}: {error}", world.data_dir.display()))?;
         let durable = (records, warnings);
@@ -318,7 +312,7 @@ impl SinkPlan for Plan {
             self.shipping.clone(),
             self.buffers.clone(),
             nodes,
-            seed,
+            random,
             durable,
             told,
             (world.clock, tasks),

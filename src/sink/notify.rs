@@ -285,11 +285,6 @@ struct Plan {
     place: Place,
 }
 
-/// The text of an option that was given and is not empty.
-fn given<'a>(options: &'a Options, name: &str) -> Option<&'a str> {
-    options.text(name).filter(|text| !text.is_empty())
-}
-
 fn settings(service: Service, name: &str, options: &Options, path: String) -> Result<Settings, String> {
     let duration = |name: &str| options.duration(name).unwrap_or_default();
     if duration("timeout").is_zero() || duration("resolve_after").is_zero() {
@@ -305,7 +300,7 @@ fn settings(service: Service, name: &str, options: &Options, path: String) -> Re
         sender: Sender {
             sink: name.to_owned(),
             scope: String::new(),
-            routing_key: given(options, "routing_key").unwrap_or_default().to_owned(),
+            routing_key: options.given("routing_key").unwrap_or_default().to_owned(),
         },
         rules: Rules {
             group_by: options.texts("group_by").to_vec(),
@@ -314,7 +309,7 @@ fn settings(service: Service, name: &str, options: &Options, path: String) -> Re
             resolve_after: duration("resolve_after"),
         },
         path,
-        signing_key: given(options, "signing_key").map(|key| key.as_bytes().to_vec()),
+        signing_key: options.given("signing_key").map(|key| key.as_bytes().to_vec()),
         apart: Duration::from_secs(60) / per_minute,
         timeout: duration("timeout"),
     })
@@ -323,7 +318,7 @@ fn settings(service: Service, name: &str, options: &Options, path: String) -> Re
 fn plan(service: Service, name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {
     let by_option = matches!(service, Service::Slack | Service::PagerDuty);
     let url = match options.arguments.as_slice() {
-        [] if by_option => given(options, "url").unwrap_or_default(),
+        [] if by_option => options.given("url").unwrap_or_default(),
         _ if by_option => return Err("the URL is the option `url`".into()),
         [url] => url,
         _ => return Err("it takes one URL: write one sink for each".into()),
@@ -340,8 +335,8 @@ fn plan(service: Service, name: &str, options: &Options) -> Result<Box<dyn SinkP
     let settings = settings(service, name, options, path)?;
     let endpoint = Endpoint {
         url: node.to_owned(),
-        authorization: given(options, "authorization").map(str::to_owned),
-        ca_file: given(options, "ca_file").map(str::to_owned),
+        authorization: options.given("authorization").map(str::to_owned),
+        ca_file: options.given("ca_file").map(str::to_owned),
     };
     Ok(Box::new(Plan { settings, place: Place::Http(endpoint) }))
 }
@@ -366,7 +361,7 @@ fn plan_email(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String
     if host.is_empty() || host.contains(['/', '@', ' ']) {
         return Err(format!("`{relay}` is not the name of a relay, such as `smtp.example.org`"));
     }
-    let login = match (given(options, "username"), given(options, "password")) {
+    let login = match (options.given("username"), options.given("password")) {
         (None, None) => None,
         (Some(user), Some(password)) => Some((user.to_owned(), password.to_owned())),
         _ => return Err("`username` and `password` belong together".into()),
@@ -378,7 +373,7 @@ fn plan_email(name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String
     }
     let head = Letterhead::new(options.text("from").unwrap_or_default(), options.texts("to"))?;
     let settings = settings(Service::Email(head), name, options, String::new())?;
-    let ca_file = given(options, "ca_file").map(str::to_owned);
+    let ca_file = options.given("ca_file").map(str::to_owned);
     let relay = Relay { host: host.to_owned(), port, encryption, login, ca_file };
     Ok(Box::new(Plan { settings, place: Place::Mail(relay) }))
 }

@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use crate::limits::{RETRY_PAUSE_MAX, RETRY_PAUSE_MIN};
 
 /// A small generator of numbers for jitter (SplitMix64), so that a seed gives the same run again.
 pub(super) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
+    /// One for a sink: agents that were started together must not come back together; a simulation's clock gives the
+    /// same again.
+    pub(super) fn of_sink(name: &str, unix_ns: i64) -> Self {
+        let seed = Sha256::digest(format!("{name} {unix_ns}"));
+        Self(seed.iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte)))
     }
 
     fn next(&mut self) -> u64 {
@@ -78,7 +83,7 @@ mod tests {
 
     #[test]
     fn pauses_double_and_are_bounded() {
-        let mut random = Random::new(1);
+        let mut random = Random::of_sink("es", 1);
         for (tries, longest) in [(0, RETRY_PAUSE_MIN), (1, 2 * RETRY_PAUSE_MIN), (99, RETRY_PAUSE_MAX)] {
             for _ in 0..100 {
                 let pause = random.pause(tries);
@@ -89,7 +94,7 @@ mod tests {
 
     #[test]
     fn failures_of_the_same_moment_count_once() {
-        let mut random = Random::new(1);
+        let mut random = Random::of_sink("es", 1);
         let now = Duration::from_secs(10);
         let first = Wait::after(None, "refused".into(), None, now, &mut random);
         let same = Wait::after(Some(first.clone()), "reset".into(), None, now, &mut random);

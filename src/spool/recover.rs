@@ -8,7 +8,7 @@ use super::reader::{Reader, Step};
 use super::record::{Draft, Found, Kind, State, encode, record_at};
 use super::segment::{self, SegmentInfo};
 use crate::position::StreamId;
-use crate::seam::Fs;
+use crate::seam::{Fs, replace_file};
 
 /// How a spool ends.
 pub(super) struct Last {
@@ -97,17 +97,11 @@ fn recover_segment(
 const STATE: &str = "stream";
 
 fn write_state(fs: &dyn Fs, folder: &Path, state: &State) -> io::Result<()> {
-    let aside = folder.join("stream.new");
-    let file = fs.open_private(&aside)?;
-    file.truncate(0)?;
     let (mut bytes, payload) = (Vec::new(), state.encode());
     let draft =
         Draft { kind: Kind::State, part: 0, position: 0, received_ns: 0, peer: "", payload: &payload };
     encode(&draft, &mut bytes);
-    file.append(&bytes)?;
-    file.sync()?;
-    fs.rename(&aside, &folder.join(STATE))?;
-    fs.sync_folder(folder)
+    replace_file(fs, &folder.join(STATE), &bytes)
 }
 
 fn read_state(fs: &dyn Fs, folder: &Path) -> io::Result<Option<State>> {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::detect::stateful::bytes::{Get, Put};
 use crate::limits::SNAPSHOT_STREAMS_MAX;
 use crate::position::{CursorRecord, Ranges, StreamId};
-use crate::seam::Fs;
+use crate::seam::{Fs, read_file, replace_file};
 use crate::sink::Provenance;
 
 const VERSION: u64 = 1;
@@ -116,7 +116,7 @@ impl Snapshots {
         let folder = data_dir.join(FOLDER);
         fs.make_folder(&folder)?;
         let snapshots = Self { fs: fs.clone(), path: folder.join(format!("{pipeline}.state")) };
-        let bytes = match read(&**fs, &snapshots.path) {
+        let bytes = match read_file(&**fs, &snapshots.path, u64::MAX) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((snapshots, None)),
             read => read?,
         };
@@ -141,13 +141,7 @@ impl Snapshots {
         bytes.put_u64(VERSION);
         bytes.put_u64(u64::from(crc32fast::hash(&body)));
         bytes.append(&mut body);
-        let aside = self.path.with_extension("new");
-        let file = self.fs.open_private(&aside)?;
-        file.truncate(0)?;
-        file.append(&bytes)?;
-        file.sync()?;
-        self.fs.rename(&aside, &self.path)?;
-        self.fs.sync_folder(self.path.parent().unwrap_or(Path::new(".")))
+        replace_file(&*self.fs, &self.path, &bytes)
     }
 }
 
@@ -161,18 +155,4 @@ fn decode(bytes: &[u8]) -> Result<Kept, &'static str> {
     }
     let settled = Settlement::load(&mut from).ok_or("it is cut off")?;
     Ok(Kept { settled, state: from.0.to_vec() })
-}
-
-fn read(fs: &dyn Fs, path: &Path) -> io::Result<Vec<u8>> {
-    let file = fs.open(path)?;
-    let mut bytes = vec![0; usize::try_from(file.stat()?.size).map_err(io::Error::other)?];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(filled as u64, rest)? {
-            0 => break,
-            more => filled += more,
-        }
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
 }

@@ -175,7 +175,7 @@ pub fn setup(name: &str, options: &Options, shapes: &[Shape]) -> Result<Setup, S
 fn patterns(options: &Options) -> Vec<String> {
     let template = options.template("data_stream").cloned().unwrap_or_default();
     let mut patterns = vec![pattern(&template)];
-    if let Some(fallback) = super::given(options, "fallback") {
+    if let Some(fallback) = options.given("fallback") {
         let covered = globset::Glob::new(patterns.first().map_or("", String::as_str))
             .is_ok_and(|glob| glob.compile_matcher().is_match(fallback));
         if !covered && template.constant().is_none() {

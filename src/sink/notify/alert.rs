@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::limits::{ALERT_LABELS_MAX, ALERT_TEXT_BYTES_MAX};
+use crate::limits::{ALERT_EVENT_BYTES_MAX, ALERT_LABELS_MAX, ALERT_TEXT_BYTES_MAX};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,8 +62,8 @@ pub(super) struct Alert {
 }
 
 impl Alert {
-    /// Reads an event. `id` and `now_ns` stand in for what it lacks.
-    pub(super) fn of(event: Value, id: &str, sink: &str, now_ns: i64) -> Self {
+    /// Reads an event. `id` and `now_ns` stand in for what it lacks; `bytes` is how long it was as JSON.
+    pub(super) fn of((event, bytes): (Value, usize), id: &str, sink: &str, now_ns: i64) -> Self {
         let text = |path: &str| text_at(&event, path);
         let rule = text("rule.name").or_else(|| text("event.action")).unwrap_or_else(|| sink.to_owned());
         let time = text("@timestamp").and_then(|time| time.parse::<jiff::Timestamp>().ok());
@@ -79,7 +79,7 @@ impl Alert {
             labels,
             time_ns: time.and_then(|time| i64::try_from(time.as_nanosecond()).ok()).unwrap_or(now_ns),
             rule,
-            event,
+            event: if bytes > ALERT_EVENT_BYTES_MAX { Value::Null } else { event },
         }
     }
 

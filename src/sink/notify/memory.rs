@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use super::groups::Groups;
 use crate::limits::NOTIFY_MEMORY_BYTES_MAX;
-use crate::seam::Fs;
+use crate::seam::{Fs, read_file, replace_file};
 
 pub(super) struct Memory {
     fs: Arc<dyn Fs>,
-    folder: PathBuf,
     path: PathBuf,
 }
 
@@ -23,14 +22,15 @@ impl Memory {
         folder: &Path,
         name: &str,
     ) -> io::Result<(Self, Groups, Option<String>)> {
-        let this = Self { path: folder.join(format!("notify-{name}.json")), folder: folder.to_owned(), fs };
-        let bytes = match this.fs.open(&this.path) {
+        let this = Self { path: folder.join(format!("notify-{name}.json")), fs };
+        let understood = match read_file(&*this.fs, &this.path, NOTIFY_MEMORY_BYTES_MAX) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok((this, Groups::default(), None));
             }
-            opened => read(&*opened?)?,
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(error.to_string()),
+            read => serde_json::from_slice(&read?).map_err(|error| error.to_string()),
         };
-        match serde_json::from_slice(&bytes) {
+        match understood {
             Ok(groups) => Ok((this, groups, None)),
             Err(error) => {
                 let aside = this.path.with_extension("json.unreadable");
@@ -46,29 +46,6 @@ impl Memory {
     }
 
     pub(super) fn save(&self, groups: &Groups) -> io::Result<()> {
-        let aside = self.path.with_extension("json.new");
-        let file = self.fs.open_private(&aside)?;
-        file.truncate(0)?;
-        file.append(&serde_json::to_vec(groups)?)?;
-        file.sync()?;
-        self.fs.rename(&aside, &self.path)?;
-        self.fs.sync_folder(&self.folder)
+        replace_file(&*self.fs, &self.path, &serde_json::to_vec(groups)?)
     }
-}
-
-fn read(file: &dyn crate::seam::File) -> io::Result<Vec<u8>> {
-    let size = file.stat()?.size;
-    if size > NOTIFY_MEMORY_BYTES_MAX {
-        return Err(io::Error::other(format!("it is larger than {NOTIFY_MEMORY_BYTES_MAX} bytes")));
-    }
-    let mut bytes = vec![0; size as usize];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(filled as u64, &mut bytes[filled..])? {
-            0 => break,
-            more => filled += more,
-        }
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
 }

@@ -125,13 +125,12 @@ impl Notifier {
         clock: Arc<dyn Clock>,
         (memory, groups, warning): (Memory, Groups, Option<String>),
     ) -> Self {
-        let seed = Sha256::digest(format!("{} {}", settings.sender.sink, clock.now_unix_ns()));
-        let seed = seed.iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte));
+        let random = Random::of_sink(&settings.sender.sink, clock.now_unix_ns());
         Self {
             settings,
             transport,
             clock,
-            random: Random::new(seed),
+            random,
             memory,
             groups,
             bodies: BTreeMap::new(),
@@ -259,7 +258,7 @@ impl Sink for Notifier {
         for (number, row) in rows.iter().enumerate() {
             let handle = (key, number as u32);
             let (id, event) = row.split_at(EVENT_ID_LEN.min(row.len()));
-            match serde_json::from_slice(event) {
+            match serde_json::from_slice(event).map(|value| (value, event.len())) {
                 Ok(event) => {
                     let id = String::from_utf8_lossy(id);
                     let alert = Alert::of(event, &id, &self.settings.sender.sink, now_ns);

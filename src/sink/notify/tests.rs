@@ -21,9 +21,9 @@ struct Script {
 }
 
 #[derive(Clone, Default)]
-struct Service1(Arc<Mutex<Script>>);
+struct Stub(Arc<Mutex<Script>>);
 
-struct Wire(Service1, VecDeque<(u64, Result<Response, String>)>);
+struct Wire(Stub, VecDeque<(u64, Result<Response, String>)>);
 
 impl Transport for Wire {
     fn start(&mut self, ticket: u64, request: Request) {
@@ -40,7 +40,7 @@ impl Transport for Wire {
     }
 }
 
-impl Network for Service1 {
+impl Network for Stub {
     fn connect(&self, _: &Endpoint, _: Arc<dyn Fn() + Send + Sync>) -> Result<Box<dyn Transport>, String> {
         Ok(Box::new(Wire(self.clone(), VecDeque::new())))
     }
@@ -54,7 +54,7 @@ impl Network for Service1 {
 const START_NS: i64 = 1_795_759_200_000_000_000;
 
 struct Rig {
-    service: Service1,
+    service: Stub,
     clock: Arc<SimClock>,
     fs: SimFs,
     plan: Box<dyn SinkPlan>,
@@ -91,7 +91,7 @@ impl Rig {
         let clock = Arc::new(SimClock::at(START_NS));
         let fs = SimFs::new(1, clock.clone());
         fs.make_folder(Path::new("/data")).expect("a folder");
-        let service = Service1::default();
+        let service = Stub::default();
         let plan = (kind.plan)("oncall", &options(kind, given)).expect("a plan");
         let sink = open(&*plan, &fs, &clock, &service);
         Self { service, clock, fs, plan, sink, settled: Vec::new(), rows: 0 }
@@ -159,7 +159,7 @@ impl Rig {
     }
 }
 
-fn open(plan: &dyn SinkPlan, fs: &SimFs, clock: &Arc<SimClock>, service: &Service1) -> Box<dyn Sink> {
+fn open(plan: &dyn SinkPlan, fs: &SimFs, clock: &Arc<SimClock>, service: &Stub) -> Box<dyn Sink> {
     let world = World {
         fs: Arc::new(fs.clone()),
         clock: clock.clone(),
@@ -334,6 +334,26 @@ fn a_full_disk_settles_nothing_and_the_end_waits_for_nobody() {
     rig.run(3);
     assert_eq!((rig.requests().len(), rig.settled()), (1, (1, 0)));
     assert_eq!(rig.sink.step(rig.clock.monotonic(), &mut Vec::new()), Next::Done);
+}
+
+#[test]
+fn what_is_too_large_or_unreadable_holds_nothing_up() {
+    let mut rig = Rig::new(&WEBHOOK, &[]);
+    let mut large = alert("a", "r", 1);
+    large["blob"] = json!("x".repeat(100_000));
+    rig.offer(&[large, alert("b", "r", 2)]);
+    rig.run(30);
+    let requests = rig.requests();
+    assert_eq!(requests[0]["alerts"][0]["event"], Value::Null);
+    assert_eq!(requests[0]["alerts"][1]["event"]["event"]["id"], "b");
+    assert_eq!(rig.settled(), (2, 0));
+    let memory = Path::new("/data/notify-oncall.json");
+    rig.fs.open_append(memory).expect("there").append(b"}").expect("written");
+    rig.restart();
+    assert!(rig.sink.warnings().iter().any(|said| said.contains("notify-oncall.json.unreadable")));
+    rig.offer(&[alert("b", "r", 2)]);
+    rig.run(30);
+    assert_eq!((rig.requests().len(), rig.settled()), (1, (1, 0)));
 }
 
 #[test]
