@@ -58,8 +58,9 @@ static ALERTS_SIGNATURE: Signature = Signature {
     name: "alerts",
     summary: "Hands on the alerts of stateful detectors, to be sent to any sink.",
     doc: "`.message` is an alert as a JSON object, as it lies in the data folder: write `parse .message as aludel.alert`. \
-          An alert is written once, with an id that is made of its rule, its key and its start. It stays in the folder, \
-          64 MiB of each pipeline. With `--once`, alerts that the same run raises are handed on by the next.",
+          An alert is written once, with an id that is made of its rule, its key and its start. Events without a time of \
+          their own have that of reading, which is another when they are read again: of those, a crash can write an \
+          alert again under another id. It stays in the folder, 64 MiB of each pipeline. With `--once`, alerts that the same run raises are handed on by the next.",
     form: "alerts { … }",
     options: OPTIONS,
     examples: &[],
