@@ -108,6 +108,8 @@ mod parquet_bucket;
 mod parquet_killed;
 #[path = "all/parquet_readers.rs"]
 mod parquet_readers;
+#[path = "all/support/patience.rs"]
+mod patience;
 #[path = "all/plain_sinks.rs"]
 mod plain_sinks;
 #[path = "all/profile.rs"]

@@ -170,7 +170,8 @@ pub enum Happened {
     },
     /// A message; key, value and headers are in the buffers that were given.
     Message(Fetched),
-    /// All messages of a partition of this number have been given out, for now; of which topic is not known.
+    /// All messages of a partition of this number have been given out, for now; of which topic is not known, for which
+    /// [`Consumer::is_at_end`] can be asked.
     End(i32),
     /// The next offset of a partition is not there (any more): [`Consumer::watermarks`] tells of which.
     OutOfRange,
@@ -192,6 +193,8 @@ pub trait Consumer: Send {
     fn seek(&mut self, topic: &str, partition: i32, offset: u64) -> Result<(), String>;
     /// First offset of a partition that is still there, and one past the last.
     fn watermarks(&mut self, topic: &str, partition: i32) -> Result<(u64, u64), String>;
+    /// Whether a partition holds no message at this offset and behind it, for now. Waits for the answer.
+    fn is_at_end(&mut self, topic: &str, partition: i32, offset: u64) -> Result<bool, String>;
     /// Commits next offsets, with a text beside each. Where it need not be waited for, a failure is made good by the
     /// next commit.
     fn commit(&mut self, offsets: &[(Arc<str>, i32, u64, String)], wait: bool) -> Result<(), String>;

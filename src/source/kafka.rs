@@ -134,6 +134,8 @@ pub struct Kafka {
     given: Option<(Vec<Given>, Duration)>,
     wanted: Option<Wanted>,
     commit_at: Duration,
+    /// When it is next asked which partitions are read to their ends.
+    ask_at: Duration,
     buffers: (Vec<u8>, Vec<u8>, Headers),
     notices: Vec<Notice>,
     /// The last trouble, which is said once.
@@ -165,6 +167,7 @@ impl Kafka {
             given: None,
             wanted: None,
             commit_at: Duration::ZERO,
+            ask_at: Duration::ZERO,
             buffers: Default::default(),
             notices: Vec::new(),
             said: String::new(),
@@ -323,12 +326,41 @@ impl Kafka {
         }
     }
 
-    /// A partition of this number was read to its end. Topics share numbers; of which it is, is not told.
+    /// A partition of this number was read to its end. Where topics share the number it is not told which one, and has to
+    /// be asked for: a guess would end a run too early, or never.
     fn end(&mut self, number: i32) {
-        let of = self.partitions.iter_mut().filter(|((_, known), part)| *known == number && !part.at_end);
-        if let Some((_, part)) = of.max_by_key(|(_, part)| part.next >= part.high) {
+        let mut of = self.partitions.iter_mut().filter(|((_, known), _)| *known == number);
+        if let (Some((_, part)), None) = (of.next(), of.next()) {
             part.at_end = true;
         }
+    }
+
+    /// Asks for partitions that share their number with another topic's whether they are read to their ends.
+    fn ask_for_ends(&mut self, now: Duration) {
+        if now < self.ask_at {
+            return;
+        }
+        self.ask_at = now + RETRY_PAUSE_MIN;
+        let open = self.partitions.iter().filter(|(_, part)| !part.at_end && !part.leaving);
+        let shares = |place: &Place| self.partitions.keys().any(|of| of.1 == place.1 && of.0 != place.0);
+        let open: Vec<_> =
+            open.filter(|(place, _)| shares(place)).map(|(place, part)| (place.clone(), part.next)).collect();
+        for (place, next) in open {
+            match self.consumer.is_at_end(&place.0, place.1, next) {
+                Ok(at_end) => {
+                    if let Some(part) = self.partitions.get_mut(&place) {
+                        part.at_end = at_end;
+                    }
+                }
+                // The others are not waited for in vain as well.
+                Err(why) => return self.trouble(why),
+            }
+        }
+    }
+
+    /// Whether all that the group gave is read to its end.
+    fn is_read(&self) -> bool {
+        self.joined && self.partitions.values().all(|part| part.at_end || part.leaving)
     }
 
     fn take(&mut self, happened: Happened, filler: &mut Filler<'_>, now: Duration) {
@@ -380,17 +412,19 @@ impl Source for Kafka {
         let worked = self.work(now, &mut filler);
         let full = filler.is_full();
         filler.finish();
-        let given_back = self.give_back(now);
+        self.give_back(now);
         self.commit(now, false);
         if full || worked {
             return Progress::More;
         }
-        let read = self.joined && self.partitions.values().all(|part| part.at_end || part.leaving);
-        if self.finishing && read && self.given.is_none() && self.wanted.is_none() {
-            return Progress::End;
+        if self.given.is_some() || self.wanted.is_some() {
+            return Progress::Wait(now + RETRY_PAUSE_MIN / 5);
         }
-        let soon = !given_back || self.given.is_some();
-        Progress::Wait(now + if soon { RETRY_PAUSE_MIN / 5 } else { KAFKA_COMMIT_EVERY })
+        if !self.finishing {
+            return Progress::Wait(now + KAFKA_COMMIT_EVERY);
+        }
+        self.ask_for_ends(now);
+        if self.is_read() { Progress::End } else { Progress::Wait(now + RETRY_PAUSE_MIN / 5) }
     }
 
     fn settled(&mut self, stream: &Stream, position: u64) {

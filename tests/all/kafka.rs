@@ -8,6 +8,8 @@ mod kill;
 mod mock;
 #[path = "kafka/rows.rs"]
 mod rows;
+#[path = "kafka/scripted.rs"]
+mod scripted;
 #[path = "kafka/simulated.rs"]
 mod simulated;
 #[path = "kafka/sink.rs"]

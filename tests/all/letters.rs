@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::elasticsearch::bulk_server::{Server, Store};
+use crate::patience::Patience;
 
 /// Runs the program in a folder.
 fn aludel(folder: &Path, arguments: &[&str]) -> Output {
@@ -342,6 +343,7 @@ fn full_dead_letters_block_and_room_lets_go() {
             segments.iter().for_each(|path| fs::remove_file(path).expect("removed"));
         }
     }
+    let _patience = Patience::with(&running);
     for line in lines {
         said.push_str(&line.expect("text"));
         said.push('\n');

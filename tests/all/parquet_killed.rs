@@ -9,6 +9,7 @@ use std::time::Duration;
 use aludel::seam::sim::Dice;
 
 use crate::parquet_readers::{S3Server, script, skip};
+use crate::patience::Patience;
 use crate::program::{aludel, wait_for};
 use crate::support_killed::{Killed, Writers, kills};
 
@@ -67,7 +68,9 @@ fn kill_in_commits(
         child.wait().expect("it is dead");
     }
     let lines = writers.stop();
-    let ended = start(folder, pipeline, &["--once"], Stdio::piped()).wait_with_output().expect("it ends");
+    let last = start(folder, pipeline, &["--once"], Stdio::piped());
+    let _patience = Patience::with(&last);
+    let ended = last.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(ended.status.success(), "{said}");
     Killed { lines, kills, said }
@@ -214,9 +217,12 @@ fn a_full_disk_is_said_and_survived() {
     let pid = running.0.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
     // What it was not offered while it did not keep up is read again, by the next run if not by this one.
+    let patience = Patience::with(&running.0);
     running.0.wait().expect("it ends");
-    let last = start(folder.path(), &pipeline, &["--once"], Stdio::null()).wait().expect("it ends");
-    assert!(last.success());
+    drop(patience);
+    let mut last = start(folder.path(), &pipeline, &["--once"], Stdio::null());
+    let _patience = Patience::with(&last);
+    assert!(last.wait().expect("it ends").success());
     match script("lines.py", &[&LINES.to_string(), &archive.to_string_lossy()]) {
         Ok(read) => println!("a full disk: read back {}", read.trim()),
         Err(why) => skip(&why),

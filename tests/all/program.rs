@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use aludel::seam::{Clock, RealClock};
 
+use crate::patience::Patience;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -80,6 +82,7 @@ impl Running {
     }
 
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        let _patience = Patience::with(&self.0);
         let status = self.0.wait().expect("it ends");
         let mut said = String::new();
         self.0.stderr.take().expect("piped").read_to_string(&mut said).expect("text");

@@ -55,6 +55,8 @@ pub struct GroupConsumer {
     wake: Arc<OwnedFd>,
     /// A rebalance whose partitions could not be looked at yet.
     given: Option<TopicPartitionList>,
+    /// A rebalance was told of and is not answered yet.
+    unanswered: bool,
     topics: Vec<Arc<str>>,
     /// Nothing was there at the last look.
     dry: bool,
@@ -163,7 +165,18 @@ impl GroupConsumer {
         consumer.subscribe(&topics).map_err(said)?;
         let topics = config.topics.iter().map(|topic| topic.as_str().into()).collect();
         let config = config.clone();
-        Ok(Self { consumer, noted, closing, again: None, config, wake, given: None, topics, dry: false })
+        Ok(Self {
+            consumer,
+            noted,
+            closing,
+            again: None,
+            config,
+            wake,
+            given: None,
+            unanswered: false,
+            topics,
+            dry: false,
+        })
     }
 
     /// The shared name of a topic.
@@ -184,6 +197,7 @@ impl GroupConsumer {
         match rebalance? {
             Rebalance::Given(partitions) => Some(self.look_at(partitions)),
             Rebalance::Wanted { partitions, lost } => {
+                self.unanswered = true;
                 let partitions =
                     partitions.elements().iter().map(|of| (self.topic(of.topic()), of.partition())).collect();
                 Some(Happened::Wanted { partitions, lost })
@@ -194,7 +208,10 @@ impl GroupConsumer {
     /// Finds out what is to be known of partitions; where that fails, it is tried again.
     fn look_at(&mut self, partitions: TopicPartitionList) -> Happened {
         match self.committed(&partitions) {
-            Ok(given) => Happened::Given(given),
+            Ok(given) => {
+                self.unanswered = true;
+                Happened::Given(given)
+            }
             Err(why) => {
                 self.given = Some(partitions);
                 Happened::Trouble(format!("asking where to read from: {why}"))
@@ -236,6 +253,9 @@ impl GroupConsumer {
                 .set("isolation.level", "read_committed")
                 .set("enable.auto.commit", "false")
                 .set("auto.offset.reset", "error")
+                .set("enable.partition.eof", "true")
+                // That nothing is there is worth an answer at once.
+                .set("fetch.wait.max.ms", "10")
                 .set("queued.max.messages.kbytes", "1024");
             self.again = Some(client.create().map_err(said)?);
         }
@@ -316,19 +336,21 @@ impl Consumer for GroupConsumer {
         for (topic, partition, offset) in from {
             list.add_partition_offset(topic, *partition, Offset::Offset(*offset as i64)).map_err(said)?;
         }
-        if self.is_cooperative() {
-            self.consumer.incremental_assign(&list).map_err(said)
-        } else {
-            self.consumer.assign(&list).map_err(said)
-        }
+        let started = match self.is_cooperative() {
+            true => self.consumer.incremental_assign(&list),
+            false => self.consumer.assign(&list),
+        };
+        self.unanswered &= started.is_err();
+        started.map_err(said)
     }
 
     fn give_back(&mut self, partitions: &[(Arc<str>, i32)]) -> Result<(), String> {
-        if self.is_cooperative() {
-            self.consumer.incremental_unassign(&list(partitions)).map_err(said)
-        } else {
-            self.consumer.unassign().map_err(said)
-        }
+        let given_back = match self.is_cooperative() {
+            true => self.consumer.incremental_unassign(&list(partitions)),
+            false => self.consumer.unassign(),
+        };
+        self.unanswered &= given_back.is_err();
+        given_back.map_err(said)
     }
 
     fn seek(&mut self, topic: &str, partition: i32, offset: u64) -> Result<(), String> {
@@ -338,6 +360,19 @@ impl Consumer for GroupConsumer {
     fn watermarks(&mut self, topic: &str, partition: i32) -> Result<(u64, u64), String> {
         let (low, high) = self.consumer.fetch_watermarks(topic, partition, CALL).map_err(said)?;
         Ok((low.max(0) as u64, high.max(0) as u64))
+    }
+
+    fn is_at_end(&mut self, topic: &str, partition: i32, offset: u64) -> Result<bool, String> {
+        let again = self.reread(topic, partition, offset)?;
+        let found = again.poll(CALL);
+        let at_end = match found {
+            None => Err(format!("{topic}/{partition}: no broker says whether there is more")),
+            Some(Ok(_)) => Ok(false),
+            Some(Err(KafkaError::PartitionEOF(_))) => Ok(true),
+            Some(Err(error)) => Err(said(error)),
+        };
+        let _ = again.unassign();
+        at_end
     }
 
     fn commit(&mut self, offsets: &[(Arc<str>, i32, u64, String)], wait: bool) -> Result<(), String> {
@@ -386,7 +421,8 @@ impl Drop for GroupConsumer {
     /// The client leaves the group when it is dropped, and waits until all partitions are given back.
     fn drop(&mut self) {
         self.closing.store(true, Ordering::Release);
-        let open = self.given.take().is_some()
+        let open = self.unanswered
+            || self.given.take().is_some()
             || !self.noted.lock().unwrap_or_else(PoisonError::into_inner).rebalances.is_empty();
         if open {
             // What was never answered.

@@ -13,6 +13,7 @@ use aludel::seam::{Clock, RealClock};
 use serde_json::Value;
 
 use super::wire::ask;
+use crate::patience::Patience;
 
 /// A folder with a pipeline file, the program's data and what comes out.
 pub(super) struct Rig {
@@ -85,6 +86,7 @@ impl Rig {
         let Some(mut child) = self.running.take() else { return };
         let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+        let _patience = Patience::with(&child);
         assert!(child.wait().expect("it ends").success(), "{}", self.said());
     }
 

@@ -14,6 +14,8 @@ use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
+use crate::patience::Patience;
+
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/kafka.sh");
 const CALL: Duration = Duration::from_secs(30);
 
@@ -228,6 +230,7 @@ impl Program {
 
     /// What it said, once it has ended by itself.
     pub(crate) fn end(mut self) -> String {
+        let _patience = Patience::with(&self.0);
         let mut said = String::new();
         std::io::Read::read_to_string(&mut self.0.stderr.take().expect("piped"), &mut said).expect("text");
         let status = self.0.wait().expect("it ends");

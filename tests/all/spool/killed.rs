@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::elasticsearch::bulk_server::{Fault, Server};
+use crate::patience::Patience;
 use crate::program::wait_for;
 
 /// Of each life: three of them are more than the pipeline holds in memory, so that the last ones are taken in while it
@@ -65,6 +66,7 @@ fn what_was_read_from_a_pipe_outlives_kills() {
     let mut child = start(&pipeline, &data, &input);
     write(&mut writer, 3 * LINES..3 * LINES + 10);
     drop((writer, input));
+    let _patience = Patience::with(&child);
     assert!(child.wait().expect("it ends").success());
     let store = server.store();
     let mut numbers: Vec<_> = store.once().into_iter().filter_map(|text| number(text)).collect();
@@ -99,6 +101,7 @@ fn a_sink_that_is_away_reads_from_the_spool() {
     wait_for("the other sink", || lines() == 2 * LINES);
     assert!(server.store().documents.is_empty());
     server.store().script.clear();
+    let _patience = Patience::with(&child);
     assert!(child.wait().expect("it ends").success());
     let store = server.store();
     let mut arrived: Vec<_> = store.once().into_iter().filter_map(|text| number(text)).collect();

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use aludel::seam::sim::Dice;
 
+use crate::patience::Patience;
 use crate::program::aludel;
 
 /// How often a proof kills the program: `ALUDEL_KILLS`, or few in a quick run.
@@ -113,6 +114,7 @@ pub(crate) fn kill_again_and_again(folder: &Path, pipeline: &Path, kills: usize,
     }
     let lines = writers.stop();
     let last = spawn(folder, pipeline, &["--once"], Stdio::piped());
+    let _patience = Patience::with(&last);
     let ended = last.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(ended.status.success(), "{said}");
