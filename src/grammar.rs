@@ -12,7 +12,8 @@
 //! named by it.
 //!
 //! Where others write lines of the same form, `told "…" | "…"` says by which texts `auto` tells that one is this
-//! program's.
+//! program's. Where one of the fields holds what another program wrote, `inner message` names it, and `auto` tells that
+//! as well: its fields are added, and where both give one it is the inner one's.
 //!
 //! The written form ([`written`]) is what the file says; [`Grammar`] has its parts put in place and its fields
 //! typed; [`Grammar::bind`] gives the plan for one pipeline's layout.
@@ -64,6 +65,7 @@ pub struct Grammar {
     summary: String,
     see: String,
     told: Vec<String>,
+    inner: Option<String>,
     sets: Vec<Set>,
     gathers: Vec<Gather>,
     lines: Vec<Line>,
@@ -117,6 +119,11 @@ impl Grammar {
     /// Texts of which a message holds one if `auto` is to tell it as this; none where any may be.
     pub fn told(&self) -> &[String] {
         &self.told
+    }
+
+    /// The field that holds what another program wrote, if there is one: `auto` tells that too.
+    pub fn inner(&self) -> Option<&str> {
+        self.inner.as_deref()
     }
 
     /// The fields that it gives.

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use memchr::memmem::{self, Finder};
 
 use super::{Grammar, Parser, parser};
-use crate::event::{ESCAPE, LayoutBuilder, Mask, Options, Slot, Span, Texts, strip_ansi};
+use crate::event::{ESCAPE, LayoutBuilder, Mask, Options, Slot, Span, Texts, Value, strip_ansi};
 use crate::format::{Bind, Fields, Format, Gives, Mismatch, Target};
 use crate::limits::AUTO_FIELDS_MAX;
 use crate::signature::{Field, Type};
@@ -106,6 +106,8 @@ struct Candidate {
     marks: Box<[Finder<'static>]>,
     /// For a grammar, which is bound to a layout of its own: together they have more fields than a layout may name.
     targets: Option<Targets>,
+    /// Where what another program wrote goes, if it holds such.
+    inner: Option<Target>,
 }
 
 /// Where fields go, by their slots.
@@ -129,22 +131,43 @@ impl Auto {
         if plain.len < input.len { self.find(plain, texts, fields) } else { None }
     }
 
-    /// The name of the first format that takes the text; its fields are appended.
+    /// The name of the first format that takes the text; its fields are appended, and those of what another program
+    /// wrote inside it.
     #[inline]
     fn find(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&'static str> {
+        let mark = fields.len();
+        let found = self.first(input, texts, fields)?;
+        if let Some(inner) = found.inner {
+            let held = fields.iter().skip(mark).find(|(target, _)| *target == inner);
+            if let Some((_, Value::Text(inside))) = held {
+                // Once: what is inside of that is its own message.
+                self.first(*inside, texts, fields);
+            }
+        }
+        Some(found.name)
+    }
+
+    /// The first format that takes the text; its fields are appended.
+    #[inline]
+    fn first(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&Candidate> {
         let bytes = texts.bytes(input);
         let mut joined = self.joined.filter(|_| memchr::memchr(b'\n', bytes).is_some());
         for number in self.gate.candidates(bytes) {
             if let Some(first) = joined.take_if(|joined| *joined < number)
-                && let Some(name) = self.candidates.get(first)?.take(input, texts, fields)
+                && let found @ Some(_) = self.take(first, input, texts, fields)
             {
-                return Some(name);
+                return found;
             }
-            if let Some(name) = self.candidates.get(number)?.take(input, texts, fields) {
-                return Some(name);
+            if let found @ Some(_) = self.take(number, input, texts, fields) {
+                return found;
             }
         }
-        self.candidates.get(joined?)?.take(input, texts, fields)
+        self.take(joined?, input, texts, fields)
+    }
+
+    #[inline]
+    fn take(&self, number: usize, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&Candidate> {
+        self.candidates.get(number).filter(|candidate| candidate.take(input, texts, fields))
     }
 }
 
@@ -169,29 +192,29 @@ impl Format for Auto {
 
 impl Candidate {
     fn new(parser: Parser, bind: &mut Bind<'_>) -> Result<Self, String> {
-        let (format, targets, told) = match parser {
+        let (format, targets, told, inner) = match parser {
             Parser::Grammar(grammar) => {
-                let (format, targets) = own_layout(grammar, bind)?;
-                (format, Some(targets), grammar.told())
+                let (format, targets, inner) = own_layout(grammar, bind)?;
+                (format, Some(targets), grammar.told(), inner)
             }
-            other => (other.bind(bind)?, None, &[][..]),
+            other => (other.bind(bind)?, None, &[][..], None),
         };
         let marks = told.iter().map(|mark| Finder::new(mark).into_owned()).collect();
-        Ok(Self { name: parser.name(), format, marks, targets })
+        Ok(Self { name: parser.name(), format, marks, targets, inner })
     }
 
     /// Takes the text, if it is of the format.
     #[inline]
-    fn take(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&'static str> {
+    fn take(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> bool {
         let bytes = texts.bytes(input);
         let is_marked = self.marks.is_empty() || self.marks.iter().any(|mark| mark.find(bytes).is_some());
         if !is_marked || !looks_like(self.name, bytes) {
-            return None;
+            return false;
         }
         let mark = fields.len();
         if self.format.parse(input, texts, fields).is_err() {
             fields.truncate(mark);
-            return None;
+            return false;
         }
         if let Some(targets) = &self.targets {
             let of = |slot: Slot| targets.get(slot as usize).copied();
@@ -205,13 +228,16 @@ impl Candidate {
                 };
             }
         }
-        Some(self.name)
+        true
     }
 }
 
 /// Binds a grammar to a layout of its fields only, and says where each of them goes in the pipeline's: a slot where
 /// that names it, else a key.
-fn own_layout(grammar: &Grammar, bind: &mut Bind<'_>) -> Result<(Box<dyn Format>, Targets), String> {
+fn own_layout(
+    grammar: &Grammar,
+    bind: &mut Bind<'_>,
+) -> Result<(Box<dyn Format>, Targets, Option<Target>), String> {
     let mut builder = LayoutBuilder::default();
     for field in grammar.fields() {
         builder.add(&field.path);
@@ -219,6 +245,7 @@ fn own_layout(grammar: &Grammar, bind: &mut Bind<'_>) -> Result<(Box<dyn Format>
     let layout = builder.build();
     let root = bind.root()?;
     let mut wanted = Mask::default();
+    let mut inner = None;
     let targets = (0..layout.len() as Slot).map(|slot| {
         let path = layout.path(slot);
         let target = match bind.slot(path) {
@@ -227,7 +254,11 @@ fn own_layout(grammar: &Grammar, bind: &mut Bind<'_>) -> Result<(Box<dyn Format>
             Err(_) => Target::Key(root, bind.constant(path.as_bytes())),
         };
         let (Target::Slot(place) | Target::Key(place, _)) = target;
-        if bind.wanted.contains(place) {
+        let is_inner = grammar.inner() == Some(path);
+        if is_inner {
+            inner = Some(target);
+        }
+        if is_inner || bind.wanted.contains(place) {
             wanted.insert(slot);
         }
         target
@@ -241,7 +272,7 @@ fn own_layout(grammar: &Grammar, bind: &mut Bind<'_>) -> Result<(Box<dyn Format>
         reference: bind.reference.clone(),
         wanted,
     };
-    Ok((grammar.bind(&mut own)?, targets))
+    Ok((grammar.bind(&mut own)?, targets, inner))
 }
 
 /// What a format takes if it is asked for, and what it is told by, differ for those that take nearly anything: a

@@ -94,10 +94,11 @@ pub(super) fn parse(text: &str) -> Result<Written, Vec<Diagnostic>> {
 }
 
 fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fault> {
-    const WORDS: [&str; 14] = [
+    const WORDS: [&str; 15] = [
         "grammar",
         "see",
         "told",
+        "inner",
         "set",
         "gather",
         "part",
@@ -125,6 +126,12 @@ fn directive(block: &str, start: usize, written: &mut Written) -> Result<(), Fau
         }
         "see" => written.see = body.trim().to_owned(),
         "told" => written.told.extend(item::finish(block::texts(body))?),
+        "inner" => {
+            let body = body.trim_start();
+            let path = item::finish(block::path(body))?;
+            let place = place(body, path.len());
+            written.inner = Some((path, place));
+        }
         "set" => written.sets.push(item::finish(block::set(body))?),
         "gather" => {
             let body = body.trim_start();

@@ -61,14 +61,13 @@ fn put_together(written: Written, mut wrong: Vec<Diagnostic>) -> Result<Grammar,
     fields.begin();
     fields.add("event.timezone", Type::Text, true, &written.name_place, &mut wrong);
     for gather in &written.gathers {
-        for from in gather.from.iter().filter(|from| !fields.all.contains_key(from.as_str())) {
-            let message = format!("no line gives `{from}`");
-            let mut diagnostic = Diagnostic::error(NAME, gather.place.clone(), message);
-            let near = nearest(from, fields.all.keys().map(String::as_str));
-            diagnostic.help = near.map(|near| format!("did you mean `{near}`?"));
-            wrong.push(diagnostic);
+        for from in &gather.from {
+            known(from, &gather.place, &fields, &mut wrong);
         }
         fields.add(&gather.path, Type::List, true, &gather.place, &mut wrong);
+    }
+    if let Some((path, place)) = &written.inner {
+        known(path, place, &fields, &mut wrong);
     }
     fields.end();
     if !wrong.is_empty() {
@@ -82,6 +81,7 @@ fn put_together(written: Written, mut wrong: Vec<Diagnostic>) -> Result<Grammar,
         summary: written.summary,
         see: written.see,
         told: written.told,
+        inner: written.inner.map(|(path, _)| path),
         sets: written.sets,
         gathers: written.gathers,
         lines,
@@ -90,6 +90,17 @@ fn put_together(written: Written, mut wrong: Vec<Diagnostic>) -> Result<Grammar,
         fields,
         traces,
     })
+}
+
+/// Complains of a field that no line gives.
+fn known(path: &str, place: &Place, fields: &Fields, wrong: &mut Vec<Diagnostic>) {
+    if fields.all.contains_key(path) {
+        return;
+    }
+    let mut diagnostic = Diagnostic::error(NAME, place.clone(), format!("no line gives `{path}`"));
+    let near = nearest(path, fields.all.keys().map(String::as_str));
+    diagnostic.help = near.map(|near| format!("did you mean `{near}`?"));
+    wrong.push(diagnostic);
 }
 
 /// A message may hold a trace, and then gives its parts. Not where the grammar names them itself.

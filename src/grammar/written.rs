@@ -17,6 +17,8 @@ pub struct Written {
     /// `told "a" | "b"`: texts of which a message holds one if `auto` is to tell it as this. Asked for by name, the
     /// grammar reads others too.
     pub told: Vec<String>,
+    /// `inner message`: the field that holds what another program wrote, which `auto` tells too, and where that stands.
+    pub inner: Option<(String, Place)>,
     /// Fields that every event gets.
     pub sets: Vec<Set>,
     /// Lists that are gathered from other fields of the event.

@@ -163,3 +163,38 @@ fn samples_are_told_by_their_looks() {
     }
     assert_eq!(fs::read_to_string(&path).unwrap_or_default(), wrong, "UPDATE_EXPECT=1 writes it");
 }
+
+/// What a container wrote is told inside of what Docker Compose shows of it; where nothing is, it stays as it was.
+#[test]
+fn what_another_program_wrote_is_told_too() {
+    let mut reader = Reader::new("auto", &Options::default(), Reference::default()).expect("auto");
+    for (text, wanted) in [
+        (
+            "shop-web-1  | 192.0.2.7 - - [06/May/2024:07:08:09 +0000] \"GET /cart HTTP/1.1\" 200 5 \"-\" \"curl/8.5.0\"",
+            serde_json::json!({
+                "@timestamp": "2024-05-06T07:08:09.000Z", "container": { "name": "shop-web-1" }, "url": { "path": "/cart" },
+            }),
+        ),
+        (
+            "\x1b[36mproxy    |\x1b[0m {\"level\":\"warn\",\"ts\":1714979289.5,\"logger\":\"tls\",\"msg\":\"renewing\"}",
+            serde_json::json!({ "@timestamp": "2024-05-06T07:08:09.500Z", "container": { "name": "proxy" } }),
+        ),
+        (
+            "web-1     |  * Debug mode: on",
+            serde_json::json!({ "container": { "name": "web-1" }, "event": { "dataset": "docker.compose" } }),
+        ),
+    ] {
+        let mut out = Vec::new();
+        assert!(reader.parse(text.as_bytes(), Found::default(), &mut out), "{text}");
+        let event: serde_json::Value = serde_json::from_slice(&out).expect("an event");
+        assert!(holds(&event, &wanted), "{text}: {event:#}");
+    }
+}
+
+/// Whether all of these values are there.
+fn holds(value: &serde_json::Value, wanted: &serde_json::Value) -> bool {
+    match wanted.as_object() {
+        Some(members) => members.iter().all(|(key, wanted)| holds(&value[key], wanted)),
+        None => value == wanted,
+    }
+}
