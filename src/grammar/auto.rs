@@ -6,6 +6,7 @@
 
 mod gate;
 mod lead;
+mod needs;
 mod told;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use crate::event::{ESCAPE, LayoutBuilder, Mask, Options, Slot, Span, Texts, Valu
 use crate::format::{Bind, Fields, Format, Gives, Mismatch, Target};
 use crate::limits::AUTO_FIELDS_MAX;
 use crate::signature::{Field, Type};
-use gate::Gate;
+use gate::{Begin, Gate, Shortcut};
 
 pub use told::{Share, Told};
 
@@ -110,6 +111,13 @@ struct Candidate {
     inner: Option<Target>,
 }
 
+/// A grammar that is bound to a layout of its own.
+struct Own {
+    format: Box<dyn Format>,
+    targets: Targets,
+    inner: Option<Target>,
+}
+
 /// Where fields go, by their slots.
 type Targets = Box<[Target]>;
 
@@ -150,19 +158,67 @@ impl Auto {
     /// The first format that takes the text; its fields are appended.
     #[inline]
     fn first(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&Candidate> {
+        let begin = self.gate.begin(texts.bytes(input))?;
+        if let Some((number, shortcut)) = begin.habit()
+            && let found @ Some(_) = self.again(number, (begin, shortcut), input, texts, fields)
+        {
+            return found;
+        }
+        let (number, found) = self.any(begin, input, texts, fields)?;
+        begin.note(number, texts.bytes(input));
+        Some(found)
+    }
+
+    /// A format, if it takes the text and is sure to be the first that does.
+    #[inline]
+    fn again(
+        &self,
+        number: usize,
+        (begin, shortcut): (Begin<'_>, &Shortcut),
+        input: Span,
+        texts: &mut Texts,
+        fields: &mut Fields,
+    ) -> Option<&Candidate> {
+        let bytes = texts.bytes(input);
+        let after_joined = self.joined.is_some_and(|joined| joined < number);
+        if !shortcut.is_open(bytes) || after_joined && memchr::memchr(b'\n', bytes).is_some() {
+            return None;
+        }
+        let mark = fields.len();
+        let found = self.take(number, input, texts, fields)?;
+        let mut before = begin.before(shortcut, texts.bytes(input));
+        if before
+            .any(|before| Some(before) != self.joined && self.take(before, input, texts, fields).is_some())
+        {
+            // Then which is the first of all is found as ever.
+            fields.truncate(mark);
+            return None;
+        }
+        Some(found)
+    }
+
+    /// The first format that takes the text, of all that may, and its number.
+    fn any(
+        &self,
+        begin: Begin<'_>,
+        input: Span,
+        texts: &mut Texts,
+        fields: &mut Fields,
+    ) -> Option<(usize, &Candidate)> {
         let bytes = texts.bytes(input);
         let mut joined = self.joined.filter(|_| memchr::memchr(b'\n', bytes).is_some());
-        for number in self.gate.candidates(bytes) {
+        for number in begin.candidates(bytes) {
             if let Some(first) = joined.take_if(|joined| *joined < number)
-                && let found @ Some(_) = self.take(first, input, texts, fields)
+                && let Some(found) = self.take(first, input, texts, fields)
             {
-                return found;
+                return Some((first, found));
             }
-            if let found @ Some(_) = self.take(number, input, texts, fields) {
-                return found;
+            if let Some(found) = self.take(number, input, texts, fields) {
+                return Some((number, found));
             }
         }
-        self.take(joined?, input, texts, fields)
+        let joined = joined?;
+        Some((joined, self.take(joined, input, texts, fields)?))
     }
 
     #[inline]
@@ -194,7 +250,7 @@ impl Candidate {
     fn new(parser: Parser, bind: &mut Bind<'_>) -> Result<Self, String> {
         let (format, targets, told, inner) = match parser {
             Parser::Grammar(grammar) => {
-                let (format, targets, inner) = own_layout(grammar, bind)?;
+                let Own { format, targets, inner } = own_layout(grammar, bind)?;
                 (format, Some(targets), grammar.told(), inner)
             }
             other => (other.bind(bind)?, None, &[][..], None),
@@ -234,10 +290,7 @@ impl Candidate {
 
 /// Binds a grammar to a layout of its fields only, and says where each of them goes in the pipeline's: a slot where
 /// that names it, else a key.
-fn own_layout(
-    grammar: &Grammar,
-    bind: &mut Bind<'_>,
-) -> Result<(Box<dyn Format>, Targets, Option<Target>), String> {
+fn own_layout(grammar: &Grammar, bind: &mut Bind<'_>) -> Result<Own, String> {
     let mut builder = LayoutBuilder::default();
     for field in grammar.fields() {
         builder.add(&field.path);
@@ -272,7 +325,7 @@ fn own_layout(
         reference: bind.reference.clone(),
         wanted,
     };
-    Ok((grammar.bind(&mut own)?, targets, inner))
+    Ok(Own { format: grammar.bind(&mut own)?, targets, inner })
 }
 
 /// What a format takes if it is asked for, and what it is told by, differ for those that take nearly anything: a

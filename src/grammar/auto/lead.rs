@@ -31,6 +31,11 @@ impl Bytes {
         self.0[byte as usize / 64] |= 1 << (byte % 64);
     }
 
+    /// Whether some byte is in both.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        (0..4).any(|at| self.0[at] & other.0[at] != 0)
+    }
+
     pub(super) fn contains(&self, byte: u8) -> bool {
         self.0[byte as usize / 64] >> (byte % 64) & 1 == 1
     }
@@ -62,6 +67,9 @@ pub(super) struct Automaton {
 
 /// Bytes, at the least, of a line's beginning that its states describe.
 const LEAD_BYTES: usize = 48;
+
+/// Bytes, at the least, of a look ahead that are described in place of what comes behind it.
+const AHEAD_BYTES: usize = 3;
 
 /// Seconds, a fraction and a zone, behind hours and minutes.
 const TAIL: &[u8] = b"[0-9.,:]*[ \xe2\x80\xaf]*[AaPp]?[.]?[Mm]?[.]? ?[-+0-9:]*[A-Za-z]*";
@@ -149,6 +157,14 @@ impl Automaton {
         self.sequence(&items[..count], open)
     }
 
+    /// A line of values with a separator between: the first of them, unless it is in quotes.
+    pub(super) fn columns(&mut self, first: &[Item]) -> u32 {
+        let open = self.open();
+        let quoted = self.text(b"\"", open);
+        let bare = self.line(first);
+        self.add(State::Either(vec![quoted, bare]))
+    }
+
     fn sequence(&mut self, items: &[Item], next: u32) -> u32 {
         items.iter().rev().fold(next, |next, item| self.item(item, next))
     }
@@ -169,7 +185,11 @@ impl Automaton {
                 self.states[hub as usize] = State::Either(all);
                 hub
             }
-            // What it looks at is read again behind it.
+            // What it looks at is read again behind it; where that is no more than a few bytes it tells more.
+            Item::Ahead(items) if tells(items) => {
+                let open = self.open();
+                self.sequence(items, open)
+            }
             Item::Ahead(_) | Item::Constant(_) => next,
             Item::Capture { kind, absent, .. } => {
                 let mut all = vec![self.kind(kind, next)];
@@ -222,6 +242,7 @@ impl Automaton {
             TimeForm::Asctime => return self.shape(b"aaa[ ,]+aaa [ 0-9]*:99[-+0-9.,: A-Z]*", next),
             TimeForm::DayFirst => b"99?[- /]aaa[- /0-9T:]+:99",
             TimeForm::Klog => b"9[0-9 ]+:99",
+            TimeForm::Clock => b"99?:99",
             TimeForm::Compact => return self.shape(b"99999999[0-9.,TZ:+-]*", next),
             TimeForm::Epoch => return self.shape(b"[-0-9.,]+", next),
             TimeForm::Pattern(pattern) => {
@@ -280,6 +301,17 @@ fn bytes_of(kind: &Kind) -> Option<Bytes> {
         Kind::Level => set_of(b"A-Za-z0-9"),
         _ => return None,
     })
+}
+
+/// Whether a look ahead says how it begins, for more than a byte or two.
+fn tells(items: &[Item]) -> bool {
+    let begins = match items.first() {
+        Some(Item::Literal(_) | Item::Capture { kind: Kind::Word | Kind::OneOf(_), .. }) => true,
+        Some(Item::Capture { kind, .. }) => bytes_of(kind).is_some(),
+        Some(Item::Group(groups)) => groups.iter().all(|items| tells(items)),
+        _ => false,
+    };
+    begins && items.iter().map(least).sum::<usize>() >= AHEAD_BYTES
 }
 
 /// Bytes that an item takes at the least, about.

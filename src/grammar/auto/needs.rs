@@ -1,0 +1,164 @@
+//! Texts without which a format takes no line: where none of them is in a line, the format need not be tried.
+//!
+//! In: a line form. Out: a few texts of which every line that it takes holds one. Of the texts that a
+//! form asks for, those are taken that the fewest samples of other grammars hold.
+
+use aho_corasick::{AhoCorasick, packed};
+
+use memchr::memmem::Finder;
+
+use super::super::kind::Kind;
+use super::super::plan::{Item, Object};
+use super::super::written::{Need, Notation, Shape};
+use super::super::{Grammar, Line};
+
+/// Texts of a candidate, at most: more are slower to look for than the candidate is to try.
+const TEXTS_MAX: usize = 48;
+
+/// So many of the texts that a form asks for are kept: which of them the lines of another hold is seen later.
+const CHOICES_MAX: usize = 4;
+
+/// Shorter texts stand in nearly every line.
+const TEXT_BYTES_MIN: usize = 2;
+
+/// One in so many samples may hold a text that is looked for.
+const SAMPLES_PER_HIT: usize = 16;
+
+/// Texts, of which one must be in a line.
+pub(super) type AnyOf = Vec<Vec<u8>>;
+
+/// The samples of all grammars: how rare a text is.
+pub(super) struct Rarity(Vec<(&'static str, &'static [u8])>);
+
+impl Rarity {
+    pub(super) fn new() -> Self {
+        let samples = super::super::all().iter().flat_map(|grammar| {
+            grammar.samples().map(|(_, text)| (grammar.name(), text.as_bytes())).collect::<Vec<_>>()
+        });
+        Self(samples.collect())
+    }
+
+    /// How many samples of others hold one of these texts.
+    fn hits(&self, own: &str, texts: &AnyOf) -> usize {
+        let finders: Vec<_> = texts.iter().map(Finder::new).collect();
+        let others = self.0.iter().filter(|(name, _)| *name != own);
+        others.filter(|(_, sample)| finders.iter().any(|finder| finder.find(sample).is_some())).count()
+    }
+
+    /// Those of some texts that are rare, the rarest first.
+    fn rare(&self, own: &str, all: Vec<AnyOf>) -> Vec<AnyOf> {
+        let fit = all.into_iter().filter(|texts| {
+            !texts.is_empty()
+                && texts.len() <= TEXTS_MAX
+                && texts.iter().all(|text| text.len() >= TEXT_BYTES_MIN)
+        });
+        let mut all: Vec<_> = fit.map(|texts| (self.hits(own, &texts), texts)).collect();
+        all.retain(|(hits, _)| hits * SAMPLES_PER_HIT <= self.0.len());
+        all.sort();
+        all.truncate(CHOICES_MAX);
+        all.into_iter().map(|(_, texts)| texts).collect()
+    }
+
+    /// What the lines of a form need, the rarest first; nothing where they hold no text that is told by.
+    pub(super) fn of_line(&self, grammar: &Grammar, line: &Line) -> Vec<AnyOf> {
+        let own = grammar.name();
+        let mut all = match (&line.object, &line.shape) {
+            (Some(object), _) => keys(object),
+            (None, Shape::Text(items)) => self.of_items(own, items),
+            // Quotes in a value are written twice.
+            (None, Shape::Columns { .. }) => Vec::new(),
+        };
+        if !grammar.told().is_empty() {
+            all.push(grammar.told().iter().map(|text| text.as_bytes().to_vec()).collect());
+        }
+        self.rare(own, all)
+    }
+
+    /// What a format that is code needs.
+    pub(super) fn of_code(&self, name: &str) -> Vec<AnyOf> {
+        let texts: &[&[u8]] = match name {
+            "cef" => &[b"CEF:"],
+            "leef" => &[b"LEEF:"],
+            "cri" => &[b" stdout ", b" stderr "],
+            "docker" => &[b"log\""],
+            _ => return Vec::new(),
+        };
+        vec![texts.iter().map(|text| text.to_vec()).collect()]
+    }
+
+    /// All that a sequence asks for: one of each.
+    fn of_items(&self, own: &str, items: &[Item]) -> Vec<AnyOf> {
+        let mut all = Vec::new();
+        // Texts that follow each other are one.
+        let mut open: Vec<u8> = Vec::new();
+        for item in items {
+            if let Item::Literal(text) = item {
+                open.extend_from_slice(text);
+                continue;
+            }
+            if !matches!(item, Item::Constant(_) | Item::Ahead(_)) && !open.is_empty() {
+                all.push(vec![std::mem::take(&mut open)]);
+            }
+            match item {
+                Item::Group(groups) => {
+                    let each = groups
+                        .iter()
+                        .map(|items| self.rare(own, self.of_items(own, items)).into_iter().next());
+                    all.extend(each.collect::<Option<Vec<_>>>().map(|each| each.concat()));
+                }
+                Item::Ahead(items) => all.append(&mut self.of_items(own, items)),
+                Item::Capture { kind: Kind::OneOf(words), absent, .. } => {
+                    all.push(words.iter().chain(absent).cloned().collect());
+                }
+                _ => {}
+            }
+        }
+        if !open.is_empty() {
+            all.push(vec![open]);
+        }
+        all
+    }
+}
+
+/// Keys of members that must be there, as they are written.
+fn keys(object: &Object) -> Vec<AnyOf> {
+    let must = object.members.iter().filter(|member| member.need == Need::Must);
+    let keys = must.map(|member| {
+        let key = member.path.rsplit('.').next().unwrap_or_default();
+        vec![match object.notation {
+            Notation::Xml => key.trim_start_matches(['@', '#']).as_bytes().to_vec(),
+            Notation::Json => format!("{key}\"").into_bytes(),
+            Notation::Pairs => format!("{key}=").into_bytes(),
+        }]
+    });
+    keys.collect()
+}
+
+/// Looks for texts.
+pub(super) enum Search {
+    /// With vector instructions.
+    Packed(packed::Searcher),
+    /// Where they cannot be had, or the texts are too many.
+    Plain(AhoCorasick),
+}
+
+impl Search {
+    /// A search for these; nothing where there are none.
+    pub(super) fn new(texts: &[Vec<u8>]) -> Option<Self> {
+        if texts.is_empty() {
+            return None;
+        }
+        packed::Searcher::new(texts)
+            .map(Self::Packed)
+            .or_else(|| AhoCorasick::new(texts).ok().map(Self::Plain))
+    }
+
+    /// Whether a line holds one of them.
+    #[inline]
+    pub(super) fn is_in(&self, line: &[u8]) -> bool {
+        match self {
+            Self::Packed(search) => search.find(line).is_some(),
+            Self::Plain(search) => search.is_match(line),
+        }
+    }
+}
