@@ -1,9 +1,10 @@
-//! Benign requests through gate and detectors: path, query, referrer and agent of each; and decisions on whether a key keeps
-//! to its limit, among a thousand and a million keys.
+//! Benign requests through gate and detectors: path, query, referrer and agent of each; decisions on whether a key keeps
+//! to its limit, among a thousand and a million keys; and values looked up among three million entries of lists.
 
 use std::hint::black_box;
 
 use aludel::detect::stateful::gcra::{Gcra, Quota, Semantics, Verdict};
+use aludel::detect::threat::{List, Probe, Terms, read};
 use aludel::detect::{Judge, Kind, Pool};
 use aludel::event::Options;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -79,5 +80,47 @@ fn rate(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, benign, rate);
+/// A list of a million lines.
+fn list(line: impl Fn(u64) -> String) -> List {
+    let text: Vec<String> = (0..1_000_000).map(line).collect();
+    read(&mut text.join("\n").as_bytes(), 0, &Terms::default()).expect("a list").0
+}
+
+/// Addresses with networks among them, domains and hashes: a million of each, and what of them is held.
+fn threat(criterion: &mut Criterion) {
+    let address = |number: u64| {
+        let [a, b, c, d, ..] = key(number).to_be_bytes();
+        match number % 10 {
+            0 => format!("{a}.{b}.{c}.0/24"),
+            1 => format!("2001:db8:{a:x}:{b:x}::{c:x}{d:02x}"),
+            _ => format!("{a}.{b}.{c}.{d}"),
+        }
+    };
+    let domain = |number: u64| format!("{:012x}.example", key(number) >> 16);
+    let hash =
+        |number: u64| (0..4).map(|part| format!("{:016x}", key(number * 4 + part))).collect::<String>();
+    let lists = [list(address), list(domain), list(hash)];
+    let bytes: usize = lists.iter().map(List::bytes).sum();
+    assert!(bytes <= 64 << 20, "{bytes} bytes are held");
+    let value = |number: u64| [address(number * 10 + 5), format!("www.{}", domain(number)), hash(number)];
+    let mut group = criterion.benchmark_group("threat");
+    group.throughput(Throughput::Elements(3 * 1024));
+    for (name, from) in [("listed", 0), ("not listed", 2_000_000)] {
+        let values: Vec<String> = (from..from + 1024).map(|number| number * 17).flat_map(value).collect();
+        group.bench_function(name, |bench| {
+            let (mut probe, mut found) = (Probe::default(), Vec::new());
+            bench.iter(|| {
+                found.clear();
+                for value in &values {
+                    probe.set(black_box(value.as_bytes()), true);
+                    lists.iter().for_each(|list| list.find(&probe, 0, &mut found));
+                }
+                black_box(found.len())
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, benign, rate, threat);
 criterion_main!(benches);

@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::detect::{self, stateful};
+use crate::detect::{self, stateful, threat};
 use crate::enrich;
 use crate::event::{Layout, Mask, Options, Slot};
 use crate::expr::Files;
@@ -11,7 +11,9 @@ use crate::format::{Bind, Format, Reference};
 use crate::grammar;
 use crate::lang::{Detectors, Enrichers, Environment, Formats, Given, Signatures, plan as lang};
 use crate::limits::{LEDGER_HOURS_MAX, SECRET_BYTES_MAX};
+use crate::lookup;
 use crate::observe::Stats;
+use crate::seam::RealFs;
 use crate::sensitive::{Classes, Policy, Redactor};
 use crate::signature::{Field, OptionSpec};
 use crate::sink::{Shape, SinkKind, SinkPlan};
@@ -58,8 +60,8 @@ pub struct Runnable {
     pub sinks: Vec<NamedSink>,
     /// Decides the year of times that have none; moved with the data.
     pub reference: Reference,
-    /// What enrichers look things up in.
-    pub data: Arc<enrich::Data>,
+    /// What fields are looked up in.
+    pub data: Arc<lookup::Data>,
     /// The version of the pipeline files that it was made from, for dead letters.
     pub version: String,
     /// How many dead letters are kept.
@@ -201,22 +203,27 @@ struct AllDetectors;
 
 impl Detectors for AllDetectors {
     fn names(&self) -> Vec<String> {
-        let values = detect::DETECTORS.iter().map(|kind| kind.signature);
-        values.chain(stateful::KINDS.iter().copied()).map(|of| of.name.to_owned()).collect()
+        detect::signatures().map(|of| of.name.to_owned()).collect()
     }
 
     fn options(&self, name: &str) -> Option<&'static [OptionSpec]> {
-        let of = detect::kind(name).map(|kind| kind.signature).or_else(|| stateful::kind(name));
-        of.map(|of| of.options)
+        detect::signatures().find(|of| of.name == name).map(|of| of.options)
     }
 
     fn keeps_state(&self, name: &str) -> bool {
         stateful::kind(name).is_some()
     }
 
+    fn in_lists(&self, name: &str) -> bool {
+        name == threat::NAME
+    }
+
     fn check(&self, name: &str, options: &Options) -> Result<(), String> {
         if self.keeps_state(name) {
             return stateful::Rule::new("", name, options, &[], "").map(drop);
+        }
+        if self.in_lists(name) {
+            return threat::check(options);
         }
         detect::Judge::new(name, options).map(drop)
     }
@@ -300,7 +307,7 @@ pub fn root_paths(plan: &mut lang::Plan, folder: &Path) {
     let of_paths = plan.sources.iter_mut().chain(&mut plan.sinks).filter(|of| OF_PATHS.contains(&of.kind));
     let start = |path: &str| plain(&folder.join(path)).to_string_lossy().into_owned();
     for line in &mut plan.pipelines {
-        each_enricher(&mut line.steps, &mut |of| of.options.each_path(start));
+        each_options(&mut line.steps, &mut |options| options.each_path(start));
     }
     for argument in of_paths.flat_map(|of| &mut of.options.arguments) {
         if !argument.contains("://") {
@@ -309,18 +316,19 @@ pub fn root_paths(plan: &mut lang::Plan, folder: &Path) {
     }
 }
 
-/// Visits the enrichers below these steps.
-fn each_enricher(steps: &mut [lang::Step], visit: &mut dyn FnMut(&mut lang::EnricherUse)) {
+/// Visits the options of enrichers and detectors below these steps.
+fn each_options(steps: &mut [lang::Step], visit: &mut dyn FnMut(&mut Options)) {
     for step in steps {
         match step {
-            lang::Step::Enrich(uses) => uses.iter_mut().for_each(&mut *visit),
+            lang::Step::Enrich(uses) => uses.iter_mut().for_each(|of| visit(&mut of.options)),
+            lang::Step::Detect(of) => visit(&mut of.options),
             lang::Step::When { then, otherwise, .. } => {
-                each_enricher(then, visit);
-                each_enricher(otherwise, visit);
+                each_options(then, visit);
+                each_options(otherwise, visit);
             }
             lang::Step::Match { arms, otherwise, .. } => {
-                arms.iter_mut().for_each(|(_, steps)| each_enricher(steps, visit));
-                each_enricher(otherwise, visit);
+                arms.iter_mut().for_each(|(_, steps)| each_options(steps, visit));
+                each_options(otherwise, visit);
             }
             _ => {}
         }
@@ -378,7 +386,7 @@ pub fn build_around(plan: lang::Plan, around: &mut dyn Around) -> Result<Runnabl
     }
     let reference = Reference::default();
     let mut next = 0;
-    let mut data = enrich::Data::default();
+    let mut data = lookup::Data::default();
     let pipelines =
         plan.pipelines.into_iter().map(|of| pipeline(of, &reference, &mut data, &mut *around, &mut next));
     let pipelines = pipelines.collect::<Result<_, _>>()?;
@@ -429,7 +437,7 @@ fn alerts(number: usize, of: lang::Component, pipelines: &[lang::Pipeline]) -> R
 fn pipeline(
     of: lang::Pipeline,
     reference: &Reference,
-    data: &mut enrich::Data,
+    data: &mut lookup::Data,
     around: &mut dyn Around,
     next: &mut usize,
 ) -> Result<Pipeline, String> {
@@ -528,7 +536,7 @@ struct Builder<'a> {
     formats: Vec<FormatName>,
     constants: Vec<u8>,
     reference: Reference,
-    data: &'a mut enrich::Data,
+    data: &'a mut lookup::Data,
     around: &'a mut dyn Around,
     /// The number of the next part.
     next: &'a mut usize,
@@ -590,6 +598,11 @@ impl Builder<'_> {
             lang::Step::Enrich(uses) => {
                 let enrichers = uses.iter().map(|of| self.enricher(of)).collect::<Result<_, _>>()?;
                 Box::new(step::Enrich { enrichers })
+            }
+            lang::Step::Detect(lang::DetectUse { inputs, options, gives, time: Some(time), .. }) => {
+                let lists = threat::Threat::new(&options, self.data, &RealFs)?;
+                let time = (time, self.reference.clone());
+                Box::new(step::Threat::new(&self.layout, &inputs, lists, &gives, time)?)
             }
             lang::Step::Detect(of) => Box::new(step::Detect::new(
                 &self.layout,

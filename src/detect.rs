@@ -9,6 +9,7 @@ mod bytes;
 mod judge;
 mod secrets;
 pub mod stateful;
+pub mod threat;
 mod views;
 mod web;
 
@@ -131,6 +132,12 @@ pub static DETECTORS: &[DetectorKind] = &[web::KIND, secrets::KIND];
 /// The kind of a name.
 pub fn kind(name: &str) -> Option<&'static DetectorKind> {
     DETECTORS.iter().find(|kind| kind.signature.name == name)
+}
+
+/// What all detectors say of themselves: those of values, of lists, and those that keep state.
+pub fn signatures() -> impl Iterator<Item = &'static Signature> {
+    let values = DETECTORS.iter().map(|kind| kind.signature).chain([&threat::SIGNATURE]);
+    values.chain(stateful::KINDS.iter().copied())
 }
 
 /// Operating points: the least score that is reported.

@@ -4,7 +4,6 @@
 //! [`Data`], read at the rim; an enricher sees one state of it for a whole batch, so that the pure path has neither
 //! file nor lock. `domain.rs` is the smallest; begin there.
 
-mod data;
 mod dns;
 mod domain;
 mod geo;
@@ -17,9 +16,8 @@ mod user_agent;
 
 use crate::event::{Options, Slot, Span, Texts, Value};
 use crate::format::{Bind, Fields, Target};
+use crate::lookup::{Data, Held};
 use crate::signature::{Field, Signature, Type};
-
-pub use data::{Data, Held};
 
 /// An enricher bound to a layout. One per use; shared by workers.
 pub trait Enricher: Send + Sync {

@@ -19,9 +19,10 @@
 //! | [`frame`] | lines, container partials, multi-line messages | words |
 //! | [`format`](mod@format), [`grammar`] | parsers in nom; grammar files and their plans | words, (grammar → format) |
 //! | [`expr`], [`lang`] | functions and evaluation; lex, parse, check, print | words, (lang → expr) |
-//! | [`enrich`] | facts by a field: where an address is, what a table says; one per file | words, format |
-//! | [`detect`] | what is an attack, a leak or an anomaly in a field; one per file | words, expr, format |
-//! | [`step`] | one pipeline step per file | words, expr, format, grammar, enrich, detect |
+//! | [`lookup`] | what fields are looked up in: files that are read anew when they change, names of a DNS server | words |
+//! | [`enrich`] | facts by a field: where an address is, what a table says; one per file | words, format, lookup |
+//! | [`detect`] | what is an attack, a leak or an anomaly in a field; one per file | words, expr, format, lookup |
+//! | [`step`] | one pipeline step per file | words, expr, format, grammar, lookup, enrich, detect |
 //! | [`spool`] | what is kept on disk so that nothing is lost | words |
 //! | [`source`], [`sink`] | the rims, as state machines over the seams | words, frame, spool, (sink → detect) |
 //! | [`catalog`] | the lists: the only file that names every component | all above |
@@ -42,6 +43,7 @@ pub mod frame;
 pub mod grammar;
 pub mod lang;
 pub mod limits;
+pub mod lookup;
 pub mod observe;
 pub mod position;
 pub mod profile;

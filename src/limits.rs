@@ -407,6 +407,22 @@ pub const DETECT_DECODE_ROUNDS_MAX: usize = 3;
 pub const DETECT_EVIDENCE_BYTES_MAX: usize = 200;
 /// Buffers of views that a worker keeps for the next value.
 pub const DETECT_POOL_VIEWS_MAX: usize = 16;
+/// Files of lists of threat intelligence that one `detect threat` looks in.
+pub const THREAT_LISTS_MAX: usize = 256;
+/// Bytes of such a file.
+pub const THREAT_FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Entries of such a file.
+pub const THREAT_ENTRIES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of a line of such a file, and of a record whose quotes hold line feeds; a longer one is left out.
+pub const THREAT_LINE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a domain (RFC 1035 §2.3.4: 255 octets on the wire).
+pub const THREAT_DOMAIN_BYTES_MAX: usize = 253;
+/// Bytes of a URL that is compared; a longer one is in no list.
+pub const THREAT_URL_BYTES_MAX: usize = 4096;
+/// Bytes of what a list calls an entry.
+pub const THREAT_NAME_BYTES_MAX: usize = 128;
+/// Items of a field that is a list which are looked up.
+pub const THREAT_ITEMS_MAX: usize = 64;
 /// Detections that one event carries.
 pub const DETECTIONS_MAX: usize = 64;
 

@@ -106,6 +106,8 @@ pub enum OptionType {
     Texts,
     /// The path of a file that is read while the pipeline runs.
     Path,
+    /// Paths of files that are read while the pipeline runs.
+    Paths,
     /// Files, or folders of files, that are read when the pipeline is compiled.
     Files,
     /// A list of field paths.

@@ -5,6 +5,7 @@
 //! where it works is in the worker's [`Context`]. A step that fails leaves the row as it was.
 //! `drop.rs` is the smallest; begin there.
 
+mod alarm;
 mod block;
 mod detect;
 mod drop;
@@ -18,6 +19,7 @@ mod reject;
 mod remove;
 mod rename;
 mod set;
+mod threat;
 mod to;
 mod unroll;
 mod when;
@@ -39,6 +41,7 @@ pub use reject::Reject;
 pub use remove::Remove;
 pub use rename::Rename;
 pub use set::Set;
+pub use threat::Threat;
 pub use to::To;
 pub use unroll::Unroll;
 pub use when::When;
@@ -112,9 +115,11 @@ pub struct Work {
     /// What formats took and refused, to be gathered by the runner.
     pub counts: Counts,
     /// What enrichers look things up in, as it is for this batch.
-    pub held: crate::enrich::Held,
+    pub held: crate::lookup::Held,
     /// What detectors work with.
     detect: detect::Desk,
+    /// What values are looked up in lists with.
+    threat: crate::detect::threat::Desk,
     /// What stateful detectors write their observations with.
     observe: observe::Desk,
     /// Fields of the parse that is going on.

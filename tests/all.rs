@@ -26,6 +26,8 @@ mod corpora_misc;
 mod corpora_multiline;
 #[path = "all/corpora_secrets.rs"]
 mod corpora_secrets;
+#[path = "all/corpora_threat.rs"]
+mod corpora_threat;
 #[path = "all/corpora_vrl.rs"]
 mod corpora_vrl;
 #[path = "all/corpora_web.rs"]
@@ -142,3 +144,5 @@ mod start_and_end;
 mod stdin;
 #[path = "all/support/killed.rs"]
 mod support_killed;
+#[path = "all/threat.rs"]
+mod threat;

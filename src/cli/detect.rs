@@ -9,9 +9,12 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{WRONG_USAGE, complain};
+use crate::detect::threat::{self, Desk, Threat};
 use crate::detect::{Found, Hit, Judge, Kind, Pool, write_detection};
 use crate::event::{OptionValue, Options};
 use crate::limits::DETECT_VALUE_BYTES_MAX;
+use crate::lookup::{Data, Held};
+use crate::seam::{Clock, RealClock, RealFs};
 
 /// Try a detector on lines: each line is one value of a field, each verdict one line of NDJSON
 #[derive(Debug, Args)]
@@ -33,12 +36,39 @@ pub(super) struct Detect {
     /// Only lines with a detection
     #[arg(long)]
     hits: bool,
+    /// Of `threat`: a list that lines are looked up in; may be given more than once
+    #[arg(long, value_name = "LIST")]
+    lists: Vec<String>,
+    /// Of `threat`: a list of what is never reported; may be given more than once
+    #[arg(long, value_name = "LIST")]
+    except: Vec<String>,
+    /// Of `threat`: the time at which entries must be valid, such as 2026-12-31T00:00:00Z; now unless given
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
     /// A file; standard input where none is named
     file: Option<PathBuf>,
 }
 
+/// What looks at a line: appends its detections as JSON, a comma between them; false where there is none.
+type Look<'a> = dyn FnMut(&[u8], &mut Vec<u8>) -> bool + 'a;
+
 impl Detect {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let tried = if self.name == threat::NAME { self.in_lists()? } else { self.with_judge()? };
+        Ok(match tried {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                ExitCode::from(WRONG_USAGE)
+            }
+        })
+    }
+
+    /// A detector of values; the inner error is one of usage.
+    fn with_judge(&self) -> anyhow::Result<Result<(), String>> {
+        if !self.lists.is_empty() || !self.except.is_empty() || self.at.is_some() {
+            return Ok(Err("`--lists`, `--except` and `--at` are for `aludel detect threat`".to_owned()));
+        }
         let mut values = vec![("sensitivity", OptionValue::Text(self.sensitivity.clone()))];
         values.extend(self.threshold.map(|score| ("threshold", OptionValue::Int(score))));
         if !self.classes.is_empty() {
@@ -46,48 +76,100 @@ impl Detect {
         }
         let judge = match Judge::new(&self.name, &Options::new(Vec::new(), values)) {
             Ok(judge) => judge,
-            Err(error) => {
-                complain(&format!("error: {error}"));
-                return Ok(ExitCode::from(WRONG_USAGE));
-            }
+            Err(error) => return Ok(Err(error)),
         };
+        let (pool, kind) = (Pool::default(), Kind::of_field(&self.field));
+        let (mut hits, mut found): (Vec<Hit>, Vec<Found>) = Default::default();
+        self.all(&mut |line, out| {
+            found.clear();
+            judge.find(line, kind, &pool, &mut hits, &mut found);
+            for (at, found) in found.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_detection(found, &self.field, line, out);
+            }
+            !found.is_empty()
+        })?;
+        Ok(Ok(()))
+    }
+
+    /// Lists of threat intelligence.
+    fn in_lists(&self) -> anyhow::Result<Result<(), String>> {
+        if !self.classes.is_empty() {
+            return Ok(Err("`threat` has no `--classes`: leave out lists instead".to_owned()));
+        }
+        let Some(at_ns) =
+            self.at.as_deref().map_or_else(|| Some(RealClock::start().now_unix_ns()), threat::time)
+        else {
+            return Ok(Err("`--at` takes a time such as 2026-12-31T00:00:00Z".to_owned()));
+        };
+        let paths = |of: &[String]| OptionValue::Paths(of.to_vec());
+        let mut values = vec![("lists", paths(&self.lists)), ("except", paths(&self.except))];
+        values.push(("threshold", OptionValue::Int(self.threshold.unwrap_or(1))));
+        let mut data = Data::default();
+        let lists = match Threat::new(&Options::new(Vec::new(), values), &mut data, &RealFs) {
+            Ok(lists) => lists,
+            Err(error) => return Ok(Err(error)),
+        };
+        data.said().iter().for_each(|said| complain(&format!("warning: {said}")));
+        let (mut held, mut desk) = (Held::default(), Desk::default());
+        data.meet(&mut held);
+        self.all(&mut |line, out| {
+            desk.clear();
+            lists.find(line, at_ns, &held, &mut desk);
+            for (at, of) in desk.listed.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                lists.write(of, &self.field, line, &desk, &held, out);
+            }
+            !desk.listed.is_empty()
+        })?;
+        Ok(Ok(()))
+    }
+
+    fn all(&self, look: &mut Look<'_>) -> anyhow::Result<()> {
         let mut out = BufWriter::new(std::io::stdout().lock());
         match &self.file {
             Some(file) => {
                 let place = || file.display().to_string();
                 let input = File::open(file).with_context(place)?;
-                self.lines(&mut BufReader::new(input), &judge, &mut out).with_context(place)?;
+                self.lines(BufReader::new(input), look, &mut out).with_context(place)?;
             }
-            None => self.lines(&mut std::io::stdin().lock(), &judge, &mut out).context("standard input")?,
+            None => {
+                let input = BufReader::new(std::io::stdin().lock());
+                self.lines(input, look, &mut out).context("standard input")?;
+            }
         }
-        out.flush()?;
-        Ok(ExitCode::SUCCESS)
+        Ok(out.flush()?)
     }
 
-    fn lines(&self, input: &mut dyn BufRead, judge: &Judge, out: &mut dyn Write) -> anyhow::Result<()> {
-        let (pool, kind) = (Pool::default(), Kind::of_field(&self.field));
-        let (mut hits, mut found): (Vec<Hit>, Vec<Found>) = Default::default();
-        let (mut line, mut text) = (Vec::new(), Vec::new());
-        let mut number = 0u64;
-        while read_line(input, &mut line)? {
+    fn lines(
+        &self,
+        mut input: BufReader<impl Read>,
+        look: &mut Look<'_>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let (mut line, mut found, mut number) = (Vec::new(), Vec::new(), 0u64);
+        loop {
+            // Whoever types a line sees what becomes of it before the next.
+            if input.buffer().is_empty() {
+                out.flush()?;
+            }
+            if !read_line(&mut input, &mut line)? {
+                return Ok(());
+            }
             number += 1;
             found.clear();
-            judge.find(&line, kind, &pool, &mut hits, &mut found);
-            if self.hits && found.is_empty() {
+            let hit = look(&line, &mut found);
+            if self.hits && !hit {
                 continue;
             }
-            text.clear();
-            write!(text, "{{\"line\":{number},\"hit\":{},\"detections\":[", !found.is_empty())?;
-            for (at, found) in found.iter().enumerate() {
-                if at > 0 {
-                    text.push(b',');
-                }
-                write_detection(found, &self.field, &line, &mut text);
-            }
-            text.extend_from_slice(b"]}\n");
-            out.write_all(&text)?;
+            write!(out, "{{\"line\":{number},\"hit\":{hit},\"detections\":[")?;
+            out.write_all(&found)?;
+            out.write_all(b"]}\n")?;
         }
-        Ok(())
     }
 }
 

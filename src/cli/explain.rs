@@ -86,8 +86,7 @@ fn signatures() -> impl Iterator<Item = &'static Signature> {
         .chain(sinks)
         .chain(format::formats().iter().map(|kind| kind.signature))
         .chain(crate::enrich::ENRICHERS.iter().map(|kind| kind.signature))
-        .chain(crate::detect::DETECTORS.iter().map(|kind| kind.signature))
-        .chain(crate::detect::stateful::KINDS.iter().copied())
+        .chain(crate::detect::signatures())
 }
 
 fn known() -> Vec<String> {
@@ -152,6 +151,7 @@ fn option_type(option: &OptionSpec) -> String {
         OptionType::Size => "size".to_owned(),
         OptionType::Texts => "list of texts".to_owned(),
         OptionType::Path => "path".to_owned(),
+        OptionType::Paths => "list of paths".to_owned(),
         OptionType::Files => "list of files or folders".to_owned(),
         OptionType::Fields => "list of fields".to_owned(),
         OptionType::Condition => "condition".to_owned(),

@@ -39,10 +39,7 @@ impl List {
                 .map(|grammar| (grammar.name().to_owned(), grammar.summary().to_owned()))
                 .collect(),
             What::Enrichers => signatures(enrich::ENRICHERS.iter().map(|kind| kind.signature)),
-            What::Detectors => {
-                let values = detect::DETECTORS.iter().map(|kind| kind.signature);
-                signatures(values.chain(detect::stateful::KINDS.iter().copied()))
-            }
+            What::Detectors => signatures(detect::signatures()),
             What::Codes => {
                 lang::codes::ALL.iter().map(|(code, doc)| (code.0.to_owned(), (*doc).to_owned())).collect()
             }

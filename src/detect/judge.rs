@@ -30,7 +30,8 @@ impl Judge {
     /// A detector by name; the error says what is wrong.
     pub fn new(name: &str, options: &Options) -> Result<Self, String> {
         let kind = kind(name).ok_or_else(|| {
-            let known: Vec<_> = super::DETECTORS.iter().map(|kind| kind.signature.name).collect();
+            let values = super::DETECTORS.iter().map(|kind| kind.signature.name);
+            let known: Vec<_> = values.chain([super::threat::NAME]).collect();
             format!("unknown detector `{name}`: there are {}", known.join(", "))
         })?;
         let point = options.text("sensitivity").unwrap_or("medium");
@@ -95,29 +96,44 @@ impl Judge {
 /// Writes a detection as a JSON object. The evidence is the part of the value that shows it, bounded; a secret is
 /// never shown.
 pub fn write_detection(found: &Found, field: &str, value: &[u8], out: &mut Vec<u8>) {
-    let mut text = |key: &str, text: &str| {
-        out.push(if key == "detector" { b'{' } else { b',' });
-        write_string(key, out);
-        out.push(b':');
-        write_string(text, out);
-    };
-    text("detector", found.detector);
-    text("class", found.class.name);
-    text("rule", found.hit.rule);
-    text("field", field);
     let secret = found.class.secret || found.hit.secret;
-    text("evidence", &if secret { masked(&found.hit.range) } else { evidence(value, &found.hit.range) });
-    text("technique", found.class.technique.id);
-    out.extend_from_slice(b",\"score\":");
-    out.extend_from_slice(itoa::Buffer::new().format(found.hit.score).as_bytes());
+    let evidence = if secret { masked(&found.hit.range) } else { evidence(value, &found.hit.range) };
+    let Hit { rule, score, .. } = found.hit;
+    write_open(found.detector, found.class, rule, field, &evidence, score, out);
     out.push(b'}');
+}
+
+/// Writes what every detection has, without the closing brace.
+pub(super) fn write_open(
+    detector: &str,
+    class: &Class,
+    rule: &str,
+    field: &str,
+    evidence: &str,
+    score: u8,
+    out: &mut Vec<u8>,
+) {
+    let parts = [
+        ("{\"detector\":", detector),
+        (",\"class\":", class.name),
+        (",\"rule\":", rule),
+        (",\"field\":", field),
+        (",\"evidence\":", evidence),
+        (",\"technique\":", class.technique.id),
+    ];
+    for (key, text) in parts {
+        out.extend_from_slice(key.as_bytes());
+        write_string(text, out);
+    }
+    out.extend_from_slice(b",\"score\":");
+    out.extend_from_slice(itoa::Buffer::new().format(score).as_bytes());
 }
 
 fn masked(range: &Range<usize>) -> String {
     format!("[{} bytes]", range.len())
 }
 
-fn evidence(value: &[u8], range: &Range<usize>) -> String {
+pub(super) fn evidence(value: &[u8], range: &Range<usize>) -> String {
     let part = value.get(range.clone()).unwrap_or_default();
     let cut = part.get(..DETECT_EVIDENCE_BYTES_MAX).unwrap_or(part);
     let mut text = String::from_utf8_lossy(cut).into_owned();

@@ -1,9 +1,10 @@
 //! The registered domain of a host's name, by the public suffix list (<https://publicsuffix.org/list/>), which is
 //! compiled in.
 
-use super::{Enricher, EnricherKind, Held, fields, slots};
+use super::{Enricher, EnricherKind, fields, slots};
 use crate::event::{Slot, Span, Texts, Value};
 use crate::format::{Fields, Target};
+use crate::lookup::Held;
 use crate::signature::{Example, Signature, Type};
 
 const FIELDS: [(&str, Type); 3] =

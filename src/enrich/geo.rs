@@ -7,9 +7,10 @@ use std::sync::Arc;
 use maxminddb::Reader;
 use serde::Deserialize;
 
-use super::{Data, Enricher, EnricherKind, Held, fields, slots, text};
+use super::{Enricher, EnricherKind, fields, slots, text};
 use crate::event::{Slot, Span, Texts, Value};
 use crate::format::{Bind, Fields, Target};
+use crate::lookup::{Data, Held};
 use crate::seam::RealFs;
 use crate::signature::{OptionSpec, OptionType, Signature, Type};
 

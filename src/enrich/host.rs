@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use super::{Enricher, EnricherKind, Held, fields};
+use super::{Enricher, EnricherKind, fields};
 use crate::event::{Slot, Span, Texts, Value};
 use crate::format::{Fields, Target};
+use crate::lookup::Held;
 use crate::signature::{OptionSpec, OptionType, Signature, Type};
 
 const FIELDS: [(&str, Type); 12] = [

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::data::Read;
-use super::{Enricher, EnricherKind, Held};
+use super::{Enricher, EnricherKind};
 use crate::event::{Options, Slot, Span, Texts, Value};
 use crate::format::{Fields, Target, scan};
+use crate::lookup::{Held, Read};
 use crate::seam::RealFs;
 use crate::signature::{Field, OptionSpec, OptionType, Signature, Type};
 

@@ -1,8 +1,9 @@
 //! The parts of a URL, beside its text: [`crate::format::url`] as an enricher.
 
-use super::{Enricher, EnricherKind, Held, fields, slots};
+use super::{Enricher, EnricherKind, fields, slots};
 use crate::event::{Slot, Span, Texts, Value};
 use crate::format::{Fields, Target, url};
+use crate::lookup::Held;
 use crate::signature::{Example, Signature, Type};
 
 const FIELDS: [(&str, Type); 8] = [

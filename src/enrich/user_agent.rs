@@ -3,9 +3,10 @@
 //! By rules of our own for the programs that most requests come from, the most telling first; any other is named by its
 //! first product.
 
-use super::{Enricher, EnricherKind, Held, fields, slots, text};
+use super::{Enricher, EnricherKind, fields, slots, text};
 use crate::event::{Slot, Span, Texts};
 use crate::format::Fields;
+use crate::lookup::Held;
 use crate::signature::{Example, Signature, Type};
 
 const FIELDS: [(&str, Type); 6] = [

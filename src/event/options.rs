@@ -22,6 +22,8 @@ pub enum OptionValue {
     Texts(Vec<String>),
     /// The path of a file, from where the program runs.
     Path(String),
+    /// Paths of files, from where the program runs.
+    Paths(Vec<String>),
     /// Names and texts of files that were read.
     Files(Vec<(String, String)>),
     /// So many within a time.
@@ -63,8 +65,10 @@ impl Options {
     /// Changes every path that the options name.
     pub fn each_path(&mut self, change: impl Fn(&str) -> String) {
         for (_, value) in &mut self.values {
-            if let OptionValue::Path(path) = value {
-                *path = change(path);
+            match value {
+                OptionValue::Path(path) => *path = change(path),
+                OptionValue::Paths(paths) => paths.iter_mut().for_each(|path| *path = change(path)),
+                _ => {}
             }
         }
     }
@@ -98,10 +102,10 @@ impl Options {
         }
     }
 
-    /// The texts of an option; a single text counts as one.
+    /// The texts or paths of an option; a single text counts as one.
     pub fn texts(&self, name: &str) -> &[String] {
         match self.get(name) {
-            Some(OptionValue::Texts(texts)) => texts,
+            Some(OptionValue::Texts(texts) | OptionValue::Paths(texts)) => texts,
             Some(OptionValue::Text(text)) => std::slice::from_ref(text),
             _ => &[],
         }

@@ -60,6 +60,28 @@ pub const DETECTIONS: [(&str, Type); 7] = [
     ("threat.technique.name", Type::List),
 ];
 
+/// What a detector that looks in lists writes beside them: the surest of the indicators that were found.
+pub const INDICATOR: [(&str, Type); 12] = [
+    ("threat.feed.name", Type::Text),
+    ("threat.indicator.type", Type::Text),
+    ("threat.indicator.name", Type::Text),
+    ("threat.indicator.description", Type::Text),
+    ("threat.indicator.confidence", Type::Text),
+    ("threat.indicator.ip", Type::Ip),
+    ("threat.indicator.url.domain", Type::Text),
+    ("threat.indicator.url.full", Type::Text),
+    ("threat.indicator.file.hash.md5", Type::Text),
+    ("threat.indicator.file.hash.sha1", Type::Text),
+    ("threat.indicator.file.hash.sha256", Type::Text),
+    ("threat.indicator.file.hash.sha512", Type::Text),
+];
+
+/// What a detector writes, by whether it looks in lists.
+pub fn detections(in_lists: bool) -> impl Iterator<Item = (&'static str, Type)> {
+    let more: &[_] = if in_lists { &INDICATOR } else { &[] };
+    DETECTIONS.iter().chain(more).copied()
+}
+
 /// A field that events start with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Builtin {

@@ -77,6 +77,8 @@ pub trait Detectors {
     fn options(&self, name: &str) -> Option<&'static [OptionSpec]>;
     /// Whether it keeps state, and so looks at events and not at fields.
     fn keeps_state(&self, name: &str) -> bool;
+    /// Whether it looks fields up in lists: addresses and lists of values too, at the time of the event.
+    fn in_lists(&self, name: &str) -> bool;
     /// Says what is wrong with an option.
     fn check(&self, name: &str, options: &Options) -> Result<(), String>;
 }

@@ -49,7 +49,9 @@ fn own_reads(step: &Step, layout: &Layout) -> Mask {
         Step::Parse { input, .. } => add(*input),
         Step::Enrich(uses) => uses.iter().filter(|of| of.input != 0).for_each(|of| add(of.input)),
         // Detections of earlier steps are added to.
-        Step::Detect(of) => of.inputs.iter().chain(&of.gives).for_each(|slot| add(*slot)),
+        Step::Detect(of) => {
+            of.inputs.iter().chain(&of.gives).chain(&of.time).for_each(|slot| add(*slot));
+        }
         Step::Observe(of) => {
             of.evidence.iter().for_each(|(_, slot)| add(*slot));
             let keys = of.keys.iter().chain(&of.distinct).map(|(_, expr)| expr);

@@ -107,8 +107,10 @@ pub struct DetectUse {
     pub inputs: Vec<Slot>,
     /// Its options, defaults filled in.
     pub options: Options,
-    /// Where detections go: the slots of [`super::builtin::DETECTIONS`].
+    /// Where detections go: the slots of [`super::builtin::detections()`].
     pub gives: Vec<Slot>,
+    /// The time of the event, of a detector that looks in lists.
+    pub time: Option<Slot>,
 }
 
 /// A detector of a `detect` step that keeps state.

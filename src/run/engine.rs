@@ -30,8 +30,8 @@ use super::parts::{Parts, Waker};
 use super::settler::Ledger;
 use super::wake::Wake;
 use crate::catalog::Runnable;
-use crate::enrich::Data;
 use crate::limits::{BUDGET_BODIES_ALL_BYTES, BUDGET_BODIES_BYTES, BUDGET_INPUT_BYTES, ENRICH_LOOK_EVERY};
+use crate::lookup::Data;
 use crate::observe::Stats;
 use crate::position::{Resume, Stream};
 use crate::seam::{Clock, Fs};
@@ -134,8 +134,9 @@ impl Shared {
     }
 }
 
-/// Reads what enrichers look things up in anew where it was changed, and asks for names, while anything is read.
+/// Reads what fields are looked up in anew where it was changed, and asks for names, while anything is read.
 fn tend(shared: &Shared, data: &Data, fs: &dyn Fs, clock: &dyn Clock) {
+    data.said().into_iter().for_each(|said| shared.warn(said));
     let mut resolvers = data.resolvers();
     let mut looked = clock.monotonic();
     while !shared.is_over() {

@@ -1,9 +1,10 @@
 //! `detect`: what is an attack in a field is written to `detections`, and the event becomes an alert.
 
+use super::alarm::Alarm;
 use super::{Context, Flow, Step};
-use crate::detect::{Found, Hit, Judge, Kind, Pool, Technique, write_detection};
-use crate::event::{Layout, Row, Slot, Value, raw, write_string};
-use crate::limits::{DETECTIONS_MAX, ROW_ARENA_BYTES_MAX};
+use crate::detect::{Found, Hit, Judge, Kind, Pool, write_detection};
+use crate::event::{Layout, Row, Slot, Value};
+use crate::limits::ROW_ARENA_BYTES_MAX;
 use crate::signature::{Example, Signature};
 
 /// What `detect` says of itself.
@@ -50,106 +51,36 @@ pub(super) struct Desk {
     fields: Vec<usize>,
 }
 
-/// A part of a technique.
-type Part = fn(&Technique) -> &'static str;
-
 /// `detect NAME on .FIELD, …`
 pub struct Detect {
     judge: Judge,
     /// Slot, name and kind of each field.
     inputs: Box<[(Slot, Box<str>, Kind)]>,
-    detections: Slot,
-    event_kind: Slot,
-    framework: Slot,
-    /// The four lists of `threat.*`, and what they take of a technique.
-    lists: [(Slot, Part); 4],
+    alarm: Alarm,
 }
 
 impl Detect {
     /// A detector on fields; `gives` are the slots of the fields that it writes, as the checker lists them.
     pub fn new(layout: &Layout, inputs: &[Slot], judge: Judge, gives: &[Slot]) -> Result<Self, String> {
-        let &[detections, event_kind, framework, tactic_id, tactic, technique_id, technique] = gives else {
-            return Err("a detector writes seven fields".to_owned());
-        };
         let input = |slot: &Slot| {
             let path = layout.path(*slot);
             (*slot, path.into(), Kind::of_field(path))
         };
-        Ok(Self {
-            judge,
-            inputs: inputs.iter().map(input).collect(),
-            detections,
-            event_kind,
-            framework,
-            lists: [
-                (tactic_id, |of| of.tactic_id),
-                (tactic, |of| of.tactic),
-                (technique_id, |of| of.id),
-                (technique, |of| of.name),
-            ],
-        })
+        Ok(Self { judge, inputs: inputs.iter().map(input).collect(), alarm: Alarm::new(gives)?.0 })
     }
 
     /// Writes what was found into the event.
     fn report(&self, row: &mut Row, desk: &Desk) {
         let values: Vec<_> =
             self.inputs.iter().map(|(slot, ..)| row.read(*slot).and_then(Value::span)).collect();
-        let mut out = row.texts.scratch();
-        let before = list_of(row, self.detections, &mut out);
-        let room = DETECTIONS_MAX.saturating_sub(before);
-        for (found, input) in desk.found.iter().zip(&desk.fields).take(room) {
-            let value = values[*input].map_or(&[][..], |span| row.texts.bytes(span));
-            if out.len() > 1 {
-                out.push(b',');
+        let techniques = desk.found.iter().map(|found| found.class.technique);
+        self.alarm.raise(row, techniques, |number, texts, out| {
+            if let (Some(found), Some(input)) = (desk.found.get(number), desk.fields.get(number)) {
+                let value = values[*input].map_or(&[][..], |span| texts.bytes(span));
+                write_detection(found, &self.inputs[*input].1, value, out);
             }
-            write_detection(found, &self.inputs[*input].1, value, &mut out);
-        }
-        out.push(b']');
-        let list = row.texts.keep(out);
-        row.write(self.detections, Value::List(list));
-        let kind = row.texts.push(b"alert");
-        row.write(self.event_kind, Value::Text(kind));
-        let framework = row.texts.push(b"MITRE ATT&CK");
-        row.write(self.framework, Value::Text(framework));
-        for (slot, part) in &self.lists {
-            let mut out = row.texts.scratch();
-            list_of(row, *slot, &mut out);
-            for found in &desk.found {
-                add_text(part(found.class.technique), &mut out);
-            }
-            out.push(b']');
-            let list = row.texts.keep(out);
-            row.write(*slot, Value::List(list));
-        }
+        });
     }
-}
-
-/// Writes a list without its closing bracket: what the field holds, if it is a list. Gives the number of items.
-fn list_of(row: &mut Row, slot: Slot, out: &mut Vec<u8>) -> usize {
-    out.push(b'[');
-    let Some(Value::List(list)) = row.read(slot) else { return 0 };
-    let text = row.texts.bytes(list);
-    let items = raw::items(text);
-    for (at, item) in items.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(&text[item.clone()]);
-    }
-    items.len()
-}
-
-/// Adds a text to a list that is open, unless it is in it.
-fn add_text(text: &str, out: &mut Vec<u8>) {
-    let mut quoted = Vec::new();
-    write_string(text, &mut quoted);
-    if memchr::memmem::find(out, &quoted).is_some() {
-        return;
-    }
-    if out.len() > 1 {
-        out.push(b',');
-    }
-    out.extend_from_slice(&quoted);
 }
 
 impl Step for Detect {

@@ -1,15 +1,17 @@
 //! Every example of every function and step is compiled by the language and run; so are the cases of operators.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use aludel::catalog::{self, Machine, Pipeline};
 use aludel::event::{Row, Value, write_object};
 use aludel::expr::functions;
 use aludel::lang::{check, parse, print};
+use aludel::lookup::Data;
 use aludel::step::{Context, Emit, Flow, SIGNATURES, Work};
 
 /// A pipeline whose first step makes every field known, with these steps behind it.
-fn compile(steps: &str) -> Result<Pipeline, String> {
+fn compile(steps: &str) -> Result<(Pipeline, Arc<Data>), String> {
     let text = format!(
         "source in = files \"none\"\nsink out = blackhole\n\npipeline p {{\n  from in\n  | parse .message as json else pass\n  \
          | {steps}\n  | to out\n}}\n"
@@ -29,7 +31,8 @@ fn compile(steps: &str) -> Result<Pipeline, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/expr");
     let (plan, errors) = check(&file, &catalog::signatures(), &Machine { folder });
     let plan = plan.ok_or_else(|| says("does not compile", &errors))?;
-    catalog::build(plan)?.pipelines.pop().ok_or_else(|| "no pipeline".to_owned())
+    let mut built = catalog::build(plan)?;
+    Ok((built.pipelines.pop().ok_or("no pipeline")?, built.data))
 }
 
 /// Keeps the last event that reached a sink.
@@ -49,11 +52,12 @@ fn json(row: &Row) -> String {
 
 /// What becomes of an event behind the first step: its JSON, or the reason for which it ends.
 pub(super) fn run(steps: &str, event: &str) -> Result<String, String> {
-    let pipeline = compile(steps)?;
+    let (pipeline, data) = compile(steps)?;
     let mut row = Row::new(pipeline.shape.layout.clone(), pipeline.constants.clone());
     let span = row.texts.push(event.as_bytes());
     row.write(0, Value::Object(span));
     let (mut last, mut work) = (Last("lost".to_owned()), Work::default());
+    data.meet(&mut work.held);
     for step in pipeline.steps.0.iter().skip(1) {
         let flow = step.run(&mut row, &mut Context { outputs: &mut last, work: &mut work });
         let reason = |reason: u16| &*pipeline.reasons[usize::from(reason)];
@@ -104,8 +108,7 @@ fn examples_of_functions_run() {
 fn examples_of_steps_run() {
     let formats = aludel::format::formats().iter().map(|kind| kind.signature);
     let enrichers = aludel::enrich::ENRICHERS.iter().map(|kind| kind.signature);
-    let detectors = aludel::detect::DETECTORS.iter().map(|kind| kind.signature);
-    let detectors = detectors.chain(aludel::detect::stateful::KINDS.iter().copied());
+    let detectors = aludel::detect::signatures();
     let examples = SIGNATURES.iter().copied().chain(formats).chain(enrichers).chain(detectors);
     let examples = examples.flat_map(|signature| signature.examples);
     all_hold(examples.map(|example| fault(example.source, example.input, example.result)));

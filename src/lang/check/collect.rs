@@ -4,7 +4,7 @@ use super::observe::EVIDENCE;
 use super::{Checker, Given, codes};
 use crate::event::{LayoutBuilder, Options};
 use crate::lang::ast::{Expr, ExprKind, FormatUse, Name, Path, Step, StepKind, each};
-use crate::lang::builtin::{BUILTINS, DETECTIONS};
+use crate::lang::builtin::{BUILTINS, detections};
 use crate::lang::plan::Plan;
 use crate::limits::SLOTS_MAX;
 use crate::signature::OptionSpec;
@@ -79,7 +79,8 @@ impl<'a, 'c> Collector<'a, 'c> {
                     let shown = shown.filter_map(|option| super::options::fields(&option.value));
                     shown.flatten().for_each(|path| self.add(&path));
                 } else {
-                    DETECTIONS.iter().for_each(|(path, _)| self.add(path));
+                    let in_lists = self.checker.signatures.detectors.in_lists(&detector.node);
+                    detections(in_lists).for_each(|(path, _)| self.add(path));
                 }
             }
             StepKind::Unroll { list, into } => {

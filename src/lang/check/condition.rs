@@ -106,6 +106,10 @@ impl Detectors for Nothing {
         false
     }
 
+    fn in_lists(&self, _: &str) -> bool {
+        false
+    }
+
     fn check(&self, _: &str, _: &Options) -> Result<(), String> {
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::steps::Walk;
 use super::{Checker, codes};
 use crate::diag::Place;
 use crate::lang::ast::{Name, Path, Setting};
-use crate::lang::builtin::DETECTIONS;
+use crate::lang::builtin::{TIMESTAMP, detections};
 use crate::lang::plan::DetectUse;
 use crate::signature::Type;
 
@@ -23,7 +23,8 @@ impl Checker<'_> {
         for field in fields {
             self.looks_at(&detector.node, field, scope);
         }
-        for (path, ty) in DETECTIONS {
+        let in_lists = self.signatures.detectors.in_lists(&detector.node);
+        for (path, ty) in detections(in_lists) {
             scope.give(path, Known::new(ty, true));
         }
         let (detectors, name) = (self.signatures.detectors, detector);
@@ -49,13 +50,16 @@ impl Checker<'_> {
             name: name.node.clone(),
             inputs: fields.iter().map(|field| slot(&field.dotted())).collect(),
             options,
-            gives: DETECTIONS.iter().map(|(path, _)| slot(path)).collect(),
+            gives: detections(in_lists).map(|(path, _)| slot(path)).collect(),
+            time: in_lists.then(|| slot(TIMESTAMP)),
         })
     }
 
-    /// Only text can be looked at.
+    /// Only text can be looked at, and addresses where there are lists of them.
     fn looks_at(&mut self, detector: &str, field: &Path, scope: &Scope) {
+        let in_lists = self.signatures.detectors.in_lists(detector);
         if let Some(known) = self.lookup(field, scope)
+            && !(in_lists && known.ty == Type::Ip)
             && !matches!(known.ty, Type::Text | Type::Any | Type::List | Type::Object)
         {
             let message = format!("`{detector}` looks at text, `.{}` is {}", field.dotted(), known.ty);

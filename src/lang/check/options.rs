@@ -246,6 +246,10 @@ fn typed(ty: OptionType, constant: Constant) -> Result<OptionValue, String> {
         (OptionType::Text, _) => Err("a text".to_owned()),
         (OptionType::Path, Constant::Text(path)) => Ok(OptionValue::Path(path)),
         (OptionType::Path, _) => Err("the path of a file".to_owned()),
+        (OptionType::Paths, constant) => match constant.texts() {
+            Some(paths) => Ok(OptionValue::Paths(paths.into_iter().map(str::to_owned).collect())),
+            None => Err("the path of a file or a list of paths".to_owned()),
+        },
         (OptionType::Template, Constant::Text(text)) => Template::parse(&text)
             .map(OptionValue::Template)
             .map_err(|(at, why)| format!("a template; byte {at}: {why}")),

@@ -113,7 +113,8 @@ impl Look<'_> {
                 for (slot, input) in
                     of.gives.iter().flat_map(|slot| of.inputs.iter().map(move |input| (*slot, *input)))
                 {
-                    if self.layout.path(slot) == "detections" {
+                    let path = self.layout.path(slot);
+                    if path == "detections" || path.starts_with("threat.indicator.") {
                         self.taken(&mut state, slot, input);
                         self.copied(&mut state, slot, input);
                     }

@@ -1,41 +1,50 @@
-//! What enrichers look things up in: files that may change, and names of hosts. Read and asked for at the rim only; a
-//! worker takes the state of the moment at the start of a batch, so that a batch sees one.
+//! What enrichers and detectors look things up in: files that may change, and names of hosts. Read and asked for at the
+//! rim only; a worker takes the state of the moment at the start of a batch, so that a batch sees one.
+
+mod dns;
 
 use std::any::Any;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::dns::{Names, Resolver};
-use crate::limits::{DNS_ASKS_MAX, ENRICH_FILE_BYTES_MAX};
-use crate::seam::Fs;
+pub use dns::{Names, Resolver};
 
-/// Something that was read, of a type that its enricher knows.
-pub(super) type Read = Arc<dyn Any + Send + Sync>;
+use crate::limits::{DNS_ASKS_MAX, ENRICH_FILE_BYTES_MAX};
+use crate::seam::{File, Fs};
+
+/// Something that was read, of a type that its user knows.
+pub type Read = Arc<dyn Any + Send + Sync>;
 
 /// Makes it of the bytes of a file.
-type ReadFn = Box<dyn Fn(&[u8]) -> Result<Read, String> + Send + Sync>;
+type WholeFn = Box<dyn Fn(&[u8]) -> Result<Read, String> + Send + Sync>;
+
+/// Makes it of a file that is read from its start, and says what a person should know of it.
+pub type ReadFn = Box<dyn Fn(&mut Reading) -> Result<(Read, Option<String>), String> + Send + Sync>;
 
 /// All of it at one moment.
 type State = Arc<Vec<Read>>;
 
-/// What one enricher declared.
+/// What one user declared.
 enum Source {
-    File { path: PathBuf, read: ReadFn },
+    File { path: PathBuf, bytes_max: u64, read: ReadFn },
     Names { server: Option<SocketAddr> },
 }
 
 /// What tells that a file was changed: size, time of the last change, inode.
 type Mark = (u64, i64, u64);
 
-/// Everything that the enrichers of a plan look things up in.
+/// Everything that the fields of a plan are looked up in.
 #[derive(Default)]
 pub struct Data {
     sources: Vec<Source>,
     now: Mutex<Now>,
     /// Addresses whose names somebody asked for, with the number of the declaration.
     asked: Mutex<Vec<(usize, IpAddr)>>,
+    /// What a person should know of the files that were read at the start.
+    said: Mutex<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -52,13 +61,13 @@ pub struct Held {
 }
 
 impl Held {
-    /// What an enricher declared under a number.
-    pub(super) fn get<T: Any>(&self, number: usize) -> Option<&T> {
+    /// What was declared under a number.
+    pub fn get<T: Any>(&self, number: usize) -> Option<&T> {
         self.state.get(number)?.downcast_ref()
     }
 
     /// Asks for the name of an address, for events that come later.
-    pub(super) fn ask(&mut self, number: usize, address: IpAddr) {
+    pub fn ask(&mut self, number: usize, address: IpAddr) {
         let ask = (number, address);
         if self.asks.len() < DNS_ASKS_MAX && self.asks.last() != Some(&ask) {
             self.asks.push(ask);
@@ -83,16 +92,35 @@ impl Data {
         self.sources.len() - 1
     }
 
-    /// Declares a file and reads it; gives its number.
-    pub(super) fn file(&mut self, fs: &dyn Fs, path: &str, read: ReadFn) -> Result<usize, String> {
+    /// Declares a file that is read whole, and reads it; gives its number.
+    pub fn file(&mut self, fs: &dyn Fs, path: &str, read: WholeFn) -> Result<usize, String> {
+        let whole = move |reading: &mut Reading| Ok((read(&reading.whole()?)?, None));
+        self.reading(fs, path, ENRICH_FILE_BYTES_MAX, Box::new(whole))
+    }
+
+    /// Declares a file of at most so many bytes, and reads it; gives its number.
+    pub fn reading(
+        &mut self,
+        fs: &dyn Fs,
+        path: &str,
+        bytes_max: u64,
+        read: ReadFn,
+    ) -> Result<usize, String> {
         let path = PathBuf::from(path);
         let mark = mark(fs, &path)?;
-        let first = read(&bytes(fs, &path)?).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(self.add(Source::File { path, read }, first, mark))
+        let (first, said) = load(fs, &path, bytes_max, &read)?;
+        let all = self.said.get_mut().unwrap_or_else(PoisonError::into_inner);
+        all.extend(said.map(|said| format!("{}: {said}", path.display())));
+        Ok(self.add(Source::File { path, bytes_max, read }, first, mark))
+    }
+
+    /// What a person should know of the files that were read at the start; told once.
+    pub fn said(&self) -> Vec<String> {
+        std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Declares names that a server is asked for; without one nothing is ever known.
-    pub(super) fn names(&mut self, server: Option<SocketAddr>) -> usize {
+    pub fn names(&mut self, server: Option<SocketAddr>) -> usize {
         self.add(Source::Names { server }, Arc::new(Names::default()), (0, 0, 0))
     }
 
@@ -119,7 +147,7 @@ impl Data {
     pub fn refresh(&self, fs: &dyn Fs) -> Vec<String> {
         let mut said = Vec::new();
         for (number, source) in self.sources.iter().enumerate() {
-            let Source::File { path, read } = source else { continue };
+            let Source::File { path, bytes_max, read } = source else { continue };
             // A file that is being replaced may be away for a moment.
             let Ok(mark) = mark(fs, path) else { continue };
             if mark == self.now().marks[number] {
@@ -128,11 +156,11 @@ impl Data {
             // Noted even where it cannot be read, so that it is said once.
             self.now().marks[number] = mark;
             let shown = path.display();
-            match bytes(fs, path).and_then(|bytes| read(&bytes).map_err(|error| format!("{shown}: {error}")))
-            {
-                Ok(fresh) => {
+            match load(fs, path, *bytes_max, read) {
+                Ok((fresh, more)) => {
                     Arc::make_mut(&mut self.now().state)[number] = fresh;
-                    said.push(format!("{shown} was changed and is read anew"));
+                    let more = more.map_or(String::new(), |more| format!(": {more}"));
+                    said.push(format!("{shown} was changed and is read anew{more}"));
                 }
                 Err(error) => said.push(format!("{error}; what was read before is still used")),
             }
@@ -166,22 +194,51 @@ fn mark(fs: &dyn Fs, path: &Path) -> Result<Mark, String> {
     Ok((stat.size, stat.modified_ns, stat.id.inode))
 }
 
-fn bytes(fs: &dyn Fs, path: &Path) -> Result<Vec<u8>, String> {
-    let wrong = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    let size = fs.stat(path).map_err(wrong)?.size;
-    if size > ENRICH_FILE_BYTES_MAX {
-        let shown = path.display();
-        return Err(format!("{shown} has {size} bytes, at most {ENRICH_FILE_BYTES_MAX} are read"));
+/// A file that is being read from its start.
+pub struct Reading {
+    file: Box<dyn File>,
+    at: u64,
+    size: u64,
+}
+
+impl Reading {
+    /// How many bytes it has.
+    pub fn size(&self) -> u64 {
+        self.size
     }
-    let file = fs.open(path).map_err(wrong)?;
-    let mut bytes = vec![0; size as usize];
-    let mut at = 0;
-    while at < bytes.len() {
-        match file.read_at(at as u64, &mut bytes[at..]).map_err(wrong)? {
-            0 => break,
-            len => at += len,
+
+    /// All of it.
+    pub fn whole(&mut self) -> Result<Vec<u8>, String> {
+        let mut bytes = vec![0; self.size as usize];
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match io::Read::read(self, rest).map_err(|error| format!("cannot be read: {error}"))? {
+                0 => break,
+                more => filled += more,
+            }
         }
+        bytes.truncate(filled);
+        Ok(bytes)
     }
-    bytes.truncate(at);
-    Ok(bytes)
+}
+
+impl io::Read for Reading {
+    /// Gives no more than the size that was looked at, so that a file that grows meanwhile keeps its bound.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = usize::try_from(self.size - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let len = self.file.read_at(self.at, buffer.get_mut(..room).unwrap_or_default())?;
+        self.at += len.min(room) as u64;
+        Ok(len.min(room))
+    }
+}
+
+fn load(fs: &dyn Fs, path: &Path, bytes_max: u64, read: &ReadFn) -> Result<(Read, Option<String>), String> {
+    let shown = path.display();
+    let wrong = |error: io::Error| format!("cannot read {shown}: {error}");
+    let file = fs.open(path).map_err(wrong)?;
+    let size = file.stat().map_err(wrong)?.size;
+    if size > bytes_max {
+        return Err(format!("{shown} has {size} bytes, at most {bytes_max} are read"));
+    }
+    read(&mut Reading { file, at: 0, size }).map_err(|error| format!("{shown}: {error}"))
 }

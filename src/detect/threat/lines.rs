@@ -1,0 +1,439 @@
+//! Lists of lines: one indicator each, netsets, hosts files, CSV with or without a header.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use super::indicator::{Indicator, Net};
+use super::list::Note;
+use super::read::{Intake, confidence, name, time};
+use crate::limits::THREAT_LINE_BYTES_MAX;
+
+/// Usual names of columns that hold indicators.
+const VALUES: &[&str] = &[
+    "indicator",
+    "ioc",
+    "ioc_value",
+    "value",
+    "ip",
+    "ips",
+    "ip_address",
+    "ipaddress",
+    "address",
+    "dst_ip",
+    "src_ip",
+    "cidr",
+    "network",
+    "netblock",
+    "domain",
+    "domain_name",
+    "hostname",
+    "fqdn",
+    "url",
+    "hash",
+    "file_hash",
+    "md5",
+    "md5_hash",
+    "sha1",
+    "sha1_hash",
+    "sha256",
+    "sha256_hash",
+    "sha512",
+    "sha512_hash",
+];
+/// Of columns that say how sure an entry is.
+const CONFIDENCES: &[&str] = &["confidence", "confidence_level"];
+/// Of columns that say how long an entry is valid.
+const EXPIRIES: &[&str] =
+    &["expires", "expires_at", "expiry", "expiration", "expiration_date", "valid_until"];
+/// Of columns that name what an entry belongs to.
+const NAMES: &[&str] = &["name", "malware", "malware_printable", "signature", "threat", "listingreason"];
+/// Names of hosts files that are no one's.
+const LOCAL: &[&[u8]] = &[
+    b"localhost",
+    b"localhost.localdomain",
+    b"local",
+    b"broadcasthost",
+    b"ip6-localhost",
+    b"ip6-loopback",
+    b"ip6-localnet",
+    b"ip6-mcastprefix",
+    b"ip6-allnodes",
+    b"ip6-allrouters",
+    b"ip6-allhosts",
+    b"0.0.0.0",
+];
+/// Cells that say that there is nothing.
+const NOTHING: &[&[u8]] = &[b"", b"-", b"n/a", b"none", b"null"];
+/// What a text is to be.
+pub(super) const WANTED: &str =
+    "an indicator is an address, a network, a domain, a URL or a hash (MD5, SHA-1, SHA-256, SHA-512)";
+
+/// What the lines of a file are.
+#[derive(Debug, Default)]
+enum Form {
+    /// No line of data came yet.
+    #[default]
+    Unknown,
+    /// An indicator each.
+    Plain,
+    /// Cells.
+    Cells(Columns),
+}
+
+/// Which cells are what.
+#[derive(Debug)]
+struct Columns {
+    delimiter: u8,
+    values: Vec<usize>,
+    confidence: Option<usize>,
+    expires: Option<usize>,
+    name: Option<usize>,
+}
+
+/// The lines of one file, taken in in order.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    form: Form,
+    number: u64,
+    /// The last line that was a comment: a header may stand in one.
+    comment: Vec<u8>,
+    /// A record whose quote is still open, and the line where it began.
+    open: Vec<u8>,
+    opened: u64,
+}
+
+impl Lines {
+    /// Takes a line.
+    pub(super) fn line(&mut self, line: &[u8], intake: &mut Intake<'_>) -> Result<(), String> {
+        self.number += 1;
+        if line.len() > THREAT_LINE_BYTES_MAX {
+            let why = format!("the line has more than {THREAT_LINE_BYTES_MAX} bytes");
+            self.bad(line, &why, intake);
+            return Ok(());
+        }
+        let mut text = line.trim_ascii();
+        if self.open.is_empty() {
+            if text.is_empty() {
+                return Ok(());
+            }
+            if matches!(text.first(), Some(b'#' | b';' | b'!')) || text.starts_with(b"//") {
+                self.comment.clear();
+                self.comment.extend_from_slice(text.get(1..).unwrap_or_default().trim_ascii());
+                return Ok(());
+            }
+        }
+        if matches!(self.form, Form::Unknown) {
+            intake.expect(text);
+            match self.form_of(text, intake)? {
+                (form, true) => {
+                    self.form = form;
+                    return Ok(());
+                }
+                (form, false) => self.form = form,
+            }
+        }
+        let Form::Cells(Columns { delimiter, .. }) = self.form else { return self.plain(text, intake) };
+        // A cell in quotes may have several lines.
+        let record;
+        if !self.open.is_empty() || has_open_quote(text, delimiter) {
+            if self.open.is_empty() {
+                self.opened = self.number;
+            } else {
+                self.open.push(b'\n');
+            }
+            self.open.extend_from_slice(text);
+            if has_open_quote(&self.open, delimiter) {
+                if self.open.len() <= THREAT_LINE_BYTES_MAX {
+                    return Ok(());
+                }
+                let open = std::mem::take(&mut self.open);
+                let why = format!("a quote that is opened in line {} is not closed", self.opened);
+                self.bad(&open, &why, intake);
+                return Ok(());
+            }
+            record = std::mem::take(&mut self.open);
+            text = &record;
+        }
+        self.cells(text, intake)
+    }
+
+    /// Takes the end of the file.
+    pub(super) fn finish(&mut self, intake: &mut Intake<'_>) -> Result<(), String> {
+        if !self.open.is_empty() {
+            let open = std::mem::take(&mut self.open);
+            self.number = self.opened;
+            self.bad(&open, "a quote is not closed", intake);
+        }
+        if matches!(self.form, Form::Unknown) {
+            self.needs_columns(intake)?;
+        }
+        Ok(())
+    }
+
+    fn bad(&self, text: &[u8], why: &str, intake: &mut Intake<'_>) {
+        intake.bad(&format!("line {}", self.number), text, why);
+    }
+
+    /// What the lines are, told from the first of them; true where it is a header.
+    fn form_of(&self, text: &[u8], intake: &Intake<'_>) -> Result<(Form, bool), String> {
+        if let Some(columns) = header(text, intake) {
+            return Ok((Form::Cells(columns), true));
+        }
+        if let Some(columns) = header(&self.comment, intake).filter(|of| text.contains(&of.delimiter)) {
+            return Ok((Form::Cells(columns), false));
+        }
+        self.needs_columns(intake)?;
+        // Without a header the first cell that is an indicator names its column.
+        let mut buffer = Vec::new();
+        let first = |cells: &[Cow<'_, [u8]>], buffer: &mut Vec<u8>| {
+            cells.iter().position(|cell| super::indicator::read(cell, buffer).is_some())
+        };
+        for delimiter in *b",;" {
+            let parts = cells(text, delimiter);
+            if parts.len() > 1
+                && let Some(at) = first(&parts, &mut buffer)
+            {
+                let columns =
+                    Columns { delimiter, values: vec![at], confidence: None, expires: None, name: None };
+                // `192.0.2.0/24 ; SBL1` is an indicator with a comment.
+                if delimiter == b',' || !text.contains(&b' ') {
+                    return Ok((Form::Cells(columns), false));
+                }
+            }
+        }
+        Ok((Form::Plain, false))
+    }
+
+    /// A list whose columns are named has a header with them.
+    fn needs_columns(&self, intake: &Intake<'_>) -> Result<(), String> {
+        match intake.terms.columns.iter().flatten().next() {
+            None => Ok(()),
+            Some(column) => {
+                Err(format!("line {}: there is no header with a column `{column}`", self.number.max(1)))
+            }
+        }
+    }
+
+    fn cells(&mut self, text: &[u8], intake: &mut Intake<'_>) -> Result<(), String> {
+        let Form::Cells(columns) = &self.form else { return Ok(()) };
+        let cells = cells(text, columns.delimiter);
+        let cell = |at: Option<usize>| {
+            let cell = str::from_utf8(cells.get(at?)?.trim_ascii()).ok()?;
+            (!NOTHING.contains(&cell.to_ascii_lowercase().as_bytes())).then_some(cell)
+        };
+        let mut note = intake.note();
+        // A word of its own, `none` is a confidence too.
+        let sure = columns.confidence.and_then(|at| str::from_utf8(cells.get(at)?).ok());
+        if let Some(sure) = sure.filter(|sure| !sure.trim().is_empty()) {
+            let Some(sure) = confidence(sure) else {
+                self.bad(text, "a confidence is a number from 0 to 100, or low, medium, high", intake);
+                return Ok(());
+            };
+            note.confidence = sure;
+        }
+        if let Some(until) = cell(columns.expires) {
+            let Some(until) = time(until) else {
+                self.bad(text, "when it expires is a time such as 2026-12-31T00:00:00Z", intake);
+                return Ok(());
+            };
+            note.expires_ns = until;
+        }
+        note.name = cell(columns.name).and_then(name);
+        let (mut any, mut wrong) = (false, false);
+        for at in &columns.values {
+            let Some(value) = cells.get(*at).map(|value| value.trim_ascii()) else { continue };
+            if NOTHING.contains(&value.to_ascii_lowercase().as_slice()) {
+                continue;
+            }
+            any = true;
+            wrong |= !entry(value, &note, intake)?;
+        }
+        if wrong || !any {
+            let why = if any { WANTED } else { "there is no indicator in its column" };
+            self.bad(text, why, intake);
+        }
+        Ok(())
+    }
+
+    /// A line of its own: an indicator and what is said of it, or a line of a hosts file.
+    fn plain(&self, text: &[u8], intake: &mut Intake<'_>) -> Result<(), String> {
+        let note = intake.note();
+        let text = without_comment(text);
+        let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let Some(first) = words.next() else { return Ok(()) };
+        let address = str::from_utf8(first).ok().and_then(|of| of.split('%').next()?.parse::<IpAddr>().ok());
+        if let Some(address) = address
+            && let Some(second) = words.next()
+        {
+            if LOCAL.contains(&second.to_ascii_lowercase().as_slice()) {
+                return Ok(());
+            }
+            if second == b"-"
+                && let Some(end) = words.next()
+            {
+                return self.range(text, first, end, &note, intake);
+            }
+            let mut name = Vec::new();
+            let is_host = address.is_unspecified() || address.is_loopback();
+            if is_host && super::indicator::domain(second, &mut name) {
+                for host in std::iter::once(second).chain(words) {
+                    if !entry(host, &note, intake)? {
+                        self.bad(text, "a hosts file names domains behind the address", intake);
+                    }
+                }
+                return Ok(());
+            }
+        }
+        if let Some(at) = memchr::memchr(b'-', first)
+            && let (Some(from), Some(to)) = (first.get(..at), first.get(at + 1..))
+            && ip(from).is_some()
+            && ip(to).is_some()
+        {
+            return self.range(text, from, to, &note, intake);
+        }
+        if !entry(first, &note, intake)? {
+            self.bad(text, WANTED, intake);
+        }
+        Ok(())
+    }
+
+    /// All addresses from one to another, as networks.
+    fn range(
+        &self,
+        text: &[u8],
+        from: &[u8],
+        to: &[u8],
+        note: &Note,
+        intake: &mut Intake<'_>,
+    ) -> Result<(), String> {
+        let subnets = match (ip(from), ip(to)) {
+            (Some(IpAddr::V4(from)), Some(IpAddr::V4(to))) if from <= to => {
+                ipnet::IpSubnets::from(ipnet::Ipv4Subnets::new(from, to, 0))
+            }
+            (Some(IpAddr::V6(from)), Some(IpAddr::V6(to))) if from <= to => {
+                ipnet::IpSubnets::from(ipnet::Ipv6Subnets::new(from, to, 0))
+            }
+            _ => {
+                self.bad(text, "a range goes from an address to a higher one", intake);
+                return Ok(());
+            }
+        };
+        for net in subnets {
+            if let Some(net) = Net::new(net.addr(), net.prefix_len()) {
+                intake.put(&Indicator::Net(net), &[], note)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ip(text: &[u8]) -> Option<IpAddr> {
+    str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Adds a text as lists write indicators: in quotes, for a whole domain (`*.`, `||…^`), or so that nobody clicks on it
+/// (`hxxp`, `[.]`).
+pub(super) fn entry(text: &[u8], note: &Note, intake: &mut Intake<'_>) -> Result<bool, String> {
+    let text = text.trim_ascii();
+    let text = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text);
+    let text = match text.strip_prefix(b"||") {
+        Some(rule) => rule.get(..memchr::memchr(b'^', rule).unwrap_or(rule.len())).unwrap_or_default(),
+        None => text,
+    };
+    let text = text.strip_prefix(b"*.").or_else(|| text.strip_prefix(b".")).unwrap_or(text);
+    let is_safe = memchr::memchr2(b'[', b'(', text).is_some()
+        || text.get(..4).is_some_and(|of| of.eq_ignore_ascii_case(b"hxxp"));
+    if is_safe && let Ok(text) = str::from_utf8(text) {
+        let mut text =
+            text.replace("[.]", ".").replace("(.)", ".").replace("[:]", ":").replace("[://]", "://");
+        if text.get(..4).is_some_and(|of| of.eq_ignore_ascii_case("hxxp")) {
+            text.replace_range(1..3, "tt");
+        }
+        return intake.add(text.as_bytes(), note, |_| true);
+    }
+    intake.add(text, note, |_| true)
+}
+
+/// A line without what stands behind a blank and a mark of a comment.
+fn without_comment(text: &[u8]) -> &[u8] {
+    let is_mark = |pair: &[u8]| matches!(pair, [b' ' | b'\t', b'#' | b';']);
+    let end = text.windows(2).position(is_mark).unwrap_or(text.len());
+    text.get(..end).unwrap_or(text)
+}
+
+/// The columns of a header, if one of them is known to hold indicators.
+fn header(text: &[u8], intake: &Intake<'_>) -> Option<Columns> {
+    let [value, sure, until] = &intake.terms.columns;
+    for delimiter in *b",;\t|" {
+        let names: Vec<String> = cells(text, delimiter)
+            .iter()
+            .map(|cell| {
+                String::from_utf8_lossy(cell.trim_ascii()).to_ascii_lowercase().replace([' ', '-'], "_")
+            })
+            .collect();
+        let named = |name: &str| {
+            let name = name.to_ascii_lowercase().replace([' ', '-'], "_");
+            names.iter().position(|known| *known == name)
+        };
+        let usual = |of: &[&str]| names.iter().position(|name| of.contains(&name.as_str()));
+        let values: Vec<usize> = match value {
+            Some(value) => named(value).into_iter().collect(),
+            None => (0..names.len()).filter(|at| VALUES.contains(&names[*at].as_str())).collect(),
+        };
+        let pick = |option: &Option<String>, of: &[&str]| match option {
+            Some(name) => named(name).map(Some),
+            None => Some(usual(of)),
+        };
+        if let (false, Some(confidence), Some(expires)) =
+            (values.is_empty(), pick(sure, CONFIDENCES), pick(until, EXPIRIES))
+        {
+            return Some(Columns { delimiter, values, confidence, expires, name: usual(NAMES) });
+        }
+    }
+    None
+}
+
+/// Whether the last cell of a record is in quotes that are not closed.
+fn has_open_quote(text: &[u8], delimiter: u8) -> bool {
+    memchr::memchr_iter(b'"', text).count() % 2 == 1 && split(text, delimiter).1
+}
+
+/// The cells of a record (RFC 4180); blanks around quotes are dropped.
+fn cells(text: &[u8], delimiter: u8) -> Vec<Cow<'_, [u8]>> {
+    split(text, delimiter).0
+}
+
+/// The cells, and whether the last is in quotes that are not closed.
+fn split(text: &[u8], delimiter: u8) -> (Vec<Cow<'_, [u8]>>, bool) {
+    let (mut cells, mut is_open) = (Vec::new(), false);
+    let mut rest = Some(text);
+    while let Some(text) = rest {
+        let blanks = text.iter().take_while(|byte| **byte == b' ').count();
+        let quoted = text.get(blanks..).and_then(|text| text.strip_prefix(b"\""));
+        let Some(quoted) = quoted else {
+            let end = memchr::memchr(delimiter, text).unwrap_or(text.len());
+            cells.push(Cow::Borrowed(text.get(..end).unwrap_or_default()));
+            rest = text.get(end + 1..);
+            continue;
+        };
+        let (mut cell, mut at) = (Vec::new(), 0);
+        is_open = true;
+        while let Some(&byte) = quoted.get(at) {
+            at += 1;
+            if byte != b'"' {
+                cell.push(byte);
+            } else if quoted.get(at) == Some(&b'"') {
+                cell.push(b'"');
+                at += 1;
+            } else {
+                is_open = false;
+                break;
+            }
+        }
+        let behind = quoted.get(at..).unwrap_or_default();
+        let end = memchr::memchr(delimiter, behind).unwrap_or(behind.len());
+        cells.push(Cow::Owned(cell));
+        rest = behind.get(end + 1..);
+    }
+    (cells, is_open)
+}

@@ -1,0 +1,345 @@
+//! Lists against models of them that are too plain to be wrong, the words of what is left out, and files that change.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
+
+use super::indicator::Net;
+use super::*;
+use crate::event::OptionValue;
+use crate::seam::RealFs;
+
+fn listed(text: &str) -> Result<(List, Report), String> {
+    read(&mut text.as_bytes(), text.len() as u64, &Terms::default())
+}
+
+fn find(list: &List, value: &str, at_ns: i64) -> Vec<(By, Note)> {
+    let (mut probe, mut found) = (Probe::default(), Vec::new());
+    if probe.set(value.as_bytes(), true) {
+        list.find(&probe, at_ns, &mut found);
+    }
+    found.iter().map(|of| (of.by, list.note(of.note).expect("a note").clone())).collect()
+}
+
+/// An entry of a model: a network, how long it is valid, how sure.
+type Entry = (IpAddr, u8, i64, u8);
+
+/// Addresses close to each other, so that networks hold and touch one another.
+fn addresses() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![
+        (0u32..64, any::<bool>()).prop_map(|(low, far)| {
+            IpAddr::V4(Ipv4Addr::from_bits(0xc000_0200 + low + if far { 0x0100_0000 } else { 0 }))
+        }),
+        (0u128..64, prop::sample::select(vec![0, 56, 64, 70]))
+            .prop_map(|(low, shift)| { IpAddr::V6(Ipv6Addr::from_bits(0x2001_0db8 << 96 | low << shift)) }),
+        (0u128..4).prop_map(|low| IpAddr::V6(Ipv6Addr::from_bits(0xffff_c000_0200 + low))),
+    ]
+}
+
+fn entries() -> impl Strategy<Value = Vec<Entry>> {
+    let entry = (addresses(), 0u8..=40, 0i64..4, 1u8..4).prop_map(|(address, cut, until, sure)| {
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        (address, width - cut.min(width), until, sure)
+    });
+    prop::collection::vec(entry, 0..40)
+}
+
+/// The bits of an address as one of IPv6, so that both families are one line of numbers.
+fn line(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+proptest! {
+    /// Of the networks that hold an address and are valid, the narrowest counts; of equal ones the one that is valid
+    /// longest.
+    #[test]
+    fn networks_are_found_as_a_search_through_all_of_them_does(
+        entries in entries(), values in prop::collection::vec(addresses(), 1..20), at in 0i64..4,
+    ) {
+        let mut builder = Builder::default();
+        for (address, len, until, sure) in &entries {
+            let net = Net::new(*address, *len).expect("a length that fits");
+            let note = Note { confidence: *sure, expires_ns: *until, name: None };
+            builder.add(&indicator::Indicator::Net(net), &[], &note).expect("room");
+        }
+        let list = builder.finish();
+        for value in values {
+            let found = find(&list, &value.to_string(), at);
+            let expected = entries
+                .iter()
+                .filter(|(address, len, until, _)| {
+                    // A network of mapped addresses is one of IPv4; a wider one holds none of IPv4.
+                    let mapped = |of: &IpAddr| of.to_canonical().is_ipv4();
+                    let width = if address.is_ipv4() { 32 - u32::from(*len) } else { 128 - u32::from(*len) };
+                    let is_v4 = mapped(address) && width <= 32;
+                    *until > at
+                        && is_v4 == mapped(&value)
+                        && line(*address).checked_shr(width).unwrap_or(0) == line(value).checked_shr(width).unwrap_or(0)
+                })
+                .map(|(address, len, until, sure)| {
+                    let len = if address.is_ipv4() { len + 96 } else { *len };
+                    (len, *until, *sure)
+                })
+                .max();
+            let told = found.first().map(|(by, note)| {
+                let By::Net(len) = by else { panic!("{by:?}") };
+                let len = if value.to_canonical().is_ipv4() { len + 96 } else { *len };
+                (len, note.expires_ns, note.confidence)
+            });
+            prop_assert_eq!(told, expected, "{} in {:?}", value, entries);
+        }
+    }
+
+    /// A name is found where it or one above it is listed, and nothing else is.
+    #[test]
+    fn names_are_found_as_a_search_through_all_of_them_does(
+        names in prop::collection::vec("[ab]{1,2}(\\.[ab]{1,2}){1,3}", 0..60),
+        values in prop::collection::vec("[ab]{1,2}(\\.[ab]{1,2}){1,4}", 1..20),
+    ) {
+        let mut builder = Builder::default();
+        let note = Note { confidence: 50, expires_ns: i64::MAX, name: None };
+        for name in &names {
+            builder.add(&indicator::Indicator::Domain, name.as_bytes(), &note).expect("room");
+        }
+        let list = builder.finish();
+        for value in values {
+            let expected = names
+                .iter()
+                .filter(|name| value == **name || value.ends_with(&format!(".{name}")))
+                .map(|name| name.len())
+                .max();
+            let told = find(&list, &value, 0).first().map(|(by, _)| match by {
+                By::Domain(len) => *len,
+                by => panic!("{by:?}"),
+            });
+            prop_assert_eq!(told, expected, "{} in {:?}", value, names);
+        }
+    }
+
+    /// Texts and keys that are in a set are found with their notes, all others are not.
+    #[test]
+    fn sets_hold_what_was_put_in(
+        texts in prop::collection::vec((prop::collection::vec(prop::sample::select(b"ab/\xff\0".to_vec()), 0..12), 0u32..3), 0..200),
+        others in prop::collection::vec(prop::collection::vec(prop::sample::select(b"ab/\xff\0".to_vec()), 0..12), 0..50),
+        wide in any::<bool>(),
+    ) {
+        let rank = |one: u32, other: u32| one.cmp(&other);
+        let scale = if wide { 100_000 } else { 1 };
+        let mut builder = names::NamesBuilder::default();
+        let mut keys = keys::KeysBuilder::<4>::default();
+        let (mut model, mut numbers) = (HashMap::new(), HashMap::new());
+        let key = |text: &[u8]| { let mut key = [0; 4]; for (to, from) in key.iter_mut().zip(text) { *to = *from; } key };
+        for (text, note) in &texts {
+            let note = note * scale;
+            assert!(builder.push(text.iter().copied(), note));
+            keys.push(key(text), note);
+            let kept = model.entry(text.clone()).or_insert(note);
+            *kept = note.min(*kept);
+            let kept = numbers.entry(key(text)).or_insert(note);
+            *kept = note.min(*kept);
+        }
+        let (set, keys) = (builder.finish(&rank), keys.finish(&rank));
+        prop_assert_eq!((set.len(), keys.len()), (model.len(), numbers.len()));
+        for text in texts.iter().map(|(text, _)| text).chain(&others) {
+            prop_assert_eq!(set.find(text), model.get(text).copied());
+            prop_assert_eq!(keys.find(&key(text)), numbers.get(&key(text)).copied());
+            prop_assert!(set.may(names::Hash::of(text)) || !model.contains_key(text));
+        }
+    }
+
+    /// No file and no value makes a list panic, and what is written once is found as it is written.
+    #[test]
+    fn nothing_panics(
+        front in prop::sample::select(vec!["", "{", "[\"", "ip,confidence\n", "# \"url\";\"x\"\n", "[{\"type\":\"url\",\"value\":\"", "{\"type\":\"bundle\",\"objects\":[{\"type\":\"indicator\",\"pattern\":\"["]),
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "192.0.2.1", "/24", "-", ",", "\"", "\n", " ", "#", ";", "evil.example", "http://", "[", "]", ":", "%4", "%41", "::", "@", "'", "OR", "0.0.0.0 ", "||", "^", "\\", "}", "\u{e9}", "=",
+        ]), 0..24),
+    ) {
+        let text = front.to_owned() + &parts.concat();
+        if let Ok((list, report)) = listed(&text) {
+            prop_assert_eq!(report.entries, list.len());
+        }
+        let (list, _) = listed("evil.example").expect("a list");
+        find(&list, &parts.concat(), 0);
+    }
+}
+
+/// Files, what of them is listed, and what is said of the rest.
+const FILES: &[(&str, usize, &str)] = &[
+    ("", 0, ""),
+    ("# no entry today\n", 0, ""),
+    ("192.0.2.1\r\n\r\n192.0.2.1\n", 1, ""),
+    ("\u{feff}evil.example\n", 1, ""),
+    (
+        "evil.example\nnot one\n192.0.2.1\n",
+        2,
+        "2 entries; 1 left out that are no indicators, the first is line 2, `not one`: an indicator is an address, a \
+         network, a domain, a URL or a hash (MD5, SHA-1, SHA-256, SHA-512)",
+    ),
+    (
+        "evil.example\n192.0.2.9-192.0.2.1\n",
+        1,
+        "1 entries; 1 left out that are no indicators, the first is line 2, `192.0.2.9-192.0.2.1`: a range goes from an \
+         address to a higher one",
+    ),
+    ("192.0.2.1 - 192.0.2.6\n", 4, ""),
+    ("indicator\nevil.example\n", 1, ""),
+    ("192.0.2.1,443,Quokka\n192.0.2.2,80,\n", 2, ""),
+    ("2026-11-01,evil.example\n2026-11-01,worse.example\n", 2, ""),
+    ("Type|Indicator|Confidence\nip|192.0.2.1|high\nip|192.0.2.2|none\n", 1, ""),
+    (
+        "domain,expires\nevil.example,2026-12-01\nworse.example,soon\nbad.example,\n",
+        2,
+        "2 entries; 1 left out that are no indicators, the first is line 3, `worse.example,soon`: when it expires is a time \
+         such as 2026-12-31T00:00:00Z",
+    ),
+    (
+        "ip,confidence\n192.0.2.1,101\n192.0.2.2,5\n",
+        1,
+        "1 entries; 1 left out that are no indicators, the first is line 2, `192.0.2.1,101`: a confidence is a number from \
+         0 to 100, or low, medium, high",
+    ),
+    ("ip,comment\n192.0.2.1,\"two\nlines\"\n192.0.2.2,6\" long\n192.0.2.3,x\n", 3, ""),
+    (
+        "ip,comment\n192.0.2.1,x\n192.0.2.2,\"open\n192.0.2.3,y\n",
+        1,
+        "1 entries; 1 left out that are no indicators, the first is line 3, `192.0.2.2,\"open\\n192.0.2.3,y`: a quote is \
+         not closed",
+    ),
+    ("[]", 0, ""),
+    (r#"["192.0.2.1", "evil.example"]"#, 2, ""),
+    (
+        r#"[{"type":"url","value":"http://evil.example/"},{"type":"url","value":"http://evil.example/b","to_ids":false}]"#,
+        1,
+        "",
+    ),
+    (r#"{"Attribute":[{"type":"ip-dst","value":"192.0.2.1"}]}"#, 1, ""),
+    (
+        r#"{"response":{"Attribute":[{"type":"ip-dst","value":"192.0.2.1"},{"type":"mutex","value":"x"}]}}"#,
+        1,
+        "1 entries; 1 not understood, the first is attribute 2, `mutex`",
+    ),
+    (r#"{"type":"hostname","list":["evil.example"]}"#, 1, ""),
+    (
+        r#"{"type":"regex","list":["evil.*"]}"#,
+        0,
+        "0 entries; 1 not understood, the first is item 1, `evil.*`",
+    ),
+];
+
+#[test]
+fn what_is_left_out_is_told_of() {
+    for (text, entries, said) in FILES {
+        let (list, report) = listed(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!((list.len(), report.said().as_deref().unwrap_or("")), (*entries, *said), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_list_is_refused() {
+    let refused = [
+        (
+            "<html>\n<h1>404</h1>\n192.0.2.1\n",
+            "this is no list: 2 of 3 entries are no indicators, the first is line 1, `<html>`",
+        ),
+        ("{\"error\": \"quota\"}", "the document is JSON of an unknown kind: a bundle of STIX"),
+        ("{\"type\": \"bundle\", ", "EOF while parsing"),
+        ("{\"response\":{\"response\":{\"response\":{\"response\":[]}}}}", "JSON of an unknown kind"),
+    ];
+    for (text, expected) in refused {
+        let error = listed(text).map(|(list, _)| list.len()).expect_err(text);
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    let columns = [Some("Adresse".to_owned()), None, None];
+    let named = |text: &str| {
+        read(&mut text.as_bytes(), text.len() as u64, &Terms { columns: columns.clone(), ..Terms::default() })
+    };
+    assert_eq!(named("nr;adresse\n1;192.0.2.1\n").expect("a list").0.len(), 1);
+    let error = named("nr,ip\n1,192.0.2.1\n").map(|(list, _)| list.len()).expect_err("no such column");
+    assert_eq!(error, "line 1: there is no header with a column `Adresse`");
+}
+
+#[test]
+fn a_line_that_is_too_long_is_left_out() {
+    let long = "a".repeat(crate::limits::THREAT_LINE_BYTES_MAX + 1);
+    let (list, report) = listed(&format!("evil.example\n{long}\nworse.example\n")).expect("a list");
+    assert_eq!(list.len(), 2);
+    assert!(report.said().is_some_and(|said| said.contains("line 2, `aaa")), "{report:?}");
+}
+
+#[test]
+fn an_entry_is_valid_until_it_expires_and_the_longest_counts() {
+    let text = "ip,expires,confidence,malware\n192.0.2.1,1970-01-01T00:00:10Z,90,a\n192.0.2.1,1970-01-01T00:00:20Z,20,b\n192.0.2.0/24,,5,c\n";
+    let (list, _) = listed(text).expect("a list");
+    let at = |second: i64| {
+        let found = find(&list, "192.0.2.1", second * 1_000_000_000);
+        found
+            .into_iter()
+            .map(|(by, note)| (by, note.confidence, note.name.map(String::from)))
+            .collect::<Vec<_>>()
+    };
+    let longest = vec![(By::Net(32), 20, Some("b".to_owned()))];
+    assert_eq!(at(0), longest);
+    assert_eq!(at(19), longest);
+    assert_eq!(at(20), vec![(By::Net(24), 5, Some("c".to_owned()))]);
+    // Below the threshold an entry is as if it were not there.
+    let terms = Terms { threshold: 50, ..Terms::default() };
+    let (list, report) = read(&mut text.as_bytes(), text.len() as u64, &terms).expect("a list");
+    assert_eq!((list.len(), report.unused), (1, 2));
+    assert_eq!(find(&list, "192.0.2.1", 15_000_000_000), Vec::new());
+}
+
+/// Lists are read anew when they change; one that became bad leaves what was there; a detection says whose it is.
+#[test]
+fn lists_that_change_are_read_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let put = |name: &str, text: &str| {
+        std::fs::write(path("aside"), text).unwrap();
+        std::fs::rename(path("aside"), path(name)).unwrap();
+    };
+    put("one.txt", "192.0.2.1\nno\n");
+    put("two.txt", "192.0.2.0/24\nevil.example\n");
+    put("own.txt", "192.0.2.7\n");
+    let options = |lists: &str| {
+        let paths = |of: &str| OptionValue::Paths(vec![path(of)]);
+        Options::new(Vec::new(), vec![("lists", paths(lists)), ("except", paths("own.txt"))])
+    };
+    let mut data = Data::default();
+    let threat = Threat::new(&options("t*.txt"), &mut data, &RealFs).expect("lists");
+    assert_eq!(threat.lists.len(), 1);
+    let mut data = Data::default();
+    let threat = Threat::new(&options("[ot][nw][eo].txt"), &mut data, &RealFs).expect("lists");
+    let said = data.said();
+    assert!(said.len() == 1 && said[0].contains("one.txt: 1 entries; 1 left out"), "{said:?}");
+    assert_eq!(data.said(), Vec::<String>::new());
+    let mut desk = Desk::default();
+    let mut feeds = |data: &Data, value: &str| {
+        let mut held = Held::default();
+        data.meet(&mut held);
+        desk.clear();
+        threat.find(value.as_bytes(), 0, &held, &mut desk);
+        desk.listed.iter().map(|of| threat.feed(of).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(feeds(&data, "192.0.2.1"), ["one", "two"]);
+    assert_eq!(feeds(&data, "192.0.2.7"), Vec::<String>::new());
+    assert_eq!(feeds(&data, "http://192.0.2.7/"), Vec::<String>::new());
+    put("one.txt", "192.0.2.3\n");
+    assert_eq!(data.refresh(&RealFs), [format!("{} was changed and is read anew", path("one.txt"))]);
+    assert_eq!(feeds(&data, "192.0.2.1"), ["two"]);
+    assert_eq!(feeds(&data, "192.0.2.3"), ["one", "two"]);
+    put("one.txt", "<html>\n");
+    let said = data.refresh(&RealFs);
+    assert!(said.len() == 1 && said[0].contains("what was read before is still used"), "{said:?}");
+    assert_eq!(feeds(&data, "192.0.2.3"), ["one", "two"]);
+    for (lists, expected) in
+        [("none.txt", "cannot read"), ("none*.txt", "no file is named"), ("aside[", "no file")]
+    {
+        let error = Threat::new(&options(lists), &mut Data::default(), &RealFs).expect_err(lists);
+        assert!(error.contains(expected) || lists == "aside[", "{error}");
+    }
+}
