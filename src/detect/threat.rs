@@ -12,6 +12,7 @@ mod keys;
 mod lines;
 mod list;
 mod names;
+mod notes;
 mod pattern;
 mod read;
 #[cfg(test)]
@@ -29,7 +30,8 @@ use crate::lookup::{Data, Held, Read};
 use crate::seam::{FileKind, Fs};
 use crate::signature::{Example, OptionSpec, OptionType, Signature};
 
-pub use list::{Builder, By, List, Match, Note, Probe};
+pub use list::{Builder, By, List, Match, Probe};
+pub use notes::Note;
 pub use read::{Report, Terms, read, time};
 
 /// Its name.
@@ -302,7 +304,7 @@ impl Threat {
     }
 
     /// What the list says of a detection.
-    pub fn note<'h>(&self, of: &Listed, held: &'h Held) -> Option<&'h Note> {
+    pub fn note<'h>(&self, of: &Listed, held: &'h Held) -> Option<Note<'h>> {
         held.get::<List>(self.lists.get(of.list)?.1)?.note(of.note)
     }
 
@@ -321,7 +323,7 @@ impl Threat {
             write_timestamp(note.expires_ns, out);
             out.push(b'"');
         }
-        if let Some(name) = &note.name {
+        if let Some(name) = note.name {
             out.extend_from_slice(b",\"name\":");
             write_string(name, out);
         }

@@ -16,7 +16,7 @@ pub(super) static SIGNATURE: Signature = Signature {
           the `threat.*` fields of ECS; others stay as they were. A condition on `.detections.class` holds where it holds \
           of one of them. What kind of text a field holds is known by its ECS name (`url.query`, `url.path`, \
           `url.original`, `user_agent.original`, `http.request.referrer`, `message` …); any other is taken for one \
-          value. `aludel list detectors` shows them all, `aludel detect` tries one on lines.",
+          value. `detect threat` looks fields up in lists. `aludel list detectors` shows them all, `aludel detect` tries one on lines.",
     form: "detect DETECTOR on .FIELD, … { OPTION = VALUE }",
     options: &[],
     examples: &[

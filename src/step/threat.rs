@@ -91,10 +91,8 @@ impl Threat {
             &mut fields;
         *feed = Some(self.lists.feed(of).as_bytes().into());
         *name = Some(indicator.into());
-        *description = self
-            .lists
-            .note(of, held)
-            .and_then(|note| Some(Cow::Owned(note.name.as_deref()?.as_bytes().to_vec())));
+        let note = self.lists.note(of, held);
+        *description = note.and_then(|note| note.name).map(|name| name.as_bytes().into());
         // The scale of STIX 2.1, appendix A, as ECS has it.
         let level: &[u8] = match of.confidence {
             0 => b"None",

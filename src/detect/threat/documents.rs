@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::indicator::{Indicator, Net};
 use super::lines::{WANTED, entry};
-use super::list::Note;
+use super::notes::Note;
 use super::pattern;
 use super::read::{Intake, name, time};
 
@@ -235,7 +235,7 @@ fn is_hash(path: &str) -> bool {
 
 fn attributes<'a>(
     of: impl Iterator<Item = &'a RawValue>,
-    note: &Note,
+    note: &Note<'_>,
     intake: &mut Intake<'_>,
 ) -> Result<(), String> {
     for (at, attribute) in of.enumerate() {
@@ -249,7 +249,7 @@ fn attributes<'a>(
 }
 
 /// An attribute. Of `domain|ip` both are indicators; of `ip-dst|port` and `filename|sha256` one is.
-fn misp(of: &Attribute<'_>, place: &str, note: &Note, intake: &mut Intake<'_>) -> Result<(), String> {
+fn misp(of: &Attribute<'_>, place: &str, note: &Note<'_>, intake: &mut Intake<'_>) -> Result<(), String> {
     let is_net: Fits = |of| matches!(of, Indicator::Net(_));
     let is_address: Fits = |of| matches!(of, Indicator::Net(net) if Net::is_address(*net));
     let is_domain: Fits = |of| matches!(of, Indicator::Domain);

@@ -6,23 +6,30 @@ const KEYS_PER_SLOT: usize = 8;
 /// Bits that an index is over at most.
 const INDEX_BITS_MAX: u32 = 22;
 
-/// The number of a note of each key, in the order of the keys.
+/// Numbers in the order of keys, as narrow as they can be: of each key the number of its note.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Column {
-    /// All have the same: most lists say of no entry more than that it is in them.
+    /// All are the same: most lists say of no entry more than that it is in them.
     Same(u32),
-    /// Few notes.
+    /// They count up from this one.
+    From(u32),
+    /// None has more than eight bits.
+    Byte(Box<[u8]>),
+    /// None has more than sixteen.
     Narrow(Box<[u16]>),
-    /// Many.
+    /// Others.
     Wide(Box<[u32]>),
 }
 
 impl Column {
     /// Packs numbers.
-    fn new(notes: Vec<u32>) -> Self {
+    pub(super) fn new(notes: Vec<u32>) -> Self {
         let first = notes.first().copied().unwrap_or(0);
         if notes.iter().all(|note| *note == first) {
             return Self::Same(first);
+        }
+        if let Some(bytes) = notes.iter().map(|note| u8::try_from(*note).ok()).collect() {
+            return Self::Byte(bytes);
         }
         match notes.iter().map(|note| u16::try_from(*note).ok()).collect() {
             Some(narrow) => Self::Narrow(narrow),
@@ -30,11 +37,13 @@ impl Column {
         }
     }
 
-    /// The note of the key at a place.
+    /// The number at a place.
     #[inline]
     pub(super) fn get(&self, at: usize) -> u32 {
         match self {
             Self::Same(note) => *note,
+            Self::From(first) => *first + at as u32,
+            Self::Byte(notes) => notes.get(at).copied().unwrap_or(0).into(),
             Self::Narrow(notes) => notes.get(at).copied().unwrap_or(0).into(),
             Self::Wide(notes) => notes.get(at).copied().unwrap_or(0),
         }
@@ -43,7 +52,8 @@ impl Column {
     /// Bytes that it holds.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Same(_) => 0,
+            Self::Same(_) | Self::From(_) => 0,
+            Self::Byte(notes) => notes.len(),
             Self::Narrow(notes) => size_of_val(&**notes),
             Self::Wide(notes) => size_of_val(&**notes),
         }
@@ -138,6 +148,11 @@ impl<const N: usize> Keys<N> {
         let (from, to) = (*self.index.get(slot)? as usize, *self.index.get(slot + 1)? as usize);
         let at = self.keys.get(from..to)?.binary_search(key).ok()?;
         Some(self.notes.get(from + at))
+    }
+
+    /// The notes of the keys, and how many there are.
+    pub(super) fn column(&mut self) -> (&mut Column, usize) {
+        (&mut self.notes, self.keys.len())
     }
 
     /// How many there are.

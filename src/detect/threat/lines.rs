@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::indicator::{Indicator, Net};
-use super::list::Note;
+use super::notes::Note;
 use super::read::{Intake, confidence, name, time};
 use crate::limits::THREAT_LINE_BYTES_MAX;
 
@@ -303,7 +303,7 @@ impl Lines {
         text: &[u8],
         from: &[u8],
         to: &[u8],
-        note: &Note,
+        note: &Note<'_>,
         intake: &mut Intake<'_>,
     ) -> Result<(), String> {
         let subnets = match (ip(from), ip(to)) {
@@ -333,7 +333,7 @@ fn ip(text: &[u8]) -> Option<IpAddr> {
 
 /// Adds a text as lists write indicators: in quotes, for a whole domain (`*.`, `||…^`), or so that nobody clicks on it
 /// (`hxxp`, `[.]`).
-pub(super) fn entry(text: &[u8], note: &Note, intake: &mut Intake<'_>) -> Result<bool, String> {
+pub(super) fn entry(text: &[u8], note: &Note<'_>, intake: &mut Intake<'_>) -> Result<bool, String> {
     let text = text.trim_ascii();
     let text = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text);
     let text = match text.strip_prefix(b"||") {

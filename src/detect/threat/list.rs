@@ -10,25 +10,8 @@ use std::net::IpAddr;
 use super::indicator::{self, Indicator, Net};
 use super::keys::{Keys, KeysBuilder};
 use super::names::{Hash, Names, NamesBuilder};
+use super::notes::{Note, Notes, NotesBuilder};
 use crate::limits::THREAT_ENTRIES_MAX;
-
-/// What a list says of an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Note {
-    /// How sure the list is, 0 to 100.
-    pub confidence: u8,
-    /// When the entry is no longer valid, in nanoseconds since the epoch; `i64::MAX` is never.
-    pub expires_ns: i64,
-    /// What it calls it: a family of malware, a campaign.
-    pub name: Option<Box<str>>,
-}
-
-impl Note {
-    /// Of two notes on one indicator the one that is valid longer comes first, then the surer one.
-    fn order(&self, other: &Self) -> Ordering {
-        (other.expires_ns, other.confidence, &self.name).cmp(&(self.expires_ns, self.confidence, &other.name))
-    }
-}
 
 /// Networks: a set for each length that there is, the longest first.
 type Nets<const N: usize> = Box<[(u8, Keys<N>)]>;
@@ -47,7 +30,7 @@ pub struct List {
     sha1: Keys<20>,
     sha256: Keys<32>,
     sha512: Keys<64>,
-    notes: Box<[Note]>,
+    notes: Notes,
 }
 
 /// What a list holds of a value.
@@ -162,13 +145,13 @@ impl Probe {
 
 impl List {
     /// What a list says of an entry.
-    pub fn note(&self, number: u32) -> Option<&Note> {
-        self.notes.get(number as usize)
+    pub fn note(&self, number: u32) -> Option<Note<'_>> {
+        self.notes.get(number)
     }
 
     /// What it holds of a value that is valid at a time: a URL or a hash, and a host.
     pub fn find(&self, probe: &Probe, at_ns: i64, found: &mut Vec<Match>) {
-        let valid = |note: &u32| self.note(*note).is_some_and(|note| note.expires_ns > at_ns);
+        let valid = |note: &u32| self.notes.is_valid(*note, at_ns);
         if probe.is_hash {
             let note = match probe.text.len() {
                 16 => find(&self.md5, &probe.text),
@@ -234,10 +217,7 @@ impl List {
         }
         let nets = all(&self.v4) + all(&self.v6_short) + all(&self.v6);
         let hashes = self.md5.bytes() + self.sha1.bytes() + self.sha256.bytes() + self.sha512.bytes();
-        let names =
-            self.notes.iter().map(|note| note.name.as_ref().map_or(0, |name| name.len())).sum::<usize>();
-        let notes = names + size_of_val(&*self.notes);
-        size_of::<Self>() + nets + hashes + self.domains.bytes() + self.urls.bytes() + notes
+        size_of::<Self>() + nets + hashes + self.domains.bytes() + self.urls.bytes() + self.notes.bytes()
     }
 }
 
@@ -268,9 +248,7 @@ pub struct Builder {
     sha1: KeysBuilder<20>,
     sha256: KeysBuilder<32>,
     sha512: KeysBuilder<64>,
-    notes: Vec<Note>,
-    numbers: HashMap<Note, u32>,
-    last: Option<u32>,
+    notes: NotesBuilder,
     len: usize,
     /// How many entries of how many bytes are to be expected, until the first has come.
     expected: (usize, usize),
@@ -284,12 +262,12 @@ impl Builder {
     }
 
     /// Adds an entry; `text` is that of a domain, URL or hash. The error is that there are too many.
-    pub(super) fn add(&mut self, of: &Indicator, text: &[u8], note: &Note) -> Result<(), String> {
+    pub(super) fn add(&mut self, of: &Indicator, text: &[u8], note: &Note<'_>) -> Result<(), String> {
         self.len += 1;
         if self.len > THREAT_ENTRIES_MAX {
             return Err(format!("there are more than {THREAT_ENTRIES_MAX} entries; split the list"));
         }
-        let note = self.number(note);
+        let note = self.notes.number(note);
         let (room, bytes) = std::mem::take(&mut self.expected);
         let has_room = match of {
             Indicator::Net(Net::V4(bits, len)) => {
@@ -320,34 +298,10 @@ impl Builder {
         if has_room { Ok(()) } else { Err("its texts have more than 4 GiB".to_owned()) }
     }
 
-    fn number(&mut self, note: &Note) -> u32 {
-        // Mostly the same as before.
-        if let Some(last) = self.last
-            && self.notes.get(last as usize) == Some(note)
-        {
-            return last;
-        }
-        let number = match self.numbers.get(note) {
-            Some(number) => *number,
-            None => {
-                let number = self.notes.len() as u32;
-                self.notes.push(note.clone());
-                self.numbers.insert(note.clone(), number);
-                number
-            }
-        };
-        self.last = Some(number);
-        number
-    }
-
     /// The list.
     pub fn finish(self) -> List {
-        let Self { v4, v6_short, v6, domains, urls, md5, sha1, sha256, sha512, notes, numbers, .. } = self;
-        drop(numbers);
-        let order = |one: u32, other: u32| match (notes.get(one as usize), notes.get(other as usize)) {
-            (Some(one), Some(other)) => one.order(other),
-            _ => one.cmp(&other),
-        };
+        let Self { v4, v6_short, v6, domains, urls, md5, sha1, sha256, sha512, notes, .. } = self;
+        let order = |one: u32, other: u32| notes.order(one, other);
         fn nets<const N: usize>(
             of: HashMap<u8, KeysBuilder<N>>,
             order: &dyn Fn(u32, u32) -> Ordering,
@@ -356,18 +310,17 @@ impl Builder {
             nets.sort_unstable_by_key(|(len, _)| std::cmp::Reverse(*len));
             nets.into()
         }
-        List {
-            v4: nets(v4, &order),
-            v6_short: nets(v6_short, &order),
-            v6: nets(v6, &order),
-            domains: domains.finish(&order),
-            urls: urls.finish(&order),
-            md5: md5.finish(&order),
-            sha1: sha1.finish(&order),
-            sha256: sha256.finish(&order),
-            sha512: sha512.finish(&order),
-            notes: notes.into(),
-        }
+        let (mut v4, mut v6_short, mut v6) = (nets(v4, &order), nets(v6_short, &order), nets(v6, &order));
+        let (mut domains, mut urls) = (domains.finish(&order), urls.finish(&order));
+        let (mut md5, mut sha1) = (md5.finish(&order), sha1.finish(&order));
+        let (mut sha256, mut sha512) = (sha256.finish(&order), sha512.finish(&order));
+        let of_names = [domains.column(), urls.column()];
+        let of_hashes = [md5.column(), sha1.column(), sha256.column(), sha512.column()];
+        let columns = v4.iter_mut().map(|(_, keys)| keys.column());
+        let columns = columns.chain(v6_short.iter_mut().map(|(_, keys)| keys.column()));
+        let columns = columns.chain(v6.iter_mut().map(|(_, keys)| keys.column()));
+        let notes = notes.finish(columns.chain(of_names).chain(of_hashes));
+        List { v4, v6_short, v6, domains, urls, md5, sha1, sha256, sha512, notes }
     }
 }
 

@@ -104,6 +104,11 @@ impl Names {
         self.blocks.get(at..at + len).unwrap_or_default()
     }
 
+    /// The notes of the texts, and how many there are.
+    pub(super) fn column(&mut self) -> (&mut Column, usize) {
+        (&mut self.notes, self.len)
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.len

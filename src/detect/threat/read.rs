@@ -8,7 +8,8 @@ use std::io::{BufRead, BufReader, Read};
 use super::documents;
 use super::indicator::{self, Indicator};
 use super::lines::Lines;
-use super::list::{Builder, List, Note};
+use super::list::{Builder, List};
+use super::notes::Note;
 use crate::limits::{THREAT_LINE_BYTES_MAX, THREAT_NAME_BYTES_MAX};
 
 /// What the user says of lists.
@@ -64,7 +65,7 @@ impl<'a> Intake<'a> {
     }
 
     /// A note of an entry that says no more than that it is in the list.
-    pub(super) fn note(&self) -> Note {
+    pub(super) fn note(&self) -> Note<'static> {
         Note { confidence: self.terms.confidence, expires_ns: i64::MAX, name: None }
     }
 
@@ -78,7 +79,7 @@ impl<'a> Intake<'a> {
     pub(super) fn add(
         &mut self,
         text: &[u8],
-        note: &Note,
+        note: &Note<'_>,
         fits: impl Fn(&Indicator) -> bool,
     ) -> Result<bool, String> {
         let mut buffer = std::mem::take(&mut self.text);
@@ -91,7 +92,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Adds an indicator.
-    pub(super) fn put(&mut self, found: &Indicator, text: &[u8], note: &Note) -> Result<(), String> {
+    pub(super) fn put(&mut self, found: &Indicator, text: &[u8], note: &Note<'_>) -> Result<(), String> {
         if note.confidence < self.terms.threshold {
             self.unused += 1;
             return Ok(());
@@ -223,10 +224,10 @@ fn next_line(input: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io::Result<boo
 }
 
 /// The name of an entry, cut where it is too long.
-pub(super) fn name(text: &str) -> Option<Box<str>> {
+pub(super) fn name(text: &str) -> Option<&str> {
     let text = text.trim();
     let end = text.floor_char_boundary(THREAT_NAME_BYTES_MAX);
-    text.get(..end).filter(|text| !text.is_empty()).map(Box::from)
+    text.get(..end).filter(|text| !text.is_empty())
 }
 
 /// A confidence: 0 to 100, or a word (STIX 2.1, appendix A).

@@ -14,12 +14,12 @@ fn listed(text: &str) -> Result<(List, Report), String> {
     read(&mut text.as_bytes(), text.len() as u64, &Terms::default())
 }
 
-fn find(list: &List, value: &str, at_ns: i64) -> Vec<(By, Note)> {
+fn find<'a>(list: &'a List, value: &str, at_ns: i64) -> Vec<(By, Note<'a>)> {
     let (mut probe, mut found) = (Probe::default(), Vec::new());
     if probe.set(value.as_bytes(), true) {
         list.find(&probe, at_ns, &mut found);
     }
-    found.iter().map(|of| (of.by, list.note(of.note).expect("a note").clone())).collect()
+    found.iter().map(|of| (of.by, list.note(of.note).expect("a note"))).collect()
 }
 
 /// An entry of a model: a network, how long it is valid, how sure.
@@ -165,6 +165,41 @@ proptest! {
         }
         let (list, _) = listed("evil.example").expect("a list");
         find(&list, &parts.concat(), 0);
+    }
+}
+
+/// Notes come back as they were, however many differ, and whatever of a second they are.
+#[test]
+fn every_entry_has_its_own_note() {
+    for (entries, step_ns) in [(1_000_u32, 1_000_000_000), (70_000, 1_000_000_000), (70_000, 1_500_000_000)] {
+        let mut builder = Builder::default();
+        let names = ["a", "b", "c"];
+        let note = |number: u32| Note {
+            confidence: (number % 101) as u8,
+            expires_ns: if number % 7 == 0 { i64::MAX } else { i64::from(number) * step_ns },
+            name: names.get(number as usize % 4).copied(),
+        };
+        for number in 0..entries {
+            let net = Net::V4(number.reverse_bits(), 32);
+            builder.add(&indicator::Indicator::Net(net), &[], &note(number)).expect("room");
+            let name = format!("h{number}.example");
+            builder.add(&indicator::Indicator::Domain, name.as_bytes(), &note(number + 1)).expect("room");
+        }
+        let list = builder.finish();
+        for number in (1..entries).step_by(77) {
+            let address = Ipv4Addr::from_bits(number.reverse_bits()).to_string();
+            assert_eq!(find(&list, &address, 0), [(By::Net(32), note(number))]);
+            let found = find(&list, &format!("h{number}.example"), 0);
+            assert_eq!(found.first().map(|(_, note)| *note), Some(note(number + 1)));
+        }
+        // An address and a domain with notes of their own need no more than this beside the keys.
+        let columns = if step_ns == 1_000_000_000 { 4 + 1 + 1 } else { 8 + 1 + 1 };
+        let keys = 4 + 1 + 12;
+        assert!(
+            list.bytes() < entries as usize * (keys + 2 * columns) + 4096,
+            "{} of {entries}",
+            list.bytes()
+        );
     }
 }
 
