@@ -96,6 +96,54 @@ fn lists_of_every_format_find_what_they_name() {
     assert_eq!((missed, wrong.len() - missed), (budget, allowed), "\n{}", wrong.join("\n"));
 }
 
+/// The program's answers to lines, and what it says beside.
+fn answers(arguments: &[&str], lines: &str) -> (String, String) {
+    let mut command = aludel();
+    let lists = folder().join("lists");
+    command.current_dir(lists).args(["detect", "threat"]).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    // It may have ended before it is asked.
+    let _ = child.stdin.take().expect("piped").write_all(lines.as_bytes());
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_program_tells_whose_word_it_is_and_until_when() {
+    let lines = "198.51.100.20\nkiwi.example\n192.0.2.241\nnothing\n";
+    let lists = [
+        "--lists",
+        "controllers.csv",
+        "--lists",
+        "bundle.json",
+        "--lists",
+        "n*.netset",
+        "--except",
+        "own.except.json",
+    ];
+    let at = |time: &'static str| [&lists[..], &["--at", time, "--hits", "--field", "source.ip"]].concat();
+    let (found, said) = answers(&at("2026-11-30T23:59:59Z"), lines);
+    assert_eq!(
+        found,
+        r#"{"line":1,"hit":true,"detections":[{"detector":"threat","class":"ip","rule":"address","field":"source.ip","evidence":"198.51.100.20","technique":"T1583","score":90,"feed":"controllers","indicator":"198.51.100.20","confidence":90,"expires":"2026-12-01T00:00:00.000Z","name":"Quokka"}]}
+{"line":2,"hit":true,"detections":[{"detector":"threat","class":"domain","rule":"domain","field":"source.ip","evidence":"kiwi.example","technique":"T1583","score":95,"feed":"bundle","indicator":"kiwi.example","confidence":95,"expires":"2026-12-01T00:00:00.000Z","name":"Campaign Kiwi"}]}
+"#
+    );
+    assert!(said.contains("warning: bundle.json: 7 entries; 1 left out that are no indicators"), "{said}");
+    assert_eq!(answers(&at("2026-12-01T00:00:00Z"), lines).0, "");
+    for (arguments, expected) in [
+        (vec![], "the option `lists` names one file at least"),
+        (vec!["--lists", "none.txt"], "cannot read none.txt"),
+        (vec!["--lists", "hosts.txt", "--at", "soon"], "`--at` takes a time"),
+        (vec!["--lists", "hosts.txt", "--threshold", "101"], "takes a confidence from 0 to 100"),
+    ] {
+        let (_, said) = answers(&arguments, "");
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+}
+
 /// Entries of each of three lists: a part of a million, since a build for tests needs half a minute for all. The bench
 /// `threat` has them all.
 const ENTRIES: u64 = 200_000;
