@@ -74,6 +74,14 @@ pub enum Kind {
     Query,
     /// One value: a parameter, a header, a form field.
     Value,
+    /// The body of a request: a form, JSON, XML, parts of a form.
+    Body,
+    /// A whole document of JSON or XML, whose values are looked at by themselves.
+    Document,
+    /// The cookies of a request.
+    Cookie,
+    /// The name of a parameter.
+    Name,
     /// A `User-Agent`.
     Agent,
     /// A `Referer`: a URL that the client chose.
@@ -89,12 +97,14 @@ impl Kind {
     pub fn of_field(path: &str) -> Self {
         match path {
             "url.path" => Self::Path,
-            "url.query" | "http.request.body.content" => Self::Query,
+            "url.query" => Self::Query,
+            "http.request.body.content" => Self::Body,
             "url.original" | "url.full" => Self::Url,
             "user_agent.original" => Self::Agent,
             "http.request.referrer" => Self::Referrer,
             "message" | "event.original" | "error.message" | "log.original" => Self::Text,
             _ if is_file_name(path) => Self::File,
+            _ if path.starts_with("http.request.") && path.ends_with(".cookie") => Self::Cookie,
             _ => Self::Value,
         }
     }

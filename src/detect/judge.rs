@@ -1,10 +1,12 @@
 //! A detector at its operating point: which hits are reported, and how a detection is written.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::{Class, Detector, DetectorKind, Hit, Kind, Pool, SENSITIVITIES, Views, bytes::Bytes, kind};
 use crate::event::{Options, write_string};
 use crate::limits::{DETECT_EVIDENCE_BYTES_MAX, DETECT_VALUE_BYTES_MAX};
+use crate::sensitive::{self, Finder, Policy, Tokens};
 
 /// A detector with the options of its use.
 pub struct Judge {
@@ -94,7 +96,7 @@ impl Judge {
 }
 
 /// Writes a detection as a JSON object. The evidence is the part of the value that shows it, bounded; a secret is
-/// never shown.
+/// never shown, nor one that stands beside an attack.
 pub fn write_detection(found: &Found, field: &str, value: &[u8], out: &mut Vec<u8>) {
     let secret = found.class.secret || found.hit.secret;
     let evidence = if secret { masked(&found.hit.range) } else { evidence(value, &found.hit.range) };
@@ -133,12 +135,61 @@ fn masked(range: &Range<usize>) -> String {
     format!("[{} bytes]", range.len())
 }
 
+/// What `redact` takes for secrets where nobody says otherwise.
+const NOT_SHOWN: [sensitive::Class; 4] =
+    [sensitive::Class::Secrets, sensitive::Class::Card, sensitive::Class::Iban, sensitive::Class::Ssn];
+
+/// A part of a value. What is a secret is told from the whole: `password=` may stand before the part.
 pub(super) fn evidence(value: &[u8], range: &Range<usize>) -> String {
-    let part = value.get(range.clone()).unwrap_or_default();
-    let cut = part.get(..DETECT_EVIDENCE_BYTES_MAX).unwrap_or(part);
+    static FINDER: LazyLock<Option<Finder>> =
+        LazyLock::new(|| Finder::new(NOT_SHOWN.into_iter().collect()).ok());
+    let Some(finder) = FINDER.as_ref() else { return masked(range) };
+    let value = value.get(..DETECT_VALUE_BYTES_MAX).unwrap_or(value);
+    let mut secrets = Vec::new();
+    finder.find(value, &mut secrets);
+    let range = range.start.min(value.len())..range.end.min(value.len());
+    let (mut out, mut at) = (Vec::new(), range.start);
+    for secret in
+        secrets.iter().filter(|secret| secret.range.start < range.end && secret.range.end > range.start)
+    {
+        out.extend_from_slice(value.get(at..secret.range.start).unwrap_or_default());
+        Policy::Mask.text(secret.rule.class, b"", &mut Tokens::default(), &mut out);
+        at = at.max(secret.range.end);
+    }
+    out.extend_from_slice(value.get(at..range.end).unwrap_or_default());
+    let cut = out.get(..DETECT_EVIDENCE_BYTES_MAX).unwrap_or(&out);
     let mut text = String::from_utf8_lossy(cut).into_owned();
-    if cut.len() < part.len() {
+    if cut.len() < out.len() {
         text.push('\u{2026}');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_shows_no_secret() {
+        let shown = |value: &str, part: &str| {
+            let start = value.find(part).expect("a part");
+            evidence(value.as_bytes(), &(start..start + part.len()))
+        };
+        for (value, part, want) in [
+            ("id=7' or 1=1", "' or 1=1", "' or 1=1"),
+            ("user=ann&password=hunter2'--", "hunter2'--", "[redacted:secret]'--"),
+            (
+                "q=<script>f('ftp://ann:hunter2@a.example')",
+                "<script>f('ftp://ann:hunter2@a",
+                "<script>f('ftp://ann:[redacted:secret]@a",
+            ),
+            (
+                "q=<script>&pin=4111111111111111&x=1",
+                "<script>&pin=4111111111111111&x=1",
+                "<script>&pin=[redacted:card]&x=1",
+            ),
+        ] {
+            assert_eq!(shown(value, part), want, "{value}");
+        }
+    }
 }

@@ -91,7 +91,7 @@ pub struct Views<'a> {
     pub kind: Kind,
     /// Its byte classes.
     pub bytes: Bytes,
-    pool: &'a Pool,
+    pub(super) pool: &'a Pool,
     decoded: OnceCell<View>,
     unescaped: OnceCell<View>,
     lower: OnceCell<View>,
@@ -123,7 +123,7 @@ impl<'a> Views<'a> {
     pub fn decoded(&self) -> &View {
         self.decoded.get_or_init(|| {
             let mut view = self.start();
-            let plus = matches!(self.kind, Kind::Query) && self.bytes.any(Bytes::PLUS);
+            let plus = matches!(self.kind, Kind::Query | Kind::Name) && self.bytes.any(Bytes::PLUS);
             if !plus && !self.bytes.any(Bytes::PERCENT.with(Bytes::OTHER)) {
                 view.bytes.extend_from_slice(self.raw);
                 return view;

@@ -3,6 +3,7 @@
 //! A field is split into its parts ([`split`]); each part is looked at by one file per class, in the view that the
 //! class needs. Every class scores by structure: what the text would be to the interpreter that it is meant for.
 
+mod body;
 mod code;
 mod files;
 mod gate;
@@ -118,14 +119,13 @@ impl Detector for WebAttack {
     fn find(&self, views: &Views<'_>, hits: &mut Vec<Hit>) {
         let text = views.kind == Kind::Text;
         let mut tokens = Vec::new();
-        split::parts(views, &mut |part, start| {
+        split::parts(views, &mut |part, place| {
             look(part, &mut tokens, &mut |class, view, sign| {
                 // What another site's query asks for is that site's affair.
                 if class == SSRF && views.kind == Kind::Referrer {
                     return;
                 }
-                let range = view.raw(sign.range);
-                let range = range.start + start..range.end + start;
+                let range = place.range(view.raw(sign.range));
                 let score = if text { sign.score - sign.score / 4 } else { sign.score };
                 hits.push(Hit { class, rule: sign.rule, score, range, secret: false });
             });
@@ -136,40 +136,91 @@ impl Detector for WebAttack {
 /// Bytes that no language but that of names needs.
 const NAMES: Bytes = PLAIN.with(Bytes::WORD).with(Bytes::DASH).with(Bytes::DOT).with(Bytes::EQUALS);
 
+type Seer<'s> = dyn FnMut(u8, &View, Sign) + 's;
+
 /// Looks at one part for every class.
-fn look(part: &Views<'_>, tokens: &mut Vec<sql::Token>, see: &mut dyn FnMut(u8, &View, Sign)) {
+fn look(part: &Views<'_>, tokens: &mut Vec<sql::Token>, see: &mut Seer<'_>) {
     let lower = part.lower();
-    let text = lower.bytes();
-    let bytes = Bytes::of(text);
-    let kind = part.kind;
-    let mut tell = |class, sign: Option<Sign>, view: &View| {
-        if let Some(sign) = sign {
-            see(class, view, sign);
-        }
-    };
-    if kind == Kind::Agent {
-        tell(SCANNER, scanner::look(text), lower);
+    if part.kind == Kind::Document {
+        return look_at_document(part, see);
     }
-    tell(TRAVERSAL, files::look(part.path(), lower, kind), part.path());
-    tell(CODE, code::look(text, part.decoded().bytes(), kind), lower);
-    tell(SSRF, remote::look(text, kind), lower);
-    if bytes.any(Bytes::DOLLAR) && bytes.any(Bytes::CURLY) {
-        let range = jndi::lookup(part.decoded().bytes());
-        tell(JNDI, range.map(|range| Sign { rule: "lookup", score: 100, range }), part.decoded());
+    if part.kind == Kind::Agent {
+        tell(see, SCANNER, scanner::look(lower.bytes()), lower);
     }
-    if bytes.any(Bytes::DOLLAR.with(Bytes::AMPERSAND).with(Bytes::BACKSLASH)) {
-        // Escaped, or put together from lookups that give signs.
-        tell(JNDI, jndi::disguised(part.unescaped().bytes()), part.unescaped());
-    }
-    if !bytes.only(NAMES) || bytes.any(Bytes::WORD) {
-        tell(SQLI, sql::score(text, tokens), lower);
-    }
-    if bytes.only(NAMES) {
+    tell(see, TRAVERSAL, files::look(part.path(), lower, part.kind), part.path());
+    jndi(part, see);
+    let bytes = Bytes::of(lower.bytes());
+    look_at(lower, part.decoded().bytes(), bytes, part.kind, tokens, see);
+    if is_name(lower.bytes(), bytes, part.kind) {
         return;
     }
     let unescaped = part.unescaped();
-    tell(XSS, xss::look(unescaped.bytes(), kind), unescaped);
-    tell(CMDI, shell::look(text, kind), lower);
+    tell(see, XSS, xss::look(unescaped.bytes(), part.kind), unescaped);
+    tell(see, XXE, query::xml(unescaped.bytes()), unescaped);
+    // What reads entities or escapes before it reads the value.
+    if unescaped.bytes() != lower.bytes() {
+        let bytes = Bytes::of(unescaped.bytes());
+        look_at(unescaped, unescaped.bytes(), bytes, part.kind, tokens, see);
+    }
+}
+
+/// Whether a text is but a name, which only few languages take for more: `~-` is the shell's, `window.location` a
+/// script's, and a program that calls itself by a command's name is none.
+fn is_name(text: &[u8], bytes: Bytes, kind: Kind) -> bool {
+    bytes.only(NAMES)
+        && kind != Kind::Agent
+        && !text.starts_with(b"~")
+        && !(kind != Kind::Path && xss::NAMES.iter().any(|name| text.starts_with(name.as_bytes())))
+}
+
+fn tell(see: &mut Seer<'_>, class: u8, sign: Option<Sign>, view: &View) {
+    if let Some(sign) = sign {
+        see(class, view, sign);
+    }
+}
+
+/// Lookups, in what a logger would be given and in what a page would make of it.
+fn jndi(part: &Views<'_>, see: &mut Seer<'_>) {
+    let (decoded, bytes) = (part.decoded(), Bytes::of(part.decoded().bytes()));
+    if bytes.any(Bytes::DOLLAR) && bytes.any(Bytes::CURLY) {
+        let range = jndi::lookup(decoded.bytes());
+        tell(see, JNDI, range.map(|range| Sign { rule: "lookup", score: 100, range }), decoded);
+    }
+    if bytes.any(Bytes::DOLLAR.with(Bytes::AMPERSAND).with(Bytes::BACKSLASH)) {
+        // Escaped, or put together from lookups that give signs.
+        tell(see, JNDI, jndi::disguised(part.unescaped().bytes()), part.unescaped());
+    }
+}
+
+/// What a document itself can do, apart from its values.
+fn look_at_document(part: &Views<'_>, see: &mut Seer<'_>) {
+    let (lower, unescaped) = (part.lower(), part.unescaped());
+    if lower.bytes().trim_ascii_start().starts_with(b"<") {
+        tell(see, XXE, query::xml(lower.bytes()), lower);
+    } else {
+        tell(see, NOSQL, query::nosql(unescaped.bytes()), unescaped);
+    }
+}
+
+/// Looks at one view for the classes that read it as it is; `exact` is the same before it was made lower case.
+fn look_at(
+    view: &View,
+    exact: &[u8],
+    bytes: Bytes,
+    kind: Kind,
+    tokens: &mut Vec<sql::Token>,
+    see: &mut Seer<'_>,
+) {
+    let text = view.bytes();
+    tell(see, CODE, code::look(text, exact, kind), view);
+    tell(see, SSRF, remote::look(text, kind), view);
+    if !bytes.only(NAMES) || bytes.any(Bytes::WORD) || sql::is_catalog(text) {
+        tell(see, SQLI, sql::score(text, tokens), view);
+    }
+    if is_name(text, bytes, kind) {
+        return;
+    }
+    tell(see, CMDI, shell::look(text, kind), view);
     if bytes.any(
         Bytes::CURLY
             .with(Bytes::SQUARE)
@@ -178,16 +229,19 @@ fn look(part: &Views<'_>, tokens: &mut Vec<sql::Token>, see: &mut dyn FnMut(u8, 
             .with(Bytes::PIPE)
             .with(Bytes::HASH),
     ) {
-        tell(SSTI, template::look(text), lower);
+        tell(see, SSTI, template::look(text), view);
     }
     if bytes.any(Bytes::DOLLAR.with(Bytes::EQUALS).with(Bytes::DOT).with(Bytes::SEMICOLON)) {
-        tell(NOSQL, query::nosql(text), lower);
+        tell(see, NOSQL, query::nosql(text), view);
     }
-    if bytes.any(Bytes::ROUND) {
-        tell(LDAP, query::ldap(text), lower);
+    if bytes.any(LDAP_MARKS) && kind != Kind::Text {
+        tell(see, LDAP, query::ldap(text), view);
     }
-    tell(XXE, query::xml(unescaped.bytes()), unescaped);
     if bytes.any(Bytes::LINE) {
-        tell(CRLF, query::lines(text), lower);
+        tell(see, CRLF, query::lines(text), view);
     }
 }
+
+/// Bytes one of which a filter of LDAP has.
+const LDAP_MARKS: Bytes =
+    Bytes::ROUND.with(Bytes::STAR).with(Bytes::PIPE).with(Bytes::BANG).with(Bytes::AMPERSAND);

@@ -1,5 +1,9 @@
 //! Attacks on web applications and benign traffic (see `support/scores.rs`): what `web_attack` finds at its operating
 //! point `medium`, which is fixed in `src/detect.rs`. A value counts as found when any class is.
+//! `ALUDEL_MISSES=1` prints what was missed and what was found where nothing is.
+
+// Scores and misses are the point of these tests.
+#![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,6 +46,15 @@ impl Looker {
     }
 }
 
+/// Prints a value on which the detector is wrong, and what it saw in it.
+fn tell(set: &str, wrong: bool, value: &str, found: &[Found]) {
+    if wrong && std::env::var_os("ALUDEL_MISSES").is_some() {
+        let saw: Vec<_> =
+            found.iter().map(|found| (found.class.name, found.hit.rule, found.hit.score)).collect();
+        println!("WRONG | {set} | {value:?} | {saw:?}");
+    }
+}
+
 fn rows(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).expect("readable");
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
@@ -69,6 +82,7 @@ fn values_of_parameters() {
         let (payload, ty) = (row["payload"].as_str().expect("text"), row["type"].as_str().expect("text"));
         let sum = sums.entry(ty.to_owned()).or_default();
         let hit = looker.parameter(payload.as_bytes());
+        tell(ty, hit == (ty == "norm"), payload, &looker.found);
         sum.0 += u64::from(hit != (ty == "norm"));
         sum.1 += 1;
     }
@@ -87,12 +101,17 @@ fn lists_of_payloads() {
     let mut looker = Looker::new();
     for class in files(&folder.join("payloadsallthethings")).iter().filter(|path| path.is_dir()) {
         let values: Vec<_> = files(class).iter().flat_map(|file| lines(file)).collect();
-        let good = values.iter().filter(|value| looker.parameter(value)).count();
         let name = class.file_name().expect("a name").to_string_lossy();
+        let mut good = 0;
+        for value in &values {
+            let hit = looker.parameter(value);
+            tell(&name, !hit, &String::from_utf8_lossy(value), &looker.found);
+            good += u64::from(hit);
+        }
         scores::report(
             "web-attacks payload lists",
             &format!("{name} found"),
-            good as u64,
+            good,
             values.len() as u64,
             97.0,
         );
@@ -108,7 +127,9 @@ fn lists_of_payloads() {
         };
         for line in lines(&file).iter().filter(|line| !line.starts_with(b"#")) {
             let sum = sums.entry(what).or_default();
-            sum.0 += u64::from(looker.parameter(line) == what.ends_with("found"));
+            let good = looker.parameter(line) == what.ends_with("found");
+            tell(what, !good, &String::from_utf8_lossy(line), &looker.found);
+            sum.0 += u64::from(good);
             sum.1 += 1;
         }
     }
@@ -139,26 +160,58 @@ fn request(row: &Value) -> Vec<(String, String)> {
     parts
 }
 
+/// Negative cases of one rule that are attacks after all, of the kind of another: rule and tests.
+const ATTACKS_OF_OTHERS: &[(i64, &[i64])] = &[
+    // Commands behind operators: the rule sees those without one.
+    (932230, &[1, 2, 9, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 23, 26, 27, 39, 40, 41, 42, 43, 44, 46]),
+    (932236, &[6, 9]),
+    // Code of PHP and an opening tag, in another place or spelling than the rule's.
+    (933100, &[24, 25, 81, 83, 86]),
+    (933131, &[1, 2]),
+    (933161, &[5, 13, 14]),
+    // The metadata service of a cloud, endless loops, scripts, conditions and selects.
+    (934110, &[6, 7, 8]),
+    (934160, &[19]),
+    (941100, &[5]),
+    (941110, &[10]),
+    (941140, &[14]),
+    (942360, &[29, 30, 31]),
+    (942520, &[17]),
+    (942521, &[15, 16]),
+];
+
 #[test]
 fn cases_of_a_rule_set() {
     let Some(folder) = corpus("web-attacks") else { return };
     let mut looker = Looker::new();
-    let (mut attacks, mut others) = ((0, 0), (0, 0));
+    let (mut attacks, mut others, mut benign) = ((0, 0), (0, 0), (0, 0));
     for row in rows(&folder.join("crs/cases.jsonl")) {
         if !(930_000..945_000).contains(&row["rule_id"].as_i64().expect("a number")) {
             continue;
         }
         let parts = request(&row);
         let hit = parts.iter().any(|(field, value)| looker.hits(value.as_bytes(), Kind::of_field(field)));
-        match row["label"].as_str() {
+        let label = row["label"].as_str();
+        let case = format!("{} {}", row["rule_id"], row["test_id"]);
+        tell(&case, hit != (label == Some("attack")), &format!("{parts:?}"), &looker.found);
+        match label {
             Some("attack") => attacks = (attacks.0 + u64::from(hit), attacks.1 + 1),
-            Some("negative-for-rule") => others = (others.0 + u64::from(!hit), others.1 + 1),
+            Some("negative-for-rule") => {
+                others = (others.0 + u64::from(!hit), others.1 + 1);
+                let is = |(rule, tests): &&(i64, &[i64])| {
+                    row["rule_id"] == *rule && tests.iter().any(|test| row["test_id"] == *test)
+                };
+                if !ATTACKS_OF_OTHERS.iter().any(|known| is(&known)) {
+                    benign = (benign.0 + u64::from(!hit), benign.1 + 1);
+                }
+            }
             _ => {}
         }
     }
     scores::report("web-attacks crs", "attacks of rules 930 to 944 found", attacks.0, attacks.1, 92.0);
-    // Many of these are attacks of another kind than that of their rule.
     scores::report("web-attacks crs", "negative cases, quiet", others.0, others.1, 99.0);
+    let what = "negative cases that are no attack of another kind, quiet";
+    scores::report("web-attacks crs", what, benign.0, benign.1, 99.0);
 }
 
 /// Lines of the benign logs that are no visitors': a robot that posts into forms and logs what came of it in the path.

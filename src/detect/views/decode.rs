@@ -108,7 +108,8 @@ fn fold(code: u32) -> Option<u8> {
         0xff01..=0xff5e => (code - 0xfee0) as u8,
         0x2215 | 0x2044 => b'/',
         0x2216 => b'\\',
-        0x2024 => b'.',
+        // IDNA takes these for the dot of a name (UTS 46 §4).
+        0x2024 | 0x3002 | 0xff61 => b'.',
         0x02b9 | 0x02bc | 0x2018 | 0x2019 | 0x2032 => b'\'',
         0x201c | 0x201d | 0x2033 => b'"',
         0x2329 | 0x3008 => b'<',

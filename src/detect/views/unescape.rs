@@ -39,7 +39,7 @@ const NAMES: &[(&[u8], u8)] = &[
 ];
 
 /// Digits that a reference may have; leading zeros are a known disguise.
-const DIGITS_MAX: usize = 12;
+const DIGITS_MAX: usize = 64;
 
 pub(super) fn unescape(from: &View, to: &mut View) {
     let bytes = &from.bytes;
@@ -86,7 +86,7 @@ fn reference(bytes: &[u8]) -> Option<(u32, usize)> {
     }
 }
 
-/// What stands behind `\`: `xHH`, `uHHHH`, `u{H…}`.
+/// What stands behind `\`: `xHH`, `uHHHH`, `u{H…}`, and the three octal digits of old.
 fn literal(bytes: &[u8]) -> Option<(u32, usize)> {
     let exact = |digits: &[u8], len: usize| {
         let (code, found) = number(digits.get(..len)?, 16)?;
@@ -99,6 +99,11 @@ fn literal(bytes: &[u8]) -> Option<(u32, usize)> {
             (digits.get(len) == Some(&b'}')).then_some((code, len + 3))
         }
         [b'u', digits @ ..] => exact(digits, 4).map(|code| (code, 5)),
+        [a @ b'0'..=b'1', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] => {
+            let digit = |byte: u8| u32::from(byte - b'0');
+            let code = digit(*a) * 64 + digit(*b) * 8 + digit(*c);
+            (0x20..0x7f).contains(&code).then_some((code, 3))
+        }
         _ => None,
     }
 }

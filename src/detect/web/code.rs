@@ -25,12 +25,12 @@ const CLEAR: &str = "base64_decode base64_encode bzdecompress call_user_func cal
     execsync execfile execfilesync spawnsync child_process readfilesync writefilesync readdirsync existssync runinnewcontext runinthiscontext runincontext settimeout setinterval \
     __import__ os.system os.popen subprocess.popen subprocess.call subprocess.check_output getruntime processbuilder classforname loadclass defineclass getmethod newinstance getdeclaredmethod \
     systemexec kernel.exec io.popen os.execute loadstring getattr setattr file_exists fileputcontents fromcharcode get_object_vars get_loaded_extensions header_register_callback session_start session_decode session_set_save_handler \
-    get_defined_functions strip_tags intval floatval serialize unpack zlib_decode zlib_encode printf array_merge array_flip qx sprintf vprintf vsprintf fprintf array_intersect_ukey array_uintersect sqlite_create_function bson_decode wddx_deserialize yaml_parse igbinary_unserialize msgpack_unpack libxml_disable_entity_loader";
+    get_defined_functions strip_tags intval floatval serialize unpack zlib_decode zlib_encode array_merge array_flip qx array_intersect_ukey array_uintersect sqlite_create_function bson_decode wddx_deserialize yaml_parse igbinary_unserialize msgpack_unpack libxml_disable_entity_loader";
 
 /// Functions whose names are words: they count where something stands in their parentheses.
 const WORDS: &str = "assert copy eval exec system file include include_once require require_once open print echo die exit phpversion chmod chr ord link mail touch rename rand pack implode explode join \
     define isset unset extract header date time flock stat delete curl shell load write spawn fork getopt kill select sleep usleep array constant current each end key next reset sort range compact \
-    function module import compile execfile globals locals vars dir input ucfirst trim strlen count max min round floor pi sin cos log exp sqrt pow uniqid crypt md5 sha1 crc32 hash parse global callable method call send invoke proxy";
+    function module import compile execfile globals locals vars dir input ucfirst trim strlen count max min round floor pi sin cos log exp sqrt pow uniqid crypt md5 sha1 crc32 hash parse global callable method call send invoke proxy printf sprintf vprintf vsprintf fprintf";
 
 /// Beginnings of names of functions in the libraries of PHP.
 const PREFIXES: [&str; 24] = [
@@ -181,6 +181,9 @@ const FORMS: &[(&str, u8)] = &[
     ("<!--#", 72),
     ("while(1)", 66),
     ("while(true)", 66),
+    // Numbers that old PHP (CVE-2010-4645) and Java (CVE-2010-4476) never finished reading.
+    ("2.2250738585072011e-308", 80),
+    ("2.2250738585072012e-308", 80),
 ];
 
 /// AC ED 00 05, with which serialized Java objects begin, in base64 at its three offsets: the letters that do not depend
@@ -227,23 +230,77 @@ const SCRIPTS: &[&str] = &[
     ".htaccess",
 ];
 
-/// Names of parameters that carry a session.
-const SESSIONS: [&str; 10] = [
+/// Names of parameters that carry a session, and the words that are in others: a session that comes with a link is
+/// one that the sender of the link knows.
+const SESSIONS: [&str; 14] = [
     "jsessionid",
     "aspsessionid",
     "asp.net_sessionid",
     "phpsession",
     "phpsessid",
     "weblogicsession",
-    "session_id",
-    "session-id",
+    "jservsession",
+    "jwsession",
+    "sessionid",
     "cfid",
     "cftoken",
+    "cfsid",
+    "cakephp",
+    "shiny-token",
 ];
+
+/// Last words of such names, behind a word of the framework: `rack.session`, `connect.sid`.
+const SESSION_WORDS: [&str; 5] = ["session", "sess", "sid", "session-token", "login_token"];
+
+/// Whether a parameter's name is that of a cookie which holds a session.
+fn is_session(name: &[u8]) -> bool {
+    let is = |known: &&str| {
+        let known = known.as_bytes();
+        known == name
+            || name.len() > known.len() + 1
+                && name.ends_with(known)
+                && matches!(name[name.len() - known.len() - 1], b'.' | b'_' | b'-' | b':')
+    };
+    let name_id = name.strip_suffix(b"_id").or_else(|| name.strip_suffix(b"-id")).unwrap_or(name);
+    SESSIONS.iter().any(|known| known.as_bytes() == name)
+        || SESSION_WORDS.iter().any(|word| word.len() < name.len() && is(word))
+        || name_id.len() < name.len() && name_id.ends_with(b"session")
+}
+
+/// Beginnings and names of settings of PHP (`php.ini`), in lower case.
+const SETTINGS: &str = "opcache. mbstring. session. zend. zlib. xdebug. soap. assert. phar. mysqli. pdo_mysql. pcre. curl. openssl. date. iconv. \
+    filter. intl. memory_limit extension_dir unserialize_max_depth unserialize_callback_func max_execution_time max_input_time max_input_vars post_max_size \
+    upload_max_filesize upload_tmp_dir include_path doc_root user_dir safe_mode register_globals magic_quotes_gpc short_open_tag display_errors \
+    error_reporting error_prepend_string error_append_string sendmail_path sys_temp_dir user_ini.filename variables_order hard_timeout zend_extension";
+
+/// A value that is a setting of PHP: `memory_limit = 1`.
+fn setting(text: &[u8]) -> bool {
+    let len =
+        text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')).count();
+    let (name, rest) = (&text[..len], text[len..].trim_ascii_start());
+    len > 4
+        && rest.starts_with(b"=")
+        && !rest.starts_with(b"==")
+        && rest.len() > 1
+        && SETTINGS.split_ascii_whitespace().any(|known| {
+            let known = known.as_bytes();
+            known == name || known.ends_with(b".") && name.starts_with(known) && name.contains(&b'_')
+        })
+}
 
 /// Words that say something in a plain value.
 pub(super) fn words() -> impl Iterator<Item = &'static str> {
-    FORMS.iter().map(|(form, _)| *form).chain(SERIALIZED).chain(SESSIONS)
+    FORMS.iter().map(|(form, _)| *form).chain(SERIALIZED).chain(SESSIONS).chain([
+        "session",
+        ".sid",
+        "_sid",
+        ".sess",
+        ":sess",
+        "_token",
+        "memory_limit",
+        "_dir=",
+        "opcache.",
+    ])
 }
 
 /// The best sign; `exact` is the same text before it was made lower case.
@@ -264,7 +321,10 @@ pub(super) fn look(lower: &[u8], exact: &[u8], kind: Kind) -> Option<Sign> {
         let end = memchr::memchr2(b'\n', b';', &lower[at + 9..]).map_or(lower.len(), |len| at + 9 + len);
         upload(lower, at + 9, end, &mut see);
     }
-    if kind == Kind::Query && SESSIONS.iter().any(|session| session.as_bytes() == lower) {
+    if matches!(kind, Kind::Query | Kind::Value) && setting(lower) {
+        see("setting", 66, 0..lower.len());
+    }
+    if matches!(kind, Kind::Name | Kind::Query) && is_session(lower) {
         see("session", 62, 0..lower.len());
     }
     best
@@ -272,6 +332,14 @@ pub(super) fn look(lower: &[u8], exact: &[u8], kind: Kind) -> Option<Sign> {
 
 fn named(list: &'static str) -> std::collections::HashSet<&'static [u8]> {
     list.split_ascii_whitespace().map(str::as_bytes).collect()
+}
+
+/// Bytes of a name that is known wherever it stands.
+const CLEAR_BYTES_MIN: usize = 8;
+
+/// Whether a name ends in one of these.
+fn ends_in(name: &[u8], names: &std::collections::HashSet<&'static [u8]>) -> bool {
+    (1..name.len().saturating_sub(CLEAR_BYTES_MIN - 1)).any(|at| names.contains(&name[at..]))
 }
 
 /// Calls that are looked at.
@@ -286,7 +354,12 @@ fn calls(text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
     for open in memchr::memchr_iter(b'(', text).take(CALLS_MAX) {
         // Blanks, quotes and comments between a name and its parenthesis hide the call.
         let mut end = open;
-        while end > 0 && open - end < 40 && matches!(text[end - 1], 0..=32 | b'"' | b'\'' | b')' | b']') {
+        // `[link](address)` is how prose links.
+        let skipped = |end: usize| match text[end - 1] {
+            b']' => end > 1 && matches!(text[end - 2], b'"' | b'\'' | b'`'),
+            byte => matches!(byte, 0..=32 | b'"' | b'\'' | b')'),
+        };
+        while end > 0 && open - end < 40 && skipped(end) {
             end -= 1;
         }
         let mut hidden = end < open && text[end..open].iter().any(|byte| *byte != b' ');
@@ -303,6 +376,9 @@ fn calls(text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
             // The comment's beginning, for `/* … */`.
             let begin = memchr::memmem::rfind(&text[window..hash], b"/*").map_or(cut, |at| window + at);
             (end, hidden) = (begin.min(cut), true);
+            while end > 0 && text[end - 1] <= b' ' {
+                end -= 1;
+            }
         }
         let start = text[..end].iter().rposition(|byte| !is_name(*byte)).map_or(0, |at| at + 1);
         if end - start > 40 || start == end {
@@ -327,12 +403,19 @@ fn calls(text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
             if blank && !closed { 55 } else { 76 }
         } else if TABLES.1.contains(name) && !method {
             match (literal, argument, closed) {
+                // `pack (12 pieces)`
+                (true, _, true) if blank && inner[0].is_ascii_digit() => 52,
+                // A comment or a line end in front of the parenthesis, and nothing in it.
+                (_, false, true) if hidden => 58,
                 (true, _, true) => 66,
                 (true, ..) => 60,
                 (_, true, true) if !blank && runs => 68,
                 (_, true, true) if !blank => 56,
                 _ => 30,
             }
+        } else if !method && ends_in(name, &TABLES.0) {
+            // `XX` that a filter has put in front, or taken to be enough.
+            64
         } else {
             0
         };
@@ -362,6 +445,14 @@ fn forms(text: &[u8], kind: Kind, see: &mut dyn FnMut(&'static str, u8, Range<us
             [&b"xml"[..], b"xsl", b"xpacket", b"import", b"mso"].iter().any(|name| rest.starts_with(name));
         let code = rest.iter().take(200).any(|byte| matches!(byte, b'(' | b';' | b'$' | b'`'));
         let blank = matches!(rest.first(), Some(b' ' | b'\t' | b'\n'));
+        // `<?xml` has its version behind it; `x<?` waits for what the page adds.
+        let named = rest.strip_prefix(b"xml").is_none_or(|rest| {
+            let rest = rest.trim_ascii_start();
+            rest.is_empty() || rest.starts_with(b"-") || rest[0].is_ascii_alphabetic() || rest[0] == b'?'
+        });
+        if rest.is_empty() || !named && code {
+            see("instruction", 66, at..text.len());
+        }
         if !known && (code || blank) {
             see("instruction", if code { 80 } else { 66 }, at..text.len());
         }
@@ -400,7 +491,10 @@ fn forms(text: &[u8], kind: Kind, see: &mut dyn FnMut(&'static str, u8, Range<us
                         )
                 });
             let word = constant.strip_prefix(b"!").unwrap_or(constant);
+            let word = word.strip_prefix(b"(").unwrap_or(word);
+            let behind = inside.get(end + 1..).unwrap_or_default().trim_ascii_start();
             let alone = text.len() < 64
+                && matches!(behind.first(), None | Some(b'{' | b';' | b')'))
                 && !constant.is_empty()
                 && constant.iter().all(|byte| {
                     byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'!' | b'-' | b'+' | b'`')

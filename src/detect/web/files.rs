@@ -46,6 +46,7 @@ const TARGETS: &[(&str, u8)] = &[
     ("proc/meminfo", 78),
     ("proc/mounts", 78),
     ("proc/net/", 80),
+    ("proc/sys/", 80),
     ("proc/sched_debug", 82),
     ("root/.", 82),
     ("var/log/", 76),
@@ -188,7 +189,11 @@ pub(super) fn look(path: &View, lower: &View, kind: Kind) -> Option<Sign> {
     for (at, target) in targets(text) {
         let (name, score) = TARGETS[target];
         let own = score >= 84 && name.ends_with(".ini");
-        let whole = own || at == 0 || !text[at - 1].is_ascii_alphanumeric() || name.starts_with(['.', '/']);
+        // `shop.git/` and `test.environment` are other names.
+        let ends =
+            name != ".env" || text.get(at + name.len()).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        let whole =
+            own || (at == 0 || !text[at - 1].is_ascii_alphanumeric() || name.starts_with('/')) && ends;
         if whole {
             let lift = if steps.is_some() { 8 } else { 0 };
             see(

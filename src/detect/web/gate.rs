@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use super::{Bytes, Kind, code, files, remote, scanner, sql};
+use super::{Bytes, Kind, code, files, remote, scanner, split, sql, xss};
 
 /// Bytes that names and numbers are made of.
 const NAMES: Bytes = Bytes::DIGIT.with(Bytes::LETTER).with(Bytes::WORD).with(Bytes::DASH).with(Bytes::DOT);
@@ -26,10 +26,12 @@ const PLAIN_BYTES_MAX: usize = 512;
 
 /// Words that say something without any other sign.
 static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let own = ["..", "--", "127.", "169.254.", "100.100.", "192.0.0.192", "0.0.0.0", ":/\\", ":///", "@"];
+    let own =
+        ["..", "--", "127.", "169.254.", "100.100.", "192.0.0.192", "0.0.0.0", ":/\\", ":///", "@", "=~-"];
     let plain = |word: &&str| Bytes::of(word.as_bytes()).only(REFERRER);
     let words =
         own.into_iter().chain(files::words()).chain(code::words()).chain(remote::words()).chain(sql::plain());
+    let words = words.chain(xss::NAMES);
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .kind(Some(AhoCorasickKind::DFA))
@@ -42,23 +44,29 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 pub(super) fn may(value: &[u8], bytes: Bytes, kind: Kind) -> bool {
     let usual = match kind {
         Kind::Path => PATH,
-        Kind::Query => QUERY,
+        Kind::Query | Kind::Body | Kind::Name => QUERY,
+        Kind::Cookie => QUERY.with(Bytes::SPACE).with(Bytes::SEMICOLON),
         Kind::Url => URL,
         Kind::Referrer => REFERRER,
         Kind::Agent => AGENT,
         // Of one value nothing is known but that digits alone are no attack.
         Kind::Value | Kind::Text => Bytes::DIGIT.with(Bytes::LETTER),
-        Kind::File => Bytes::NONE,
+        Kind::File | Kind::Document => Bytes::NONE,
     };
     if !bytes.only(usual) || value.len() > PLAIN_BYTES_MAX {
         return true;
     }
     match kind {
         Kind::Agent => agent(value),
-        Kind::Value | Kind::Text | Kind::File => false,
+        Kind::Text | Kind::File | Kind::Document => false,
+        Kind::Value => says(value) || is_packed(value, b""),
         // What is no URL stands where one should.
         Kind::Referrer if !is_url(value) => value != b"-",
-        _ => says(value),
+        Kind::Path => says(value),
+        Kind::Url | Kind::Referrer => {
+            says(value) || memchr::memchr(b'?', value).is_some_and(|at| is_packed(&value[at + 1..], b"&="))
+        }
+        _ => says(value) || is_packed(value, b"&=; "),
     }
 }
 
@@ -68,6 +76,11 @@ fn is_url(value: &[u8]) -> bool {
 
 fn says(value: &[u8]) -> bool {
     WORDS.as_ref().is_none_or(|words| words.is_match(value))
+}
+
+/// Whether a value that is parted by these bytes has a text in base64.
+fn is_packed(value: &[u8], parted: &[u8]) -> bool {
+    value.len() >= 16 && value.split(|byte| parted.contains(byte)).any(|part| split::unpacked(part).is_some())
 }
 
 /// A `User-Agent` is a list of products and comments in parentheses; what is otherwise is worth a look.

@@ -117,6 +117,14 @@ pub(super) fn nosql(text: &[u8]) -> Option<Sign> {
 pub(super) fn ldap(text: &[u8]) -> Option<Sign> {
     let mut best = Best(None);
     let value = text.trim_ascii();
+    // Marks of a filter and nothing else: somebody asks whether they are escaped. A star alone asks for all.
+    if !value.is_empty()
+        && value.len() <= 8
+        && value.iter().all(|byte| matches!(byte, b'(' | b')' | b'|' | b'&' | b'!' | b'*'))
+        && value.iter().any(|byte| !matches!(byte, b'*' | b'!'))
+    {
+        best.see("probe", 60, 0..text.len());
+    }
     for at in memchr::memchr_iter(b')', text).take(32) {
         let rest = text[at + 1..].trim_ascii_start();
         let [b'(', inner @ ..] = rest else { continue };
@@ -139,6 +147,8 @@ pub(super) fn ldap(text: &[u8]) -> Option<Sign> {
         ("(&(", 72),
         ("(!(", 70),
         ("*)(|", 80),
+        ("*)((", 78),
+        (")((|", 74),
         ("*)(&", 80),
         ("*))%00", 80),
         ("*()|", 74),
@@ -194,7 +204,7 @@ pub(super) fn xml(text: &[u8]) -> Option<Sign> {
         ("xinclude", 82),
         ("xsi:schemalocation", 70),
         ("<xsl:", 76),
-        ("<?xml-stylesheet", 66),
+        ("<?xml-stylesheet", 55),
         ("<![cdata[", 62),
         ("/child::", 70),
         ("ancestor::", 70),

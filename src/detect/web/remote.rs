@@ -141,6 +141,9 @@ pub(super) fn look(text: &[u8], kind: Kind) -> Option<Sign> {
     let (from, value) = (0, text);
     let blanks = value.iter().take_while(|byte| matches!(byte, 0..=32 | b'"' | b'\'' | b'(')).count();
     url(&value[blanks..], from + blanks, kind, &mut see);
+    if kind != Kind::Path {
+        led(value, &mut see);
+    }
     // A URL inside of a path or of other text: only what is inside counts.
     for at in memchr::memmem::find_iter(text, b"://").take(8) {
         let start = text[..at]
@@ -157,6 +160,30 @@ pub(super) fn look(text: &[u8], kind: Kind) -> Option<Sign> {
         }
     }
     best
+}
+
+/// What stands in front of a URL or a host so that a filter takes it for a path, and a browser does not.
+fn led(value: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
+    let lead = value.iter().take_while(|byte| matches!(byte, b'/' | b'\\' | b'<' | b'>' | b'.')).count();
+    let rest = &value[lead..];
+    let url = rest.starts_with(b"http://") || rest.starts_with(b"https://");
+    if lead > 0 && url || value[..lead].starts_with(b"<>") && value[..lead].ends_with(b"//") {
+        see("slashes", 66, 0..value.len());
+    }
+    // A mark that no word begins with (iteration and length marks of Japanese), and a host: some take it for a slash.
+    let rest = value.strip_prefix(b"/").unwrap_or(value);
+    if let Some(mark) = rest.get(..3).and_then(|mark| std::str::from_utf8(mark).ok())
+        && matches!(
+            mark.chars().next(),
+            Some('\u{3031}'..='\u{3035}' | '\u{309d}' | '\u{309e}' | '\u{30fc}'..='\u{30fe}' | '\u{ff70}')
+        )
+    {
+        let host = split(&rest[3..]).0;
+        let named = memchr::memchr(b'.', host).is_some_and(|dot| dot > 0 && dot + 2 < host.len());
+        if named && host.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')) {
+            see("other_host", 64, 0..value.len());
+        }
+    }
 }
 
 /// Host and what is behind it.
@@ -196,8 +223,15 @@ fn url(value: &[u8], at: usize, kind: Kind, see: &mut dyn FnMut(&'static str, u8
             if rest[..slashes].contains(&b'\\') {
                 see("slashes", 70, all.clone());
             }
-            if host.contains(&b'@') {
+            // All up to the first slash, whatever it is made of, and what a client takes for the end of the host.
+            let authority = rest[slashes..].split(|byte| *byte == b'/').next().unwrap_or_default();
+            let end = authority.iter().position(|byte| matches!(byte, b'#' | b'?'));
+            let user = &authority[..end.unwrap_or(authority.len())];
+            if user.contains(&b'@') || end.is_some_and(|end| authority.get(end + 1) == Some(&b'@')) {
                 see("userinfo", 68, all.clone());
+            }
+            if host.first().is_none_or(|byte| *byte <= b' ') && rest.len() > slashes || user.contains(&b'&') {
+                see("slashes", 66, all.clone());
             }
             let script = memchr::memchr(b'?', tail).map_or(tail, |at| &tail[..at]);
             let ends = |end: &str| script.ends_with(end.as_bytes());
@@ -233,7 +267,9 @@ fn url(value: &[u8], at: usize, kind: Kind, see: &mut dyn FnMut(&'static str, u8
     let (host, _) = split(value);
     let named = host.first().is_some_and(|byte| !byte.is_ascii_digit())
         || memchr::memchr_iter(b'.', host).count() == 3;
-    if slashes == 0 && named && host_score(host) >= 70 {
+    // A name alone may be any server's: `server=localhost`.
+    let told = host.contains(&b'.') || host.contains(&b':') || value.len() > host.len();
+    if slashes == 0 && named && told && host_score(host) >= 70 {
         see("host", host_score(host), all);
     }
 }

@@ -20,7 +20,9 @@ pub(super) fn look(text: &[u8], kind: Kind) -> Option<Sign> {
         }
     };
     let agent = kind == Kind::Agent && names::is_product(text);
-    for command in lex::commands(text) {
+    let commands = lex::commands(text);
+    chain(&commands, text, &mut see);
+    for command in commands {
         // Paths begin like programs, and comments of a `User-Agent` (RFC 9110 §10.1.5) are parted by semicolons.
         let plain = matches!(command.lead, lex::Lead::Start) && (kind == Kind::Path || agent);
         if !(plain || agent && in_comment(text, command.range.start)) {
@@ -38,9 +40,27 @@ fn in_comment(text: &[u8], at: usize) -> bool {
     count(b'(') > count(b')') && memchr::memmem::find(before, b"$(").is_none()
 }
 
+/// Known commands in a row from which a list of words reads as a script.
+const CHAIN_MIN: usize = 3;
+
+/// `cd x; cd y; cat z`: commands and nothing else, parted by operators, most with something behind them.
+fn chain(commands: &[lex::Command], text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
+    let known = |command: &&lex::Command| {
+        command.words.first().is_some_and(|word| names::of(names::base(&word.text)).is_some())
+            && !command.words.iter().any(|word| names::is_prose(&word.text))
+    };
+    let filled = commands.iter().filter(|command| command.words.len() > 1).count();
+    if commands.len() >= CHAIN_MIN && commands.iter().filter(known).count() == commands.len() && filled >= 2 {
+        see("chain", 66, 0..text.len());
+    }
+}
+
 fn command_score(command: &lex::Command, kind: Kind, see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
     use lex::Lead;
-    let Some(first) = command.words.first() else { return };
+    // `$x cat`: what is not set is nothing.
+    let unset = command.words.iter().take_while(|word| word.text.starts_with(b"$")).count();
+    let words = if command.lead == Lead::Start { &command.words[..] } else { &command.words[unset..] };
+    let Some(first) = words.first() else { return };
     let name = first.text.as_slice();
     let base = names::base(name);
     let path = base.len() < name.len();
@@ -49,7 +69,7 @@ fn command_score(command: &lex::Command, kind: Kind, see: &mut dyn FnMut(&'stati
     let class = names::of(base);
     let glob = first.glob && names::is_glob(name);
     let range = command.range.clone();
-    let rest = &command.words[1..];
+    let rest = &words[1..];
     let argument = rest.iter().any(|word| word.is_argument());
     let plain_words = rest.iter().filter(|word| word.is_plain()).count();
     let leads = !matches!(command.lead, Lead::Start);
@@ -155,6 +175,14 @@ fn command_score(command: &lex::Command, kind: Kind, see: &mut dyn FnMut(&'stati
     if plain_words >= 3 && !argument && class == Some(names::Class::Word) {
         score = score.saturating_sub(30);
     }
+    // `apt is gated; …`
+    if plain_words >= 2 && !argument && !leads && rest.iter().any(|word| names::is_prose(&word.text)) {
+        score = score.saturating_sub(20);
+    }
+    // No browser and no library calls itself so.
+    if kind == Kind::Agent && !leads && class == Some(names::Class::Clear) && !names::is_client(base) {
+        score = score.max(64);
+    }
     if rest.iter().any(|word| word.spaced_by_ifs) || first.spaced_by_ifs {
         score = score.saturating_add(20).max(80);
     }
@@ -176,6 +204,24 @@ fn whole(text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
             || at == 0;
         see("function", if colon { 92 } else { 58 }, at..text.len());
     }
+    // `f() { f & f; }; f`: a function that calls itself twice, and its call.
+    if let Some(at) = find("()") {
+        let start = text[..at]
+            .iter()
+            .rposition(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':')))
+            .map_or(0, |at| at + 1);
+        let (name, body) = (&text[start..at], text[at + 2..].trim_ascii_start());
+        if !name.is_empty()
+            && body.starts_with(b"{")
+            && body.iter().any(|byte| matches!(byte, b'&' | b'|'))
+            && let Some(end) = memchr::memrchr(b'}', body)
+            && let Some(rest) = body[end + 1..].trim_ascii().strip_prefix(b";")
+            && rest.trim_ascii() == name
+        {
+            see("function", 88, start..text.len());
+        }
+    }
+    expansion(text, see);
     for (form, score) in names::FORMS {
         if let Some(at) = find(form) {
             see("form", *score, at..at + form.len());
@@ -186,6 +232,7 @@ fn whole(text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
     let tilde = value.len() >= 2
         && value.len() <= 6
         && value[0] == b'~'
+        && matches!(value[1], b'+' | b'-')
         && value[1..].iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-'));
     let history = value.len() >= 2
         && value[0] == b'!'
@@ -193,6 +240,38 @@ fn whole(text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
         && value[1..].iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'!' | b'-'));
     if tilde || history {
         see("expansion", 64, 0..text.len());
+    }
+}
+
+/// What a shell computes: `$((…))`, `$[1+1]`, `${x#y}`.
+fn expansion(text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
+    for at in memchr::memchr_iter(b'$', text).take(16) {
+        let rest = &text[at + 1..];
+        let inside = |close: u8| rest.get(1..).and_then(|rest| Some(&rest[..memchr::memchr(close, rest)?]));
+        let found = match rest.first() {
+            Some(b'[') => inside(b']').is_some_and(|sum| {
+                let digit = sum.iter().any(u8::is_ascii_digit);
+                let sign = sum.iter().any(|byte| matches!(byte, b'+' | b'-' | b'*' | b'/' | b'%'));
+                let only = sum.iter().all(|byte| {
+                    byte.is_ascii_digit()
+                        || matches!(byte, b'+' | b'-' | b'*' | b'/' | b'%' | b' ' | b'(' | b')' | b'$')
+                });
+                only && (sum.is_empty() || digit && sign)
+            }),
+            Some(b'{') => inside(b'}').is_some_and(|inside| {
+                let name =
+                    inside.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+                let rest = &inside[name..];
+                name > 0
+                    && (matches!(rest, [b'#' | b'%' | b'^', ..] | [b',', b',', ..])
+                        || rest.starts_with(b"//") && rest.len() > 2)
+            }),
+            Some(b'(') => rest.starts_with(b"((") && memchr::memmem::find(rest, b"))").is_some(),
+            _ => false,
+        };
+        if found {
+            see("expansion", 66, at..text.len());
+        }
     }
 }
 

@@ -11,12 +11,19 @@ mod words;
 
 use lex::Context;
 pub(super) use lex::Token;
-pub(super) use words::plain;
+pub(super) use words::{is_catalog, plain};
 
 use super::Sign;
 
 /// Scores a text in lower case.
 pub(super) fn score(text: &[u8], tokens: &mut Vec<Token>) -> Option<Sign> {
+    // One mark and nothing else: somebody asks whether it is escaped.
+    if matches!(text, b"'" | b"\"" | b"''" | b"\"\"" | b"``" | b"\\" | b"\\\\" | b";") {
+        return Some(Sign { rule: "probe", score: 60, range: 0..text.len() });
+    }
+    if words::is_catalog(text) {
+        return Some(Sign { rule: "catalog", score: 66, range: 0..text.len() });
+    }
     let found = in_contexts(text, tokens);
     // A form's `+` that nobody made a blank.
     if memchr::memchr(b'+', text).is_none() || memchr::memchr(b' ', text).is_some() {

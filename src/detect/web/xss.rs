@@ -97,7 +97,7 @@ const EVENTS: &str = "abort activate afterprint afterscriptexecute animationcanc
     rowsenter rowsinserted scroll scrollend search securitypolicyviolation seek seeked seeking select selectionchange selectstart show slotchange stalled start stop \
     storage submit suspend syncrestored timeerror timeupdate toggle touchcancel touchend touchmove touchstart trackchange transitioncancel transitionend transitionrun \
     transitionstart unhandledrejection unload urlflip volumechange waiting webkitanimationend webkitanimationiteration webkitanimationstart webkitmouseforcechanged \
-    webkittransitionend wheel zoom visibilitychange beforematch contentvisibilityautostatechange snapchanged pagereveal pageswap";
+    webkittransitionend wheel zoom visibilitychange beforematch contentvisibilityautostatechange snapchanged pagereveal pageswap webkitplaybacktargetavailabilitychanged webkitpresentationmodechanged";
 
 /// Schemes whose URLs are code or documents.
 const SCHEMES: &[&str] = &[
@@ -197,6 +197,17 @@ const SINKS: &[(&str, u8)] = &[
     ("behavior:url", 80),
     ("behaviour:", 70),
     ("binding:url", 80),
+    ("url(javascript", 82),
+];
+
+/// Names that only scripts use.
+pub(super) const NAMES: [&str; 6] = [
+    "document.cookie",
+    "document.domain",
+    "document.write",
+    "document.location",
+    "window.location",
+    "window.name",
 ];
 
 /// The best sign of a text in lower case, in which references and escapes are resolved.
@@ -304,7 +315,7 @@ fn attributes(text: &[u8], from: usize, to: usize, in_tag: bool, see: &mut See<'
         let start = part[..end].iter().rposition(|byte| !byte.is_ascii_alphabetic()).map_or(0, |at| at + 1);
         let name = &part[start..end];
         let before = start.checked_sub(1).map(|at| part[at]);
-        if name.len() > 4 && name.starts_with(b"on") && end - start < 40 {
+        if name.len() > 4 && name.starts_with(b"on") && end - start < 48 {
             let known = is_event(&name[2..]);
             let broken =
                 matches!(before, Some(b'"' | b'\'' | b'`' | b'/' | 0..=32 | b'>' | b'+' | b';' | 0x7f..));
@@ -434,6 +445,8 @@ fn script(text: &[u8], see: &mut See<'_>) {
         }
         // A call with something in it, `a.b` with something done to it.
         seen += 1;
+        // Nothing is called with nothing.
+        let score = if word.ends_with('(') && found.end() == text.len() { score - 30 } else { score };
         if score > best {
             (best, range) = (score, start..found.end());
         }

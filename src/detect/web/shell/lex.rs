@@ -214,7 +214,10 @@ fn step(lexer: &mut Lexer, text: &[u8], at: usize, byte: u8) -> usize {
         }
         b'\'' | b'"' => return quote(lexer, text, at, byte),
         // `\n` that was written out, and a command behind it.
-        b'\\' if matches!(next, Some(b'n' | b'r')) && begins_command(&rest[2..]) => {
+        b'\\'
+            if matches!(next, Some(b'n' | b'r'))
+                && (begins_command(&rest[2..]) || rest[2..].trim_ascii().is_empty()) =>
+        {
             lexer.end_command(at, true, Lead::Operator, at + 2);
             return at + 2;
         }
@@ -274,7 +277,10 @@ fn is_brace_list(rest: &[u8]) -> bool {
 /// Whether a known command, or one of SQLite's shell, begins here.
 fn begins_command(rest: &[u8]) -> bool {
     let len = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'.').count();
-    super::names::of(&rest[..len]).is_some() || super::names::is_dot_command(&rest[..len])
+    super::names::of(&rest[..len]).is_some()
+        || super::names::is_dot_command(&rest[..len])
+        || rest.starts_with(b". shell")
+        || rest.starts_with(b". system")
 }
 
 /// `c:\x` is a path, not an escape.
@@ -288,6 +294,10 @@ fn dollar(lexer: &mut Lexer, text: &[u8], at: usize) -> usize {
     let (name, len) = match rest.first() {
         Some(b'{') => {
             let end = memchr::memchr(b'}', &rest[..rest.len().min(64)]).unwrap_or(0);
+            // `${`id`}`: what is inside is run.
+            if matches!(rest[1..], [b'`', ..] | [b'$', b'(', ..]) {
+                return at + 2;
+            }
             (&rest[1..end.max(1)], end + 1)
         }
         Some(byte) if byte.is_ascii_alphabetic() || *byte == b'_' => {
@@ -344,7 +354,8 @@ fn quote(lexer: &mut Lexer, text: &[u8], at: usize, byte: u8) -> usize {
     {
         let after = text.get(close + 1).copied();
         if at == lexer.start && close + 1 == text.len() && close > at + 1 {
-            lexer.word().quoted = true;
+            // Single quotes: phrases that people search for are in double ones.
+            lexer.word().quoted = byte == b'\'';
             text[at + 1..close].iter().for_each(|byte| lexer.push(*byte));
             return close + 1;
         }

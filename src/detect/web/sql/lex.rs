@@ -65,8 +65,13 @@ impl Token {
     }
 
     /// Whether a blank or nothing stands before it.
-    pub(super) fn apart(&self, text: &[u8]) -> bool {
+    fn apart(&self, text: &[u8]) -> bool {
         self.start == 0 || text.get(self.start as usize - 1).is_none_or(|byte| !byte.is_ascii_alphanumeric())
+    }
+
+    /// Whether something parts it from the token before: a blank, or the mark of a comment that is run.
+    pub(super) fn behind(&self, before: Option<&Self>, text: &[u8]) -> bool {
+        self.apart(text) || before.is_some_and(|before| before.end < self.start)
     }
 }
 
@@ -155,7 +160,8 @@ fn token(rest: &[u8], first: bool) -> (Kind, usize) {
             Some(len) => (Kind::Text, len + 1),
             None => (Kind::Open, rest.len()),
         },
-        [b'@' | b':', next, ..] if is_name(next) || next == b'@' => {
+        // `:x`, `@x`, `@@x`, and PostgreSQL's cast `::type`.
+        [b'@' | b':', next, ..] if is_name(next) || next == b'@' || rest.starts_with(b"::") => {
             let signs = run(rest, |byte| matches!(byte, b'@' | b':'));
             (Kind::Variable, signs + run(&rest[signs..], is_name))
         }

@@ -6,7 +6,7 @@
 
 use super::super::Sign;
 use super::lex::{Context, Kind, Token};
-use super::words::Word;
+use super::words::{self, Word};
 
 /// The signs, by number; the names are the rules of detections.
 const RULES: [&str; 16] = [
@@ -79,6 +79,7 @@ pub(super) fn fuse(text: &[u8], tokens: &[Token], context: Context) -> Option<Si
     for at in usize::from(quoted)..tokens.len() {
         signs.at(at);
     }
+    signs.pieces();
     signs.whole();
     signs.verdict()
 }
@@ -140,6 +141,8 @@ impl<'t> Signs<'t> {
         let quote = token.start as usize;
         let before = quote.checked_sub(2).and_then(|at| self.text.get(at));
         let glued = before.is_some_and(u8::is_ascii_alphabetic) && self.tokens[0].end == token.start;
+        // `x'or y*0='0`: no second half of a name computes.
+        let computes = || self.single(2).is_some_and(|(end, _)| self.goes_on(end));
         !glued
             || !token.of(self.text)[0].is_ascii_alphabetic()
             || matches!(
@@ -153,6 +156,7 @@ impl<'t> Signs<'t> {
                         | Kind::Word(Word::Logic | Word::Like)
                 )
             )
+            || computes()
     }
 
     /// One past the operand that begins at a token, with what it is made of.
@@ -190,6 +194,11 @@ impl<'t> Signs<'t> {
             Kind::Enter => {
                 let end = self.closes[at];
                 Some((if end == u32::MAX { self.tokens.len() } else { end as usize + 1 }, Operand::Call))
+            }
+            // `array['a','b']`
+            Kind::Name if self.is(at, "array") && self.is(at + 1, "[") => {
+                let end = (at + 2..self.tokens.len()).find(|end| self.is(*end, "]"));
+                Some((end.map_or(self.tokens.len(), |end| end + 1), Operand::Literal))
             }
             Kind::Name
             | Kind::Word(
@@ -244,6 +253,9 @@ impl<'t> Signs<'t> {
         if !self.quoted {
             return;
         }
+        if self.is_phrase() {
+            return;
+        }
         let alone = self.tokens[0].end == 1 && memchr::memchr2(b'\'', b'"', &self.text[1..]).is_none();
         match next {
             Some(Kind::Word(Word::Verb | Word::Union)) if alone && self.tokens.len() > 2 => {
@@ -260,8 +272,24 @@ impl<'t> Signs<'t> {
             Some(Kind::Compute | Kind::Compare | Kind::Word(Word::Like)) if self.stands(free) => {
                 self.operator_behind_quote(free);
             }
+            // `' not like '`
+            Some(Kind::Word(Word::Logic))
+                if self.is(free, "not") && self.word(free + 1) == Some(Word::Like) && self.stands(free) =>
+            {
+                self.operator_behind_quote(free + 1);
+            }
             _ => {}
         }
+    }
+
+    /// Whether double quotes are those of prose: around a phrase, or an inch behind a number.
+    fn is_phrase(&self) -> bool {
+        let text = self.text.trim_ascii();
+        let [b'"', inner @ .., b'"'] = text else { return false };
+        let inside = |byte: &u8| *byte != b'"' && !matches!(*byte, b'=' | b';' | b'#' | b'(');
+        let words = inner.first().is_some_and(u8::is_ascii_alphanumeric)
+            && inner.last().is_some_and(u8::is_ascii_alphanumeric);
+        words && inner.iter().all(inside)
     }
 
     /// Where the text behind leading closing parentheses begins, for a value that is in none.
@@ -293,14 +321,29 @@ impl<'t> Signs<'t> {
         while self.word(from).is_some_and(|word| matches!(word, Word::Logic | Word::Like)) {
             from += 1;
         }
+        if self.text(0).ends_with(b"'") && self.goes_on(at) {
+            self.add(QUOTE_BREAK, 0.64, at);
+        }
         let Some((end, operand)) = self.operand(from) else { return };
         let ends = self.is_end(end)
             || self.kind(end - 1) == Some(Kind::Open)
             || self.word(end).is_some()
             || self.kind(end) == Some(Kind::Compare);
         let concat = self.is(at, "||") || self.kind(at) == Some(Kind::Compare);
+        let mark = self.text(0).last().copied().unwrap_or(0);
+        let opens = self.text(from).first().copied();
+        // Prose parts phrases in double quotes by such signs, and closes a quote by its own kind.
+        let parts = self.text.len() > 4
+            && matches!(self.text(at), b"-" | b"&" | b"+")
+            && (mark == b'"' || matches!(opens, Some(b'"' | b'`')) && opens != Some(mark));
+        let like = self.kind(at) == Some(Kind::Word(Word::Like));
         let weight = match (operand, ends) {
             (Operand::Call, _) => 0.7,
+            (Operand::Literal, _)
+                if parts || like && mark == b'"' && opens == Some(b'"') && from == at + 1 =>
+            {
+                0.4
+            }
             (Operand::Literal, true) if self.kind(end - 1) == Some(Kind::Number) => 0.45,
             (Operand::Literal, true) if concat => 0.72,
             // `'like'`, `'mod'`: between two quotes prose has other words.
@@ -353,10 +396,7 @@ impl<'t> Signs<'t> {
             }
             Kind::Word(Word::Danger) => self.danger(at),
             Kind::Word(Word::Catalog) => {
-                let own = !matches!(
-                    self.text(at),
-                    b"table_name" | b"column_name" | b"schemata" | b"xtype" | b"db_name" | b"table_schema"
-                );
+                let own = !words::is_weak(self.text(at));
                 self.add(CATALOG, if own { 0.66 } else { 0.35 }, at);
             }
             Kind::Word(word @ (Word::Call | Word::Common)) if self.kind(at + 1) == Some(Kind::Enter) => {
@@ -390,8 +430,68 @@ impl<'t> Signs<'t> {
             Kind::Number
                 if self.kind(at + 1) == Some(Kind::Compare) && self.kind(at + 2) == Some(Kind::Number) =>
             {
-                let alone = self.tokens.len() == 3;
+                // `3<4` is a comparison that people write, too.
+                let alone = self.tokens.len() == 3 && !matches!(self.text(at + 1), b"<" | b">");
                 self.add(TAUTOLOGY, if alone { 0.62 } else { 0.45 }, at);
+            }
+            // `1='1'`
+            Kind::Number
+                if at == 0
+                    && self.kind(1) == Some(Kind::Compare)
+                    && matches!(self.kind(2), Some(Kind::Text | Kind::Open))
+                    && alike(self.text(0), self.text(2)) =>
+            {
+                self.add(TAUTOLOGY, 0.62, at);
+            }
+            // `when 1 then`
+            Kind::Word(Word::Case)
+                if self.is(at, "then")
+                    && at > 1
+                    && self.is(at - 2, "when")
+                    && self.single(at - 1).is_some_and(|(_, operand)| operand == Operand::Literal) =>
+            {
+                self.add(CASE, 0.45, at);
+            }
+            // `div(7, 2)`
+            Kind::Word(Word::Like)
+                if matches!(self.text(at), b"div" | b"mod")
+                    && self.kind(at + 1) == Some(Kind::Enter)
+                    && self.kind(at + 2) == Some(Kind::Number)
+                    && self.kind(at + 3) == Some(Kind::Comma) =>
+            {
+                self.add(CALL, 0.62, at);
+            }
+            // `1-true`
+            Kind::Number
+                if at == 0
+                    && self.tokens.len() == 3
+                    && self.kind(1) == Some(Kind::Compute)
+                    && self.word(2) == Some(Word::Value) =>
+            {
+                self.add(TAUTOLOGY, 0.62, at);
+            }
+            // `'a' = 'b'`, in SQL's own quotes.
+            Kind::Text
+                if self.kind(at + 1) == Some(Kind::Compare)
+                    && matches!(self.kind(at + 2), Some(Kind::Text))
+                    && self.text(at).starts_with(b"'")
+                    && self.text(at + 2).starts_with(b"'") =>
+            {
+                self.add(TAUTOLOGY, 0.62, at);
+            }
+            // `1 is not 2`, `'a' not regexp 'b'`, and nothing else.
+            Kind::Number | Kind::Text
+                if at == 0 && self.word(1).is_some_and(|word| matches!(word, Word::Logic | Word::Like)) =>
+            {
+                let not = usize::from(self.is(1, "not"));
+                let like = self.word(1 + not) == Some(Word::Like);
+                let right = 2 + not + usize::from(self.is(2, "not") && not == 0);
+                let ends = self
+                    .single(right)
+                    .is_some_and(|(end, operand)| end == self.tokens.len() && operand == Operand::Literal);
+                if like && right > 2 && ends {
+                    self.add(TAUTOLOGY, 0.62, at);
+                }
             }
             Kind::Number if self.text(at).len() >= 10 && self.text(at).starts_with(b"0x") => {
                 self.add(CALL, 0.3, at);
@@ -435,7 +535,8 @@ impl<'t> Signs<'t> {
 
     fn condition(&mut self, at: usize) {
         if !self.stands(at)
-            || !self.tokens[at].apart(self.text) && self.kind(at.wrapping_sub(1)) != Some(Kind::Number)
+            || !self.tokens[at].behind(self.tokens.get(at.wrapping_sub(1)), self.text)
+                && self.kind(at.wrapping_sub(1)) != Some(Kind::Number)
         {
             return;
         }
@@ -445,8 +546,10 @@ impl<'t> Signs<'t> {
         }
         let behind_break = self.quoted && at == self.free;
         let Some((end, left)) = self.operand(from) else { return };
-        let bare_open = self.kind(end - 1) == Some(Kind::Open);
-        if matches!(self.kind(end), Some(Kind::Compare | Kind::Word(Word::Like))) {
+        let bare_open = self.kind(end - 1) == Some(Kind::Open) && self.word(at) == Some(Word::Logic);
+        // PostgreSQL asks a JSON text for a key with `?`.
+        let asks = left == Operand::Literal && self.is(end, "?");
+        if asks || matches!(self.kind(end), Some(Kind::Compare | Kind::Word(Word::Like))) {
             let symbol = self.kind(end) == Some(Kind::Compare);
             let mut next = end + 1;
             while matches!(self.kind(next), Some(Kind::Word(Word::Like | Word::Logic))) {
@@ -459,6 +562,10 @@ impl<'t> Signs<'t> {
                     (Operand::Literal, Operand::Literal) if same => 0.9,
                     (Operand::Literal, Operand::Literal) => 0.75,
                     (Operand::Call, _) | (_, Operand::Call) => 0.75,
+                    // `or x=x`: a column is itself.
+                    (Operand::Name, Operand::Name) if same && self.is(end, "=") => 0.75,
+                    // `or x=y` and nothing else.
+                    (Operand::Name, Operand::Name) if at == 0 && symbol && self.tokens.len() <= 5 => 0.62,
                     (Operand::Name, Operand::Literal) => 0.35,
                     _ => 0.25,
                 };
@@ -472,6 +579,16 @@ impl<'t> Signs<'t> {
             return;
         }
         let last = self.is_end(end) || bare_open;
+        // `16" or 18"`: two inch marks.
+        if self.quoted
+            && self.text(0).ends_with(b"\"")
+            && self.text(0).iter().rev().nth(1).is_some_and(u8::is_ascii_digit)
+            && self.kind(from) == Some(Kind::Number)
+            && self.kind(end) == Some(Kind::Open)
+            && !self.text(end).iter().any(|byte| matches!(byte, b'=' | b'#' | b'-' | b'('))
+        {
+            return;
+        }
         let tail = self.kind(end) == Some(Kind::Tail);
         let weight = match (left, last) {
             (Operand::Call, true) => {
@@ -487,6 +604,9 @@ impl<'t> Signs<'t> {
                     0.65
                 } else if bare_open {
                     0.62
+                } else if at == 0 && self.tokens.len() == 2 {
+                    // `and 1`, and nothing else.
+                    0.61
                 } else {
                     0.35
                 }
@@ -498,6 +618,8 @@ impl<'t> Signs<'t> {
             {
                 0.61
             }
+            // `' or x^'1`, `' and x not like y--`
+            (_, false) if behind_break && self.goes_on(end) => 0.62,
             (Operand::Name, true) if behind_break => {
                 if tail {
                     0.6
@@ -511,6 +633,43 @@ impl<'t> Signs<'t> {
         self.add(CONDITION, weight, at);
     }
 
+    /// Whether an expression goes on with an operator, up to the end of the value or of the statement.
+    fn goes_on(&self, from: usize) -> bool {
+        let mut at = from;
+        let mut dash = true;
+        for _ in 0..OPERANDS_MAX {
+            let begin = at;
+            while matches!(
+                self.kind(at),
+                Some(
+                    Kind::Compute
+                        | Kind::Compare
+                        | Kind::Word(Word::Like | Word::Logic | Word::Part | Word::From)
+                )
+            ) {
+                // `boys' and girls-only`
+                dash &= self.is(at, "-");
+                at += 1;
+                // `similar to`
+                at += usize::from(self.is(at, "to"));
+            }
+            if at == begin {
+                break;
+            }
+            let Some((next, _)) = self.single(at) else { return false };
+            at = next;
+        }
+        // The statement's own quote closes what is left open: a short value, not the rest of a sentence.
+        if let Some(open) = self.tokens.get(at.wrapping_sub(1)).filter(|token| token.kind == Kind::Open) {
+            let rest = open.of(self.text).trim_ascii();
+            return !dash && rest.len() <= 8 && !rest.contains(&b' ') && !rest.contains(&b'+');
+        }
+        let end = self.is_end(at) && !matches!(self.kind(at), Some(Kind::Comma | Kind::Open));
+        let sure = matches!(self.kind(at), Some(Kind::Tail | Kind::End))
+            || matches!(self.kind(at.wrapping_sub(1)), Some(Kind::Number | Kind::Leave));
+        at > from && end && !dash && sure
+    }
+
     fn union(&mut self, at: usize) {
         let mut next = at + 1;
         while matches!(self.kind(next), Some(Kind::Word(Word::Part) | Kind::Enter)) && next < at + 8 {
@@ -518,6 +677,8 @@ impl<'t> Signs<'t> {
         }
         if self.word(next) == Some(Word::Select) {
             self.add(UNION, 0.95, at);
+        } else if self.is(next, "values") && self.kind(next + 1) == Some(Kind::Enter) {
+            self.add(UNION, 0.8, at);
         } else if next > at + 1 && (self.is(next, "values") || self.kind(next).is_none()) {
             self.add(UNION, 0.6, at);
         }
@@ -591,11 +752,12 @@ impl<'t> Signs<'t> {
             b"waitfor" if matches!(self.text(at + 1), b"delay" | b"time") => 0.85,
             b"declare" | b"set" if next == Some(Kind::Variable) => 0.7,
             b"exec" | b"execute"
-                if matches!(next, Some(Kind::Enter | Kind::Variable | Kind::Word(Word::Danger))) =>
+                if matches!(next, Some(Kind::Variable | Kind::Word(Word::Danger)))
+                    || next == Some(Kind::Enter) && self.kind(at + 2).is_some() =>
             {
                 0.7
             }
-            b"exec" | b"execute" if named => 0.35,
+            b"exec" | b"execute" if named => 0.3,
             b"shutdown" if stacked || self.quoted && begins => 0.6,
             b"call" | b"do" if self.single(at + 1).is_some_and(|(_, operand)| operand == Operand::Call) => {
                 0.5
@@ -649,6 +811,73 @@ impl<'t> Signs<'t> {
         self.add(FUNCTION, weight, at);
     }
 
+    /// What is but a piece of a statement: a call that is not closed, a call of what tells about the database inside of
+    /// another, the rest of a statement behind its `select`.
+    fn pieces(&mut self) {
+        let called = |signs: &Self, at: usize| {
+            let name = matches!(signs.word(at), Some(Word::Call | Word::Common | Word::Value))
+                || matches!(signs.text(at), b"database" | b"schema" | b"insert");
+            name && signs.kind(at + 1) == Some(Kind::Enter)
+        };
+        let first = usize::from(self.quoted);
+        if !self.quoted && called(self, 0) && self.tokens.len() == 2 {
+            self.add(CALL, 0.62, 0);
+        }
+        for at in first..self.tokens.len() {
+            if called(self, at) {
+                let close = self.closes[at + 1];
+                let about = matches!(
+                    self.text(at + 2),
+                    b"user"
+                        | b"version"
+                        | b"database"
+                        | b"schema"
+                        | b"current_user"
+                        | b"session_user"
+                        | b"system_user"
+                );
+                if about && self.kind(at + 3) == Some(Kind::Enter) && self.kind(at + 4) == Some(Kind::Leave) {
+                    self.add(CALL, 0.66, at);
+                }
+                let hex = |token: &Token| {
+                    token.kind == Kind::Number
+                        && token.end - token.start >= 10
+                        && token.of(self.text).starts_with(b"0x")
+                };
+                let inside = at + 2..(close as usize).min(self.tokens.len()).max(at + 2);
+                if self.tokens.get(inside).is_some_and(|tokens| tokens.iter().any(hex)) {
+                    self.add(CALL, 0.64, at);
+                }
+            }
+            // `from x where y = 'z'`
+            if at == first
+                && self.is(at, "from")
+                && matches!(self.kind(at + 1), Some(Kind::Name))
+                && self.is(at + 2, "where")
+                && let Some((end, Operand::Name)) = self.operand(at + 3)
+                && self.kind(end) == Some(Kind::Compare)
+                && let Some((_, Operand::Literal)) = self.operand(end + 1)
+            {
+                self.add(CLAUSE, 0.66, at);
+            }
+        }
+        // `drop x;--`: whatever it is, it is done to something and the rest is cut off.
+        if self.word(first) == Some(Word::Verb)
+            && self.kind(first + 1) == Some(Kind::Name)
+            && self.kind(first + 2) == Some(Kind::End)
+            && self.kind(first + 3) == Some(Kind::Tail)
+        {
+            self.add(STATEMENT, 0.64, first);
+        }
+        // `drop/**/x`
+        if self.word(first) == Some(Word::Verb)
+            && self.tokens.len() > first + 1
+            && self.text.get(self.tokens[first].end as usize..).is_some_and(|rest| rest.starts_with(b"/*"))
+        {
+            self.add(STATEMENT, 0.5, first);
+        }
+    }
+
     /// Signs of the text as a whole.
     fn whole(&mut self) {
         let mut kinds = 0u32;
@@ -696,8 +925,20 @@ impl<'t> Signs<'t> {
             let glued =
                 |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'\'');
             let run = self.text[at..].starts_with(b"/*!");
+            // A comment with nothing in it, in the middle of words.
+            let empty = len == 2 && self.text.len() < 256;
             if run || glued(before) && glued(after) {
-                self.add(INLINE_COMMENT, if run { 0.5 } else { 0.35 }, 0);
+                self.add(
+                    INLINE_COMMENT,
+                    if empty {
+                        0.61
+                    } else if run {
+                        0.5
+                    } else {
+                        0.35
+                    },
+                    0,
+                );
             }
         }
     }

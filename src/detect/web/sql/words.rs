@@ -59,7 +59,7 @@ const WORDS: &[(Word, &str)] = &[
     ),
     (
         Word::Value,
-        "null true false current_user session_user system_user current_timestamp current_date sysdate rownum unknown",
+        "null true false current_user session_user system_user current_timestamp current_date sysdate rownum unknown localtime localtimestamp current_time",
     ),
     (
         Word::Verb,
@@ -86,12 +86,12 @@ const WORDS: &[(Word, &str)] = &[
          inet_aton inet_ntoa uuid_short date_add date_sub adddate subdate timestampdiff timestampadd makedate maketime from_unixtime unix_timestamp \
          to_base64 from_base64 encode export_set field find_in_set interval least greatest quote \
          regexp_substring regexp_replace regexp_like systimestamp nvl nvl2 stragg xmlagg json_arrayagg grouping cume_dist \
-         sqlite_version version_comment getdate charindex patindex stuff newid checksum rtrim str_to_date variance var_pop stddev std stddev_pop row_number ntile percent_rank",
+         charset coercibility collation acos asin atan2 log10 log2 jsonb_pretty json_build_object unistr sqlite_version version_comment getdate charindex patindex stuff newid checksum rtrim str_to_date variance var_pop stddev std stddev_pop row_number ntile percent_rank",
     ),
     (
         Word::Common,
         "user version database schema concat count sum avg min max length len lower upper char abs round mod if left right \
-         reverse repeat trim format now date time year month day sign sqrt pi power mod row value replace space",
+         reverse repeat trim format now date time year month day sign sqrt pi power pow sin cos tan cot mod row value replace space",
     ),
     (
         Word::Danger,
@@ -106,9 +106,9 @@ const WORDS: &[(Word, &str)] = &[
         Word::Catalog,
         "information_schema sysobjects syscolumns sysdatabases sysusers syslogins sysprocesses sysibm systables sysdummy1 pg_catalog pg_class pg_user \
          pg_shadow pg_database pg_tables pg_stat_activity pg_attribute pg_authid sqlite_master sqlite_schema sqlite_temp_master all_users all_tables all_tab_columns user_tables \
-         user_tab_columns user_users dba_users dba_tables v$version v$session msysobjects msysaces msysqueries msysrelationships \
+         user_tab_columns user_users dba_users dba_tables v$version v$session msysobjects msysaccessobjects msysaces msysqueries msysrelationships \
          rdb$database rdb$fields rdb$types rdb$collations rdb$functions rdb$relations rdb$get_context domain.domains mysql.user xtype sysxlogins sysaux syscat \
-         tb_dual sysmaster systabnames mon$database innodb_table_stats db_name schemata table_name table_schema column_name tempdb msdb mysql.db",
+         tb_dual sysmaster systabnames mon$database innodb_table_stats db_name schemata table_name table_schema column_name tempdb msdb mysql.db master.dbo",
     ),
 ];
 
@@ -117,6 +117,16 @@ pub(in super::super) fn plain() -> impl Iterator<Item = &'static str> {
     let own = WORDS.iter().filter(|(word, _)| matches!(word, Word::Danger | Word::Catalog));
     own.flat_map(|(_, names)| names.split_ascii_whitespace())
         .filter(|name| name.len() > 5 || name.contains('_'))
+}
+
+/// Whether a name is that of a catalogue, and of nothing else.
+pub(in super::super) fn is_catalog(name: &[u8]) -> bool {
+    of(name) == Some(Word::Catalog) && !is_weak(name)
+}
+
+/// Names of a catalogue that others use as well.
+pub(super) fn is_weak(name: &[u8]) -> bool {
+    matches!(name, b"table_name" | b"column_name" | b"schemata" | b"xtype" | b"db_name" | b"table_schema")
 }
 
 /// What a word does; `None` for any other name.
