@@ -6,6 +6,7 @@
 mod body;
 mod code;
 mod files;
+mod forms;
 mod gate;
 mod jndi;
 mod query;

@@ -291,15 +291,19 @@ fn setting(text: &[u8]) -> bool {
 /// Words that say something in a plain value.
 pub(super) fn words() -> impl Iterator<Item = &'static str> {
     FORMS.iter().map(|(form, _)| *form).chain(SERIALIZED).chain(SESSIONS).chain([
-        "session",
+        "_session",
+        ".session",
+        "-session",
+        "sessionid",
+        "session_id",
+        "session-id",
         ".sid",
         "_sid",
         ".sess",
         ":sess",
-        "_token",
-        "memory_limit",
+        "login_token",
+        "-token",
         "_dir=",
-        "opcache.",
     ])
 }
 

@@ -26,8 +26,22 @@ const PLAIN_BYTES_MAX: usize = 512;
 
 /// Words that say something without any other sign.
 static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let own =
-        ["..", "--", "127.", "169.254.", "100.100.", "192.0.0.192", "0.0.0.0", ":/\\", ":///", "@", "=~-"];
+    let own = [
+        "..",
+        "--",
+        "127.",
+        "169.254.",
+        "100.100.",
+        "192.0.0.192",
+        "0.0.0.0",
+        ":/\\",
+        ":///",
+        "@@",
+        "=//",
+        "=~-",
+        "script:",
+        "data:",
+    ];
     let plain = |word: &&str| Bytes::of(word.as_bytes()).only(REFERRER);
     let words =
         own.into_iter().chain(files::words()).chain(code::words()).chain(remote::words()).chain(sql::plain());
@@ -53,29 +67,110 @@ pub(super) fn may(value: &[u8], bytes: Bytes, kind: Kind) -> bool {
         Kind::Value | Kind::Text => Bytes::DIGIT.with(Bytes::LETTER),
         Kind::File | Kind::Document => Bytes::NONE,
     };
-    if !bytes.only(usual) || value.len() > PLAIN_BYTES_MAX {
+    if value.is_empty() {
+        return false;
+    }
+    if value.len() > PLAIN_BYTES_MAX {
         return true;
     }
+    if bytes.only(usual) {
+        return says(value, kind);
+    }
+    // A query's escapes and blanks are most of what is left of it: what they stand for is asked instead.
+    let escaped = matches!(kind, Kind::Query | Kind::Url | Kind::Referrer | Kind::Path | Kind::Body);
+    let escaped = escaped && bytes.only(usual.with(Bytes::PERCENT).with(Bytes::PLUS));
+    !escaped || unescaped(value, usual, kind)
+}
+
+/// Whether a value with escapes and blanks is worth a look.
+fn unescaped(value: &[u8], usual: Bytes, kind: Kind) -> bool {
+    let mut plain = [0; PLAIN_BYTES_MAX];
+    let (mut len, mut at, mut letters) = (0, 0, true);
+    while let Some(&byte) = value.get(at) {
+        let digit = |at: usize| value.get(at).and_then(|digit| (*digit as char).to_digit(16));
+        let (byte, step) = match (byte, digit(at + 1), digit(at + 2)) {
+            (b'%', Some(high), Some(low)) => ((high << 4 | low) as u8, 3),
+            (b'%', ..) => return true,
+            (b'+', ..) if kind != Kind::Path => (b' ', 1),
+            _ => (byte, 1),
+        };
+        // An escape of an escape, or of what might be a longer form of ASCII.
+        if step == 3
+            && matches!(byte, b'%' | 0x80..=0xc2 | 0xe2 | 0xe3 | 0xef..)
+            && !is_tail(&plain[..len], byte)
+        {
+            return true;
+        }
+        // What parts names from values is part of a value here.
+        if step == 3 && matches!(byte, b'=' | b'&' | b'?' | b'~') && kind != Kind::Referrer {
+            return true;
+        }
+        letters &= byte < 0x80;
+        (plain[len], len, at) = (byte, len + 1, at + step);
+    }
+    let plain = &plain[..len];
+    let more = usual.with(Bytes::SPACE);
+    // Letters of other alphabets are letters.
+    let more = if letters { more } else { more.with(Bytes::OTHER) };
+    // What another site's query leads to is that site's affair.
+    let more = if kind == Kind::Referrer { more.with(Bytes::SLASH).with(Bytes::COLON) } else { more };
+    !Bytes::of(plain).only(more) || says(plain, kind) || speaks(plain)
+}
+
+/// Whether a byte goes on with the letter that stands before it (UTF-8).
+fn is_tail(before: &[u8], byte: u8) -> bool {
+    (0x80..0xc0).contains(&byte)
+        && before.last().is_some_and(|last| matches!(last, 0x80..0xc0 | 0xc3..=0xdf | 0xe0..=0xee))
+}
+
+/// Words that parts of statements have between blanks, and what commands have behind one.
+static BETWEEN_BLANKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let words = "or  and  xor  not  by  like  in  is  as  if  do  div  mod  then  exec  drop  case  when  where  having  values  select  insert  update  \
+        delete  union  except  intersect  minus  limit  order  rlike  regexp  alter  create  truncate  declare  from  into  procedure";
+    let words = words.split("  ").flat_map(|word| [format!(" {word} "), format!("={word} ")]);
+    let signs = [
+        "=time ", "=sudo ", "=nohup ", "=env ", "=xargs ", " -", " /", " .", " =", "= ", " 1", " 0", "  ",
+        " --",
+    ]
+    .map(str::to_owned);
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(words.chain(signs))
+        .ok()
+});
+
+/// Whether words with blanks between them may be more than a search.
+fn speaks(plain: &[u8]) -> bool {
+    memchr::memchr(b' ', plain).is_some()
+        && (BETWEEN_BLANKS.as_ref().is_none_or(|words| words.is_match(plain)) || has_file(plain))
+}
+
+/// Whether a word with a dot stands behind a blank, as files do behind commands.
+fn has_file(plain: &[u8]) -> bool {
+    let blank = memchr::memchr(b' ', plain).unwrap_or(plain.len());
+    memchr::memchr(b'.', &plain[blank..]).is_some()
+}
+
+/// Whether a value of usual bytes says something.
+fn says(value: &[u8], kind: Kind) -> bool {
+    let word = |value: &[u8]| WORDS.as_ref().is_none_or(|words| words.is_match(value));
     match kind {
-        Kind::Agent => agent(value),
+        Kind::Agent => value != b"-" && agent(value),
         Kind::Text | Kind::File | Kind::Document => false,
-        Kind::Value => says(value) || is_packed(value, b""),
+        Kind::Value => word(value) || is_packed(value, b""),
         // What is no URL stands where one should.
         Kind::Referrer if !is_url(value) => value != b"-",
-        Kind::Path => says(value),
+        Kind::Path => word(value),
         Kind::Url | Kind::Referrer => {
-            says(value) || memchr::memchr(b'?', value).is_some_and(|at| is_packed(&value[at + 1..], b"&="))
+            word(value) || memchr::memchr(b'?', value).is_some_and(|at| is_packed(&value[at + 1..], b"&="))
         }
-        _ => says(value) || is_packed(value, b"&=; "),
+        _ => word(value) || is_packed(value, b"&=; "),
     }
 }
 
 fn is_url(value: &[u8]) -> bool {
     value.starts_with(b"http://") || value.starts_with(b"https://") || value.starts_with(b"/")
-}
-
-fn says(value: &[u8]) -> bool {
-    WORDS.as_ref().is_none_or(|words| words.is_match(value))
 }
 
 /// Whether a value that is parted by these bytes has a text in base64.
@@ -110,6 +205,12 @@ mod tests {
             ("-", Kind::Referrer),
             ("Mozilla/5.0 (X11; Linux x86_64; rv:125.0) Gecko/20100101 Firefox/125.0", Kind::Agent),
             ("4711", Kind::Value),
+            ("q=running+shoes&page=2", Kind::Query),
+            ("/a%20b/c?q=San+Jos%C3%A9", Kind::Url),
+            ("https://a.example/?url=http%3A%2F%2Fb.example%2Fc", Kind::Referrer),
+            ("/images/logo@2x.png", Kind::Path),
+            ("", Kind::Agent),
+            ("-", Kind::Agent),
         ];
         no.iter().for_each(|(value, kind)| assert!(!may(value, *kind), "{value}"));
         let yes = [
@@ -118,6 +219,14 @@ mod tests {
             ("t=INFORMATION_SCHEMA", Kind::Query),
             ("u=127.0.0.1", Kind::Query),
             ("id=7%27", Kind::Query),
+            ("id=7+or+7=7", Kind::Query),
+            ("id=7%20union%20all", Kind::Query),
+            ("h=cat+notes.txt", Kind::Query),
+            ("h=ping+-c+9+a", Kind::Query),
+            ("f=%252e", Kind::Query),
+            ("f=%c0%ae", Kind::Query),
+            ("f=%EF%BC%8E", Kind::Query),
+            ("/a?next=//b.example", Kind::Url),
             ("nikto/2.1", Kind::Agent),
             ("id", Kind::Agent),
             ("a/1; id", Kind::Agent),

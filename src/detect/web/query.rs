@@ -2,8 +2,10 @@
 //! XML, and the lines of protocols.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::Sign;
+use super::forms::{Form, Forms};
 
 fn find(text: &[u8], needle: &str) -> Option<usize> {
     memchr::memmem::find(text, needle.as_bytes())
@@ -49,6 +51,71 @@ const OPERATORS: [&str; 26] = [
     "jsonschema",
 ];
 
+/// What scripts in a document store do.
+const SCRIPTS: &[Form] = &[
+    ("this.password", 74),
+    ("this.username", 70),
+    ("db.getcollection", 76),
+    ("db.injection", 72),
+    ("mapreduce(", 70),
+    (".insert({", 78),
+    (".find({", 66),
+    (".drop()", 66),
+    (";return true", 72),
+    ("; return true", 72),
+    (";return(true)", 72),
+    ("return this.", 66),
+    ("sleep(5000)", 66),
+];
+
+/// Pieces of a filter that no name has.
+const FILTERS: &[Form] = &[
+    ("*(|(", 82),
+    ("(|(", 72),
+    ("(&(", 72),
+    ("(!(", 70),
+    ("*)(|", 80),
+    ("*)((", 78),
+    (")((|", 74),
+    ("*)(&", 80),
+    ("*))%00", 80),
+    ("*()|", 74),
+    ("(objectclass=", 82),
+    ("(uid=*", 78),
+    ("(cn=*", 78),
+    ("(mail=*", 76),
+    (")(|", 66),
+    (")(&", 66),
+];
+
+/// What documents and queries of XML have.
+const DOCUMENTS: &[Form] = &[
+    ("<!element", 78),
+    ("<!attlist", 78),
+    ("<!notation", 80),
+    ("xi:include", 88),
+    ("xinclude", 82),
+    ("xsi:schemalocation", 70),
+    ("<xsl:", 76),
+    ("<?xml-stylesheet", 55),
+    ("<![cdata[", 62),
+    ("/child::", 70),
+    ("ancestor::", 70),
+    ("descendant::", 70),
+    ("parent::", 66),
+    ("following-sibling::", 70),
+    ("child::node()", 74),
+    ("name(/", 70),
+    ("string-length(/", 74),
+    ("count(/", 72),
+    ("document('", 62),
+    ("or position()", 70),
+    ("//*[", 68),
+    ("text()=", 68),
+    ("soap:envelope", 60),
+    ("<methodcall>", 62),
+];
+
 /// Conditions of document stores: an operator as a key, or JavaScript that is always true.
 pub(super) fn nosql(text: &[u8]) -> Option<Sign> {
     let mut best = Best(None);
@@ -70,25 +137,8 @@ pub(super) fn nosql(text: &[u8]) -> Option<Sign> {
             best.see("operator", 84, at..text.len());
         }
     }
-    for (form, score) in [
-        ("this.password", 74),
-        ("this.username", 70),
-        ("db.getcollection", 76),
-        ("db.injection", 72),
-        ("mapreduce(", 70),
-        (".insert({", 78),
-        (".find({", 66),
-        (".drop()", 66),
-        (";return true", 72),
-        ("; return true", 72),
-        (";return(true)", 72),
-        ("return this.", 66),
-        ("sleep(5000)", 66),
-    ] {
-        if let Some(at) = find(text, form) {
-            best.see("script", score, at..at + form.len());
-        }
-    }
+    static FOUND: LazyLock<Forms> = LazyLock::new(|| Forms::new(SCRIPTS));
+    FOUND.each(text, &mut |score, range| best.see("script", score, range));
     // `'||'1'=='1`, `|| 1==1`: a condition of JavaScript.
     for logic in ["||", "&&"] {
         if let Some(at) = find(text, logic)
@@ -141,28 +191,8 @@ pub(super) fn ldap(text: &[u8]) -> Option<Sign> {
             _ => {}
         }
     }
-    for (form, score) in [
-        ("*(|(", 82),
-        ("(|(", 72),
-        ("(&(", 72),
-        ("(!(", 70),
-        ("*)(|", 80),
-        ("*)((", 78),
-        (")((|", 74),
-        ("*)(&", 80),
-        ("*))%00", 80),
-        ("*()|", 74),
-        ("(objectclass=", 82),
-        ("(uid=*", 78),
-        ("(cn=*", 78),
-        ("(mail=*", 76),
-        (")(|", 66),
-        (")(&", 66),
-    ] {
-        if let Some(at) = find(text, form) {
-            best.see("filter", score, at..text.len());
-        }
-    }
+    static FOUND: LazyLock<Forms> = LazyLock::new(|| Forms::new(FILTERS));
+    FOUND.each(text, &mut |score, range| best.see("filter", score, range.start..text.len()));
     if value.starts_with(b"*)") {
         best.see("filter", 68, 0..text.len());
     }
@@ -196,36 +226,8 @@ pub(super) fn xml(text: &[u8]) -> Option<Sign> {
             at..text.len(),
         );
     }
-    for (form, score) in [
-        ("<!element", 78),
-        ("<!attlist", 78),
-        ("<!notation", 80),
-        ("xi:include", 88),
-        ("xinclude", 82),
-        ("xsi:schemalocation", 70),
-        ("<xsl:", 76),
-        ("<?xml-stylesheet", 55),
-        ("<![cdata[", 62),
-        ("/child::", 70),
-        ("ancestor::", 70),
-        ("descendant::", 70),
-        ("parent::", 66),
-        ("following-sibling::", 70),
-        ("child::node()", 74),
-        ("name(/", 70),
-        ("string-length(/", 74),
-        ("count(/", 72),
-        ("document('", 62),
-        ("or position()", 70),
-        ("//*[", 68),
-        ("text()=", 68),
-        ("soap:envelope", 60),
-        ("<methodcall>", 62),
-    ] {
-        if let Some(at) = find(text, form) {
-            best.see("xml", score, at..text.len());
-        }
-    }
+    static FOUND: LazyLock<Forms> = LazyLock::new(|| Forms::new(DOCUMENTS));
+    FOUND.each(text, &mut |score, range| best.see("xml", score, range.start..text.len()));
     best.0
 }
 

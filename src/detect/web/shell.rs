@@ -7,8 +7,10 @@ mod lex;
 mod names;
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::Sign;
+use super::forms::Forms;
 use crate::detect::Kind;
 
 /// The best sign of a decoded text in lower case.
@@ -222,11 +224,8 @@ fn whole(text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
         }
     }
     expansion(text, see);
-    for (form, score) in names::FORMS {
-        if let Some(at) = find(form) {
-            see("form", *score, at..at + form.len());
-        }
-    }
+    static FORMS: LazyLock<Forms> = LazyLock::new(|| Forms::new(names::FORMS));
+    FORMS.each(text, &mut |score, range| see("form", score, range));
     // `~+`, `~-`, `!!`, `!-1`: the shell's own expansions, where they are the whole value.
     let value = text.trim_ascii();
     let tilde = value.len() >= 2
