@@ -176,7 +176,7 @@ fn every_entry_has_its_own_note() {
         let names = ["a", "b", "c"];
         let note = |number: u32| Note {
             confidence: (number % 101) as u8,
-            expires_ns: if number % 7 == 0 { i64::MAX } else { i64::from(number) * step_ns },
+            expires_ns: if number.is_multiple_of(7) { i64::MAX } else { i64::from(number) * step_ns },
             name: names.get(number as usize % 4).copied(),
         };
         for number in 0..entries {
