@@ -610,16 +610,22 @@ impl Builder<'_> {
                 detect::Judge::new(&of.name, &of.options)?,
                 &of.gives,
             )?),
-            lang::Step::Observe(of) => Box::new(step::Observe {
-                sink: of.sink,
-                rule: of.rule,
-                ipv6_bits: of.options.int("ipv6").and_then(|bits| bits.try_into().ok()).unwrap_or(64),
-                keys: of.keys.into(),
-                distinct: of.distinct.into_iter().map(|(_, expr)| expr).collect(),
-                when: of.when,
-                success: of.success,
-                evidence: of.evidence.into(),
-            }),
+            lang::Step::Observe(of) => {
+                let of = *of;
+                let profiles = stateful::keeps_profiles(&of.name);
+                Box::new(step::Observe {
+                    sink: of.sink,
+                    rule: of.rule,
+                    ipv6_bits: of.options.int("ipv6").and_then(|bits| bits.try_into().ok()).unwrap_or(128),
+                    keys: of.keys.into(),
+                    distinct: of.distinct.into_iter().map(|(_, expr)| expr).collect(),
+                    when: of.when,
+                    success: of.success,
+                    traits: profiles.then(|| step::Traits::new(of.traits)),
+                    egress: of.egress,
+                    evidence: of.evidence.into(),
+                })
+            }
             lang::Step::Unroll { .. } => return Err("an `unroll` takes the steps behind it".into()),
             lang::Step::Redact { classes, policy, fields, .. } => {
                 let redactor = Arc::new(Redactor::new(classes, policy)?);

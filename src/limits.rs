@@ -473,6 +473,23 @@ pub const RATE_PROBES_MAX: usize = 64;
 pub const WINDOW_STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The largest count, or number of distinct values, that a detector looks for within a window.
 pub const WINDOW_LIMIT_MAX: i64 = 1000;
+/// Bytes of the profiles that one detector of user behaviour keeps: some 15,000 users. Of more, those are forgotten that were
+/// not seen for longest.
+pub const BEHAVIOUR_STATE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Values that a profile keeps of each of country, network, device and resource.
+pub const BEHAVIOUR_VALUES_MAX: usize = 64;
+/// Places that a profile keeps.
+pub const BEHAVIOUR_PLACES_MAX: usize = 16;
+/// Values of which one detector knows how many users have them.
+pub const BEHAVIOUR_CROWD_VALUES_MAX: usize = 65_536;
+/// Surprising things of one user that are judged together.
+pub const BEHAVIOUR_POINTS_MAX: usize = 32;
+/// Bytes of the name of a place.
+pub const BEHAVIOUR_PLACE_BYTES_MAX: usize = 48;
+/// How long an event may come after others before a profile does not learn from it any more.
+pub const BEHAVIOUR_LATENESS: Duration = Duration::from_secs(86_400);
+/// The shortest half-life of a profile.
+pub const BEHAVIOUR_HALF_LIFE_MIN: Duration = Duration::from_secs(3600);
 /// Bytes of the alerts of one pipeline that are kept.
 pub const ALERTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How often the state of a pipeline's detectors is written down, where it is small.

@@ -34,7 +34,7 @@ pub use drop::Drop;
 pub use enrich::{Enrich, Looked};
 pub use keep::Keep;
 pub use r#match::Match;
-pub use observe::Observe;
+pub use observe::{Observe, Traits};
 pub use parse::{Counts, FormatCounts, Parse};
 pub use redact::Redact;
 pub use reject::Reject;

@@ -112,6 +112,8 @@ mod parquet_killed;
 mod parquet_readers;
 #[path = "all/support/patience.rs"]
 mod patience;
+#[path = "all/support/people.rs"]
+mod people;
 #[path = "all/plain_sinks.rs"]
 mod plain_sinks;
 #[path = "all/profile.rs"]
@@ -146,3 +148,5 @@ mod stdin;
 mod support_killed;
 #[path = "all/threat.rs"]
 mod threat;
+#[path = "all/users.rs"]
+mod users;

@@ -88,6 +88,13 @@ const ALERT: &[Member] = &[
     text("pipeline", "aludel.pipeline", "its pipeline"),
     text("severity", "severity", "`low`, `medium`, `high` or `critical`"),
     text("reason", "message", "what was seen, in words"),
+    Member {
+        key: "score",
+        path: "event.risk_score",
+        ty: Type::Float,
+        maybe: true,
+        doc: "how improbable it is, in bits, where the detector says so",
+    },
     text("technique", "threat.technique.id", "technique in MITRE ATT&CK"),
     Member { key: "start", path: "event.start", doc: "first of the events that it counts", ..TIME },
     Member { key: "end", path: "event.end", doc: "last of them", ..TIME },
@@ -224,7 +231,9 @@ impl Format for Own {
                     let parts = rfc3339(texts.bytes(text));
                     parts.and_then(|(parts, _)| Calendar::default().unix_ns(&parts)).map(Value::Timestamp)
                 }
-                (Some(value @ Value::Text(_)), Type::Text)
+                (Some(Value::Int(int)), Type::Float) => Some(Value::Float(int as f64)),
+                (Some(value @ Value::Float(_)), Type::Float)
+                | (Some(value @ Value::Text(_)), Type::Text)
                 | (Some(value @ Value::Int(_)), Type::Int)
                 | (Some(value @ Value::Object(_)), Type::Object)
                 | (Some(value @ Value::List(_)), Type::List) => Some(value),

@@ -55,7 +55,9 @@ fn own_reads(step: &Step, layout: &Layout) -> Mask {
         Step::Observe(of) => {
             of.evidence.iter().for_each(|(_, slot)| add(*slot));
             let keys = of.keys.iter().chain(&of.distinct).map(|(_, expr)| expr);
-            keys.chain(&of.when).chain(&of.success).for_each(|expr| expr.reads(&mut add));
+            let traits = of.traits.iter().flat_map(|(_, exprs)| exprs);
+            let conditions = of.when.iter().chain(&of.success).chain(&of.egress);
+            keys.chain(traits).chain(conditions).for_each(|expr| expr.reads(&mut add));
         }
         Step::Unroll { list, .. } => add(*list),
         Step::Set(fields) => fields.iter().for_each(|(_, expr)| expr.reads(&mut add)),

@@ -132,6 +132,10 @@ pub struct ObserveUse {
     pub when: Option<Expr>,
     /// Which events are successes.
     pub success: Option<Expr>,
+    /// What a profile is held against, by the names of the options.
+    pub traits: Vec<(&'static str, Vec<Expr>)>,
+    /// Which events do not say where their user is.
+    pub egress: Option<Expr>,
     /// Fields that alerts show, with their names.
     pub evidence: Vec<(String, Slot)>,
 }

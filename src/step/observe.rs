@@ -5,7 +5,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Context, Flow, Step};
-use crate::detect::stateful::{Seen, Sign};
+use crate::detect::stateful::{self, Aspect, Seen, Sign};
 use crate::event::{Row, Slot, Texts, Value, write_plain, write_string, write_value};
 use crate::expr::Expr;
 use crate::limits::{OBSERVE_EVIDENCE_BYTES_MAX, OBSERVE_KEY_BYTES_MAX};
@@ -17,6 +17,32 @@ pub(super) struct Desk {
     labels: Vec<u8>,
     evidence: Vec<u8>,
     seen: Vec<u8>,
+    /// Texts of traits, one after the other.
+    texts: Vec<u8>,
+    traits: Vec<u8>,
+}
+
+/// What a profile is held against.
+pub struct Traits {
+    location: Option<(Expr, Expr)>,
+    /// The name of the place, then the aspects; values of a list count together.
+    texts: [Box<[Expr]>; 5],
+}
+
+impl Traits {
+    /// From the expressions of each option.
+    pub fn new(mut of: Vec<(&'static str, Vec<Expr>)>) -> Self {
+        let mut take = |name: &str| -> Vec<Expr> {
+            let at = of.iter().position(|(known, _)| *known == name);
+            at.map_or(Vec::new(), |at| of.swap_remove(at).1)
+        };
+        let mut location = take("location").into_iter();
+        let location = location.next().zip(location.next());
+        let names = ["place"].into_iter().chain(Aspect::ALL.map(Aspect::name));
+        let mut texts: [Box<[Expr]>; 5] = Default::default();
+        names.zip(&mut texts).for_each(|(name, texts)| *texts = take(name).into());
+        Self { location, texts }
+    }
 }
 
 /// `detect rate { … }` and its kin.
@@ -33,6 +59,10 @@ pub struct Observe {
     pub when: Option<Expr>,
     /// Which events are successes.
     pub success: Option<Expr>,
+    /// What a profile is held against, where the detector keeps some.
+    pub traits: Option<Traits>,
+    /// Which events do not say where their user is.
+    pub egress: Option<Expr>,
     /// Fields that the alert shows, with their names.
     pub evidence: Box<[(String, Slot)]>,
     /// Bits of an IPv6 address that count.
@@ -69,11 +99,12 @@ impl Observe {
             }
         }
         self.show(row, desk);
+        self.compare(row, desk);
         desk.seen.clear();
-        let Desk { labels, evidence, seen, .. } = desk;
+        let Desk { labels, evidence, seen, traits, .. } = desk;
         let (rule, key) = (self.rule, first(Sha256::digest(&*labels).as_slice()));
         let value = if self.distinct.is_empty() { 0 } else { first(value_hash.finalize().as_slice()) };
-        Seen { rule, sign, key, value, labels, evidence }.write(seen);
+        Seen { rule, sign, key, value, labels, evidence, traits }.write(seen);
         true
     }
 
@@ -93,6 +124,44 @@ impl Observe {
             let hash = first(Sha256::digest(&*out).as_slice());
             out.truncate(OBSERVE_KEY_BYTES_MAX - 24);
             out.extend_from_slice(format!("…{hash:016x}").as_bytes());
+        }
+    }
+
+    /// Writes what a profile is held against.
+    fn compare(&self, row: &mut Row, desk: &mut Desk) {
+        desk.traits.clear();
+        let Some(of) = &self.traits else { return };
+        let is_there = !self.egress.as_ref().is_some_and(|egress| egress.test(row));
+        let location = of.location.as_ref().filter(|_| is_there);
+        let location = location.and_then(|(lat, lon)| Some((degrees(lat, row)?, degrees(lon, row)?)));
+        desk.texts.clear();
+        let mut ends = [0; 5];
+        for (at, exprs) in of.texts.iter().enumerate() {
+            // The name of the place, country and network are of the address.
+            if is_there || at > Aspect::Network as usize + 1 {
+                self.text(row, exprs, desk);
+            }
+            ends[at] = desk.texts.len();
+        }
+        let text =
+            |at: usize| desk.texts.get(if at == 0 { 0 } else { ends[at - 1] }..ends[at]).unwrap_or_default();
+        let aspects = [1, 2, 3, 4].map(|at| (text(at), 0));
+        stateful::Traits { location, place: text(0), aspects }.write(&mut desk.traits);
+    }
+
+    /// Appends values as one text; nothing where one of them is missing.
+    fn text(&self, row: &mut Row, exprs: &[Expr], desk: &mut Desk) {
+        let start = desk.texts.len();
+        for (at, expr) in exprs.iter().enumerate() {
+            let Some(value) = expr.eval(row).filter(|value| *value != Value::Null) else {
+                desk.texts.truncate(start);
+                return;
+            };
+            self.key(&row.texts, value, &mut desk.plain);
+            if at > 0 {
+                desk.texts.push(b' ');
+            }
+            desk.texts.extend_from_slice(&desk.plain);
         }
     }
 
@@ -126,6 +195,16 @@ impl Step for Observe {
         let counts = self.see(row, desk);
         cx.outputs.observe(self.sink, row, counts.then_some(&desk.seen));
         Flow::Next
+    }
+}
+
+/// Degrees of a location: a number, or its text.
+fn degrees(of: &Expr, row: &mut Row) -> Option<f64> {
+    match of.eval(row)? {
+        Value::Float(degrees) => Some(degrees),
+        Value::Int(degrees) => Some(degrees as f64),
+        Value::Text(text) => row.texts.text(text)?.trim().parse().ok(),
+        _ => None,
     }
 }
 

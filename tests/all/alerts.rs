@@ -26,6 +26,14 @@ pipeline logins {
     }
   | detect spread { key = .source.ip, distinct = .user.name, when = .event.outcome == "failure", limit = 6 per 5m }
   | detect rate { key = .source.ip, limit = 3 per 1m, burst = 5 }
+  | detect user_behaviour {
+      key = .host.hostname
+      network = .source.ip
+      resource = .user.name
+      learn = 1m
+      learn_hours = 1
+      threshold = 5
+    }
   | to out
 }
 pipeline notify {
@@ -126,7 +134,7 @@ fn workers_batches_and_restarts_change_nothing() {
     for alert in &wanted {
         *rules.entry(alert["rule"].as_str().expect("a rule").to_owned()).or_default() += 1;
     }
-    assert_eq!(rules.len(), 3, "{rules:?}");
+    assert_eq!(rules.len(), 4, "{rules:?}");
     for (workers, parts) in [(2, 1), (8, 1), (2, 3)] {
         assert_eq!(without_stream(alerts_of(workers, parts)), wanted, "{workers} workers, {parts} parts");
     }

@@ -29,6 +29,9 @@ pub struct Alert {
     pub severity: &'static str,
     /// What was seen, in words.
     pub reason: String,
+    /// How improbable it is, in bits, where the detector says so: one more is half as likely.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
     /// The technique in MITRE ATT&CK.
     pub technique: String,
     /// First of the events that it counts.
@@ -56,20 +59,24 @@ pub(super) struct Raised<'a> {
     pub reason: String,
     /// The severity, where it is not the rule's.
     pub severity: Option<&'static str>,
+    /// How improbable it is, where that is known.
+    pub score: Option<f64>,
+    /// Which alert of the same start it is; 0 for the first.
+    pub stage: u8,
     /// Events to show.
     pub evidence: &'a Evidence,
 }
 
 impl Alert {
     pub(super) fn new(rule: &Rule, raised: Raised<'_>) -> Self {
-        let Raised { by, start_ns, count, reason, severity, evidence } = raised;
+        let Raised { by, start_ns, count, reason, severity, score, stage, evidence } = raised;
         let mut hash = Sha256::new();
         for part in [rule.pipeline.as_bytes(), rule.name.as_bytes(), rule.detector.as_bytes(), &by.labels] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
         hash.update(start_ns.to_be_bytes());
-        hash.update([u8::from(by.sign == super::Sign::Success)]);
+        hash.update([stage]);
         let id: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         Self {
             time: time(by.time_ns),
@@ -79,6 +86,7 @@ impl Alert {
             pipeline: rule.pipeline.clone(),
             severity: severity.unwrap_or(rule.severity),
             reason,
+            score,
             technique: rule.technique.clone(),
             start: time(start_ns.min(by.time_ns)),
             end: time(by.time_ns),

@@ -42,8 +42,8 @@ pub struct Engine {
     watermark_ns: Option<i64>,
     alerts: Vec<Alert>,
     ahead: u64,
-    /// What was said of late, full and ahead.
-    told: [u64; 3],
+    /// What was said of late, full, ahead and forgotten.
+    told: [u64; 4],
 }
 
 impl Engine {
@@ -163,15 +163,16 @@ impl Engine {
     pub fn warnings(&mut self) -> Vec<String> {
         let sum = |of: fn(&Machine) -> u64| self.machines.iter().map(of).sum::<u64>();
         let counts = [
-            (sum(|of| of.late), "came too late to count"),
-            (sum(|of| of.full), "found no place: there are more keys than a rule can watch"),
-            (self.ahead, "say that they happen in the future, and do not count"),
+            (sum(|of| of.late), "observations came too late to count"),
+            (sum(|of| of.full), "observations found no place: there are more keys than a rule can watch"),
+            (self.ahead, "observations say that they happen in the future, and do not count"),
+            (sum(Machine::forgotten), "users were forgotten: there are more than a rule can know"),
         ];
         let mut said = Vec::new();
         for ((count, what), told) in counts.into_iter().zip(&mut self.told) {
             if count > 0 && count >= told.saturating_mul(10) {
                 *told = count;
-                said.push(format!("{count} observations {what}"));
+                said.push(format!("{count} {what}"));
             }
         }
         said

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::alert::{Alert, Evidence, Raised};
+use super::behaviour::Behaviour;
 use super::bytes::{Get, Put};
 use super::gcra::{Gcra, Verdict};
 use super::observation::{Observation, Sign};
@@ -39,6 +40,8 @@ enum State {
     Rate(Gcra, BTreeMap<u64, i64>),
     /// What keys did, and the bytes that this takes.
     Window(Span, BTreeMap<u64, Track>, usize),
+    /// What users usually do.
+    Behaviour(Box<Behaviour>),
 }
 
 /// What one key did.
@@ -69,6 +72,7 @@ impl Machine {
         let state = match rule.measure {
             Measure::Rate(quota) => State::Rate(Gcra::new(quota), BTreeMap::new()),
             Measure::Window(span) => State::Window(span, BTreeMap::new(), 0),
+            Measure::Behaviour(ref norms) => State::Behaviour(Box::new(Behaviour::new(norms.clone()))),
         };
         Self { rule, state, newest_ns: i64::MIN, cleared_ns: i64::MIN, full_ns: None, full: 0, late: 0 }
     }
@@ -104,8 +108,16 @@ impl Machine {
                             evidence.note(of);
                             let (start_ns, reason) = (of.time_ns, self.rule.words.clone());
                             let evidence = &evidence;
-                            let raised =
-                                Raised { by: of, start_ns, count: 1, reason, severity: None, evidence };
+                            let raised = Raised {
+                                by: of,
+                                start_ns,
+                                count: 1,
+                                reason,
+                                severity: None,
+                                score: None,
+                                stage: 0,
+                                evidence,
+                            };
                             alerts.push(Alert::new(&self.rule, raised));
                         }
                         Took::Counted
@@ -116,6 +128,7 @@ impl Machine {
                 let window = Windows { rule: &self.rule, span: *span, keys, bytes, horizon };
                 window.apply(of, alerts)
             }
+            State::Behaviour(state) => state.apply(&self.rule, of, horizon, alerts),
         };
         match took {
             Took::Counted => {}
@@ -134,10 +147,18 @@ impl Machine {
         self.full_ns = Some(of.time_ns);
         let mut evidence = Evidence::default();
         evidence.note(of);
-        let reason = "there are more keys than this rule can watch; those that are new are not".to_owned();
+        let reason = match &self.state {
+            State::Behaviour(_) => {
+                "there are more users than this rule can know; those not seen for longest are forgotten"
+            }
+            _ => "there are more keys than this rule can watch; those that are new are not",
+        };
+        let reason = reason.to_owned();
         let (start_ns, evidence) = (of.time_ns, &evidence);
         let severity = Some("high");
-        let raised = Raised { by: of, start_ns, count: self.full, reason, severity, evidence };
+        let stage = u8::from(of.sign == Sign::Success);
+        let raised =
+            Raised { by: of, start_ns, count: self.full, reason, severity, score: None, stage, evidence };
         alerts.push(Alert::new(&self.rule, raised));
     }
 
@@ -147,6 +168,8 @@ impl Machine {
         let is_full = match &self.state {
             State::Rate(_, over) => over.len() * ENTRY_BYTES >= WINDOW_STATE_BYTES_MAX,
             State::Window(_, _, bytes) => *bytes >= WINDOW_STATE_BYTES_MAX,
+            // It makes room by itself.
+            State::Behaviour(_) => false,
         };
         let every = OBSERVE_SLACK.as_nanos() as i64 / if is_full { 20 } else { 1 };
         if self.newest_ns.saturating_sub(every) < self.cleared_ns {
@@ -157,6 +180,15 @@ impl Machine {
         match &mut self.state {
             State::Rate(_, over) => over.retain(|_, last| last.saturating_add(quiet_ns) > horizon),
             State::Window(span, keys, bytes) => clear(keys, bytes, *span, quiet_ns, horizon),
+            State::Behaviour(state) => state.clear(horizon),
+        }
+    }
+
+    /// Users who were forgotten to make room.
+    pub(super) fn forgotten(&self) -> u64 {
+        match &self.state {
+            State::Behaviour(state) => state.forgotten,
+            _ => 0,
         }
     }
 
@@ -165,6 +197,7 @@ impl Machine {
         match &self.state {
             State::Rate(table, over) => table.bytes() + over.len() * ENTRY_BYTES,
             State::Window(_, _, bytes) => *bytes,
+            State::Behaviour(state) => state.bytes(),
         }
     }
 
@@ -192,6 +225,7 @@ impl Machine {
                     out.put_i64(track.success_ns.unwrap_or(i64::MIN));
                 }
             }
+            State::Behaviour(state) => state.save(out),
         }
     }
 
@@ -216,13 +250,14 @@ impl Machine {
                     keys.insert(key, track);
                 }
             }
+            State::Behaviour(state) => state.load(from)?,
         }
         Some(())
     }
 }
 
 /// What became of an observation.
-enum Took {
+pub(super) enum Took {
     Counted,
     Late,
     Full,
@@ -284,7 +319,8 @@ impl Windows<'_> {
             let start_ns = track.window.oldest().unwrap_or(of.time_ns);
             let (count, reason) = (track.window.len() as u64, self.rule.words.clone());
             let evidence = &track.evidence;
-            let raised = Raised { by: of, start_ns, count, reason, severity: None, evidence };
+            let raised =
+                Raised { by: of, start_ns, count, reason, severity: None, score: None, stage: 0, evidence };
             alerts.push(Alert::new(self.rule, raised));
         }
         Took::Counted
@@ -306,7 +342,8 @@ impl Windows<'_> {
         let start_ns = track.window.oldest().unwrap_or(of.time_ns);
         let (count, reason) = (track.window.len() as u64 + 1, format!("a success after {}", self.rule.words));
         let evidence = &track.evidence;
-        let raised = Raised { by: of, start_ns, count, reason, severity: Some("critical"), evidence };
+        let severity = Some("critical");
+        let raised = Raised { by: of, start_ns, count, reason, severity, score: None, stage: 1, evidence };
         alerts.push(Alert::new(self.rule, raised));
     }
 }

@@ -1,7 +1,8 @@
 //! What a worker saw of one event, on its way to the owner of a detector's state.
 //!
 //! Layout of one record: its length (`u32`), the event's time (`i64`), its id (36 letters), then what the step wrote
-//! ([`Seen::write`]): rule (`u64`), sign (one byte), key (`u64`), value (`u64`), labels, evidence. Little-endian.
+//! ([`Seen::write`]): rule (`u64`), sign (one byte), key (`u64`), value (`u64`), labels, evidence, and, for a profile,
+//! traits. Little-endian.
 
 use super::bytes::{Get, Put};
 use crate::position::EVENT_ID_LEN;
@@ -30,6 +31,8 @@ pub struct Seen<'a> {
     pub labels: &'a [u8],
     /// A JSON object with what is shown of the event.
     pub evidence: &'a [u8],
+    /// What a profile is held against ([`Traits`](super::Traits)); empty where there is none.
+    pub traits: &'a [u8],
 }
 
 impl Seen<'_> {
@@ -41,6 +44,9 @@ impl Seen<'_> {
         out.put_u64(self.value);
         out.put_bytes(self.labels);
         out.put_bytes(self.evidence);
+        if !self.traits.is_empty() {
+            out.put_bytes(self.traits);
+        }
     }
 }
 
@@ -72,6 +78,8 @@ pub struct Observation {
     pub labels: Box<[u8]>,
     /// A JSON object with what is shown of the event.
     pub evidence: Box<[u8]>,
+    /// What a profile is held against.
+    pub traits: Box<[u8]>,
 }
 
 impl Observation {
@@ -83,20 +91,21 @@ impl Observation {
         let sign = if record.byte()? == 1 { Sign::Success } else { Sign::Hit };
         let (key, value) = (record.u64()?, record.u64()?);
         let (labels, evidence) = (record.bytes()?.into(), record.bytes()?.into());
-        Some(Self { time_ns, id, rule, sign, key, value, labels, evidence })
+        let traits = if record.0.is_empty() { &[] } else { record.bytes()? }.into();
+        Some(Self { time_ns, id, rule, sign, key, value, labels, evidence, traits })
     }
 
     /// Appends it as a record.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let Self { time_ns, id, rule, sign, key, value, labels, evidence } = self;
+        let Self { time_ns, id, rule, sign, key, value, labels, evidence, traits } = self;
         let (rule, sign, key, value) = (*rule, *sign, *key, *value);
         let mut seen = Vec::new();
-        Seen { rule, sign, key, value, labels, evidence }.write(&mut seen);
+        Seen { rule, sign, key, value, labels, evidence, traits }.write(&mut seen);
         write_record(*time_ns, id, &seen, out);
     }
 
     /// Memory that it takes, about.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.labels.len() + self.evidence.len()
+        size_of::<Self>() + self.labels.len() + self.evidence.len() + self.traits.len()
     }
 }

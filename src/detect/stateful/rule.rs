@@ -1,13 +1,16 @@
 //! What a stateful `detect` looks for, as the pipeline file has it: the detectors, their options, and a rule that was
 //! checked.
 
+use std::time::Duration;
+
+use super::behaviour::Norms;
 use super::gcra::{Quota, Semantics};
 use super::window::Span;
 use crate::event::Options;
 use crate::limits::WINDOW_LIMIT_MAX;
 use crate::signature::{Example, OptionSpec, OptionType, Signature};
 
-const SEVERITIES: [&str; 4] = ["low", "medium", "high", "critical"];
+pub(super) const SEVERITIES: [&str; 4] = ["low", "medium", "high", "critical"];
 
 const fn option(
     name: &'static str,
@@ -33,6 +36,8 @@ const QUIET: OptionSpec = option(
     Some("1h"),
     "a key that raised an alert raises another one only after it kept to the limit for so long",
 );
+/// What stands for `quiet` where a detector has no such option.
+const QUIET_USUAL: Duration = Duration::from_secs(3600);
 const TECHNIQUE: &str = "the technique in MITRE ATT&CK";
 const SEVERITY: &str = "how grave it is";
 const IPV6: OptionSpec = option(
@@ -132,12 +137,114 @@ static SPREAD: Signature = Signature {
     }],
 };
 
+static USER_BEHAVIOUR: Signature = Signature {
+    name: "user_behaviour",
+    summary: "a user does something else than usual",
+    doc: "**What it finds**: travel that cannot have been; a country, network, device or resource that is new for a user; \
+          hours at which they hardly ever come; and, above all, several of these together. Each user has a profile that \
+          fades with `half_life`. What is not known of the user yet is taken from all users, so that a value which everybody \
+          takes up (a new service, a new browser), a network over which many seem to jump (a VPN, a mobile carrier) and things \
+          that are new all the time count little. \
+          **The score** is in bits: each more is half as likely, ten are a thousandth. What is surprising within `within` is \
+          judged together: how many new values there are, how odd the hours were; of country, network and hour the greatest \
+          counts, and what is left is combined by Fisher's method. An alert is raised at `threshold` (`low`) and again at \
+          each 3 bits more; 6 more are `medium`, 12 `high`, 20 `critical`. Its `score` ranks the alerts of a day, its reason \
+          tells each point with its bits. \
+          **Travel** is judged between successive locations, less twice `radius`. To a place where the user has been, within \
+          a country and within a network jumps have rates of their own. Hours are those of the sun where the user is, UTC \
+          without a location, and are not judged on a journey. \
+          **What it misses**: users who are new (`learn`, `learn_hours`), and what becomes usual slowly. \
+          Program and system tell devices better than a whole user agent, which changes with each update: \
+          `device = [.user_agent.name, .user_agent.os.name]`. Bounded: some 15,000 users, 64 values of each kind per user; \
+          those not seen for longest are forgotten, which is told, and is an alert where they were known well.",
+    form: "detect user_behaviour { key = .user.name, location = [.LAT, .LON], country = .FIELD, network = .FIELD, device = .FIELD, resource = .FIELD }",
+    options: &[
+        option("key", OptionType::Exprs, None, "who: the field with the user"),
+        option(
+            "when",
+            OptionType::Condition,
+            Some(""),
+            "which events count, such as logins that went well; all where it is left out",
+        ),
+        option(
+            "location",
+            OptionType::Exprs,
+            Some(""),
+            "latitude and longitude in degrees, as `enrich geoip` gives them",
+        ),
+        option(
+            "place",
+            OptionType::Exprs,
+            Some(""),
+            "what the place is called in alerts; the country where it is left out",
+        ),
+        option("country", OptionType::Exprs, Some(""), "the country"),
+        option(
+            "network",
+            OptionType::Exprs,
+            Some(""),
+            "the network: number or owner, as `enrich asn` gives them",
+        ),
+        option(
+            "device",
+            OptionType::Exprs,
+            Some(""),
+            "what tells devices apart; values of a list count together",
+        ),
+        option("resource", OptionType::Exprs, Some(""), "what the user gets at: a host, a service, a share"),
+        option(
+            "egress",
+            OptionType::Condition,
+            Some(""),
+            "which events come through a VPN, a proxy or a cloud, as `in_cidr(.source.ip, \"…\")` tells: their address does not say where \
+             the user is, so location, country and network do not count",
+        ),
+        option("hours", OptionType::Bool, Some("true"), "whether hours of the week are looked at"),
+        option(
+            "half_life",
+            OptionType::Duration,
+            Some("30d"),
+            "after so long a visit counts half; what came once is new again after three",
+        ),
+        option("learn", OptionType::Duration, Some("14d"), "a user is only learned from for so long …"),
+        option("learn_hours", OptionType::Int, Some("20"), "… and until they were active in so many hours"),
+        option("speed", OptionType::Int, Some("1000"), "nobody travels faster, in km/h"),
+        option(
+            "radius",
+            OptionType::Int,
+            Some("100"),
+            "a location may be wrong by so many kilometres; what is nearer is the same place",
+        ),
+        option(
+            "within",
+            OptionType::Duration,
+            Some("4h"),
+            "what is surprising within this time is judged together",
+        ),
+        option("threshold", OptionType::Int, Some("10"), "the least score that raises an alert, in bits"),
+        option("technique", OptionType::Text, Some("\"T1078\""), TECHNIQUE),
+        NAME,
+        EVIDENCE,
+    ],
+    examples: &[Example {
+        title: "the event goes on as it is",
+        source: "detect user_behaviour { key = .user, country = .country, resource = .host }",
+        input: r#"{"user":"ada","country":"DE","host":"wiki"}"#,
+        result: r#"{"user":"ada","country":"DE","host":"wiki"}"#,
+    }],
+};
+
 /// The detectors that keep state.
-pub static KINDS: &[&Signature] = &[&RATE, &BRUTE_FORCE, &SPREAD];
+pub static KINDS: &[&Signature] = &[&RATE, &BRUTE_FORCE, &SPREAD, &USER_BEHAVIOUR];
 
 /// The stateful detector of a name.
 pub fn kind(name: &str) -> Option<&'static Signature> {
     KINDS.iter().find(|kind| kind.name == name).copied()
+}
+
+/// Whether a detector holds events against profiles.
+pub fn keeps_profiles(name: &str) -> bool {
+    name == USER_BEHAVIOUR.name
 }
 
 /// What is counted.
@@ -147,6 +254,8 @@ pub(super) enum Measure {
     Rate(Quota),
     /// How much a key did within a window.
     Window(Span),
+    /// What users usually do.
+    Behaviour(Norms),
 }
 
 /// A rule that was checked.
@@ -181,37 +290,16 @@ impl Rule {
         distinct: &str,
     ) -> Result<Self, String> {
         let detector = kind(detector).ok_or_else(|| format!("unknown detector `{detector}`"))?.name;
-        let (limit, period) = options.rate("limit").ok_or("the option `limit` takes a rate: `5 per 1m`")?;
-        let period_ns = i64::try_from(period.as_nanos()).ok().filter(|period| *period > 0);
-        let period_ns = period_ns.ok_or("a rate has a time that is not zero")?;
-        let within = plain(period_ns);
-        let window = |distinct| {
-            let limit = (1..=WINDOW_LIMIT_MAX).contains(&limit).then_some(limit as usize);
-            let limit = limit.ok_or(format!("`{detector}` counts up to {WINDOW_LIMIT_MAX}"))?;
-            Ok::<_, String>(Measure::Window(Span { period_ns, limit, distinct }))
-        };
-        let (measure, words) = match detector {
-            "rate" => {
-                let semantics = if options.text("semantics") == Some("bucket") {
-                    Semantics::Bucket
-                } else {
-                    Semantics::Nginx
-                };
-                let burst = options.int("burst");
-                let said = burst.map_or(String::new(), |burst| {
-                    format!(" and a burst of {burst} ({})", options.text("semantics").unwrap_or("nginx"))
-                });
-                let quota = Quota::new(limit, period_ns, burst, semantics)?;
-                (Measure::Rate(quota), format!("more than {limit} per {within}{said}"))
-            }
-            "spread" => (window(true)?, format!("{limit} different values of {distinct} within {within}")),
-            _ => (window(false)?, format!("{limit} failures within {within}")),
+        let (measure, words) = if keeps_profiles(detector) {
+            (Measure::Behaviour(Norms::new(options)?), String::new())
+        } else {
+            limited(detector, options, distinct)?
         };
         if !(16..=128).contains(&options.int("ipv6").unwrap_or(64)) {
             return Err("the option `ipv6` takes 16 to 128 bits".to_owned());
         }
         let severity = options.text("severity").unwrap_or("medium");
-        let quiet = options.duration("quiet").unwrap_or_default();
+        let quiet = options.duration("quiet").unwrap_or(QUIET_USUAL);
         let quiet_ns = i64::try_from(quiet.as_nanos()).map_err(|_| "`quiet` is too long".to_owned())?;
         Ok(Self {
             name: options.text("name").unwrap_or(detector).to_owned(),
@@ -228,6 +316,36 @@ impl Rule {
             words,
         })
     }
+}
+
+/// What a rule with a limit counts, and what its alerts say.
+fn limited(detector: &str, options: &Options, distinct: &str) -> Result<(Measure, String), String> {
+    let (limit, period) = options.rate("limit").ok_or("the option `limit` takes a rate: `5 per 1m`")?;
+    let period_ns = i64::try_from(period.as_nanos()).ok().filter(|period| *period > 0);
+    let period_ns = period_ns.ok_or("a rate has a time that is not zero")?;
+    let within = plain(period_ns);
+    let window = |distinct| {
+        let limit = (1..=WINDOW_LIMIT_MAX).contains(&limit).then_some(limit as usize);
+        let limit = limit.ok_or(format!("`{detector}` counts up to {WINDOW_LIMIT_MAX}"))?;
+        Ok::<_, String>(Measure::Window(Span { period_ns, limit, distinct }))
+    };
+    Ok(match detector {
+        "rate" => {
+            let semantics = if options.text("semantics") == Some("bucket") {
+                Semantics::Bucket
+            } else {
+                Semantics::Nginx
+            };
+            let burst = options.int("burst");
+            let said = burst.map_or(String::new(), |burst| {
+                format!(" and a burst of {burst} ({})", options.text("semantics").unwrap_or("nginx"))
+            });
+            let quota = Quota::new(limit, period_ns, burst, semantics)?;
+            (Measure::Rate(quota), format!("more than {limit} per {within}{said}"))
+        }
+        "spread" => (window(true)?, format!("{limit} different values of {distinct} within {within}")),
+        _ => (window(false)?, format!("{limit} failures within {within}")),
+    })
 }
 
 /// A length of time as people write it.

@@ -51,6 +51,7 @@ fn seen(rule: usize, stream: u64, at: u64, time_ns: i64, key: &str, value: &str)
         value: hash(value),
         labels: labels.into_bytes().into(),
         evidence: format!("{{\"user.name\":\"{value}\"}}").into_bytes().into(),
+        traits: Box::default(),
     }
 }
 

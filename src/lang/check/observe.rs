@@ -9,6 +9,7 @@ use crate::expr::Expr as Ready;
 use crate::lang::ast::{self, Expr, ExprKind, Name, Path, Setting, each};
 use crate::lang::plan::{ALERTS, Component, ObserveUse, Pipeline, Plan};
 use crate::limits::ALERT_EVIDENCE_FIELDS_MAX;
+use crate::signature::OptionType;
 
 /// The option that names the fields which alerts show.
 pub(super) const EVIDENCE: &str = "evidence";
@@ -35,7 +36,20 @@ impl<'a> Checker<'a> {
         let keys = of("key").map_or(Vec::new(), |of| self.exprs(of, "key", scope, walk));
         let distinct = of("distinct").map_or(Vec::new(), |of| self.exprs(of, "value", scope, walk));
         let mut condition = |name| of(name).map(|of: &Expr| self.condition(of, scope, &mut walk.shared));
-        let (when, success) = (condition("when"), condition("success"));
+        let (when, success, egress) = (condition("when"), condition("success"), condition("egress"));
+        let mut traits = Vec::new();
+        for spec in
+            specs.iter().filter(|of| of.ty == OptionType::Exprs && !["key", "distinct"].contains(&of.name))
+        {
+            let Some(written) = of(spec.name) else { continue };
+            let exprs: Vec<_> =
+                self.exprs(written, spec.name, scope, walk).into_iter().map(|(_, expr)| expr).collect();
+            if spec.name == "location" && exprs.len() != 2 {
+                let message = "a location is a list of latitude and longitude";
+                self.error(codes::WRONG_OPTION, &written.place, message);
+            }
+            traits.push((spec.name, exprs));
+        }
         let all: Vec<_> = settings.iter().collect();
         let options = self.options(&detector.node, specs, Vec::new(), &all, &detector.place)?;
         if let Err(error) = detectors.check(&detector.node, &options) {
@@ -56,7 +70,19 @@ impl<'a> Checker<'a> {
         let sink = walk.plan.sinks.len();
         walk.sinks.push(sink);
         let (rule, name) = (walk.rules.len() - 1, detector.node.clone());
-        Some(ObserveUse { name, sink, rule, options, keys, distinct, when, success, evidence })
+        Some(ObserveUse {
+            name,
+            sink,
+            rule,
+            options,
+            keys,
+            distinct,
+            when,
+            success,
+            traits,
+            egress,
+            evidence,
+        })
     }
 
     /// An expression or a list of them, each with a name: the field's, if it is one.

@@ -176,8 +176,9 @@ impl Look<'_> {
                 // An alert shows these of the event, and no more.
                 let mut shown = Mask::default();
                 of.evidence.iter().for_each(|(_, slot)| shown.insert_all(self.below(*slot)));
-                for (_, key) in &of.keys {
-                    key.reads(&mut |slot| shown.insert(slot));
+                let keys = of.keys.iter().map(|(_, key)| key);
+                for expr in keys.chain(of.traits.iter().flat_map(|(_, exprs)| exprs)) {
+                    expr.reads(&mut |slot| shown.insert(slot));
                 }
                 shown.keep(&state.present);
                 self.sent(&State { present: shown, ..state.clone() });

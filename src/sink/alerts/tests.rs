@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::detect::stateful::{Seen, Sign};
+use crate::detect::stateful::{Seen, Sign, Traits};
 use crate::event::{OptionValue, Options};
 use crate::position::{EventId, PipelineTag, Ranges, Stream, StreamId};
 use crate::seam::Fs;
@@ -29,7 +29,24 @@ fn rules() -> Vec<Rule> {
         Rule::new("auth", detector, &Options::new(Vec::new(), vec![limit, quiet]), &[], "user")
             .expect("a rule")
     };
-    vec![rule("rate", 20), rule("brute_force", 5), rule("spread", 4)]
+    vec![rule("rate", 20), rule("brute_force", 5), rule("spread", 4), behaviour()]
+}
+
+/// A rule that knows a user after a few minutes, so that the traffic below surprises it.
+fn behaviour() -> Rule {
+    let duration = |name, seconds| (name, OptionValue::Duration(Duration::from_secs(seconds)));
+    let int = |name, number| (name, OptionValue::Int(number));
+    let options = vec![
+        ("hours", OptionValue::Bool(true)),
+        duration("half_life", 86_400),
+        duration("learn", 60),
+        duration("within", 600),
+        int("learn_hours", 1),
+        int("speed", 1000),
+        int("radius", 100),
+        int("threshold", 5),
+    ];
+    Rule::new("auth", "user_behaviour", &Options::new(Vec::new(), options), &[], "").expect("a rule")
 }
 
 /// One event: its stream and place there, and its record.
@@ -60,8 +77,16 @@ fn traffic(seed: u64, len: u64) -> Vec<Event> {
         let (key, value) = (dice.below(9) + 1, dice.below(7) + 1);
         let labels = format!("{{\"source.ip\":\"203.0.113.{key}\"}}");
         let (mut seen, mut record) = (Vec::new(), Vec::new());
-        let (rule, sign, labels) = (dice.below(3) as usize, Sign::Hit, labels.as_bytes());
-        Seen { rule, sign, key: key << 40 | key, value, labels, evidence: b"{}" }.write(&mut seen);
+        let (rule, sign, labels) = (dice.below(4) as usize, Sign::Hit, labels.as_bytes());
+        // Few of what there is, and now and then something else.
+        let mut text = |name: &str| format!("{name}{}", if dice.one_in(30) { dice.below(20) } else { 0 });
+        let texts = ["country", "network", "device", "resource"].map(&mut text);
+        let aspects = [0, 1, 2, 3].map(|at: usize| (texts[at].as_bytes(), 0));
+        let location = Some((50.0, if dice.one_in(20) { 90.0 } else { 10.0 }));
+        let mut traits = Vec::new();
+        Traits { location, place: b"somewhere", aspects }.write(&mut traits);
+        let traits = if rule == 3 { &traits[..] } else { b"" };
+        Seen { rule, sign, key: key << 40 | key, value, labels, evidence: b"{}", traits }.write(&mut seen);
         write_record(time_ns, &id.encode(), &seen, &mut record);
         Event { stream: stream + 1, range: start..start + 50, record }
     };

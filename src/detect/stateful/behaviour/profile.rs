@@ -1,0 +1,246 @@
+//! What one user usually does.
+
+use super::super::bytes::{Get, Put};
+use super::hours::{Hours, ODDNESS};
+use super::rate::{Rate, get_f32, put_f32};
+use super::session::Session;
+use super::travel::{Last, Places, WAYS};
+use crate::limits::{BEHAVIOUR_POINTS_MAX, BEHAVIOUR_VALUES_MAX};
+
+/// A value that a user had, with what it weighs and the last hour in which it was seen.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    hash: u64,
+    weight: f32,
+    hour: i32,
+}
+
+/// The values of one aspect that a user had.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    held: Vec<Held>,
+    /// How often one was new, out of the hours in which there was one.
+    pub(super) rate: Rate,
+    /// The last of those hours.
+    pub(super) hour: i32,
+}
+
+/// What a value is to a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    /// It was not had before, or so long ago that it is forgotten.
+    pub(super) is_new: bool,
+    /// It is in the profile since now.
+    pub(super) came: bool,
+    /// It is the first time in this hour.
+    pub(super) in_hour: bool,
+    /// What had to leave the profile.
+    pub(super) left: Option<u64>,
+    /// How many others are known.
+    pub(super) others: usize,
+}
+
+impl Known {
+    /// Takes in a value. One visit is remembered for three half-lives.
+    pub(super) fn see(&mut self, hash: u64, hour: i32, weight: f32) -> Look {
+        let others = self.held.iter().filter(|of| of.hash != hash && of.weight >= weight / 8.0).count();
+        let look = Look { is_new: false, came: false, in_hour: true, left: None, others };
+        if let Some(of) = self.held.iter_mut().find(|of| of.hash == hash) {
+            let is_new = of.weight < weight / 8.0;
+            let in_hour = of.hour != hour;
+            if in_hour {
+                of.weight += weight;
+                of.hour = of.hour.max(hour);
+            }
+            return Look { is_new, in_hour, ..look };
+        }
+        let mut left = None;
+        if self.held.len() >= BEHAVIOUR_VALUES_MAX {
+            let stalest = (0..self.held.len()).min_by_key(|at| (self.held[*at].hour, self.held[*at].hash));
+            left = stalest.map(|at| self.held.swap_remove(at).hash);
+        }
+        self.held.push(Held { hash, weight, hour });
+        Look { is_new: true, came: true, left, ..look }
+    }
+
+    pub(super) fn hashes(&self) -> impl Iterator<Item = u64> {
+        self.held.iter().map(|of| of.hash)
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        self.rate.save(out);
+        out.extend_from_slice(&self.hour.to_le_bytes());
+        out.put_u64(self.held.len() as u64);
+        for of in &self.held {
+            out.put_u64(of.hash);
+            put_f32(out, of.weight);
+            out.extend_from_slice(&of.hour.to_le_bytes());
+        }
+    }
+
+    fn load(from: &mut Get<'_>) -> Option<Self> {
+        let (rate, hour) = (Rate::load(from)?, i32::from_le_bytes(from.array()?));
+        let count = from.count()?;
+        let mut read = || {
+            let (hash, weight) = (from.u64()?, get_f32(from)?);
+            Some(Held { hash, weight, hour: i32::from_le_bytes(from.array()?) })
+        };
+        let held = (0..count).map(|_| read()).collect::<Option<_>>()?;
+        Some(Self { held, rate, hour })
+    }
+}
+
+/// An hour of late: since the epoch, of the week, its weight, and how odd it was in bits.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    hour: i32,
+    of_week: u8,
+    weight: f32,
+    odd: f32,
+}
+
+/// One user.
+#[derive(Clone, Debug)]
+pub(super) struct Profile {
+    pub(super) first_ns: i64,
+    pub(super) last_ns: i64,
+    /// Hours in which something was done, and the last of them.
+    pub(super) active_hours: u32,
+    pub(super) hour: i32,
+    pub(super) hours: Hours,
+    /// Hours of late, which are not in the histogram yet: what is odd once does not make the next hour usual at once.
+    recent: Vec<Recent>,
+    /// How many hours were at least so odd, with those of their session; of the first all.
+    pub(super) odd: [f32; ODDNESS],
+    /// Hours between UTC and the sun where the user is.
+    pub(super) offset: i8,
+    pub(super) last: Option<Last>,
+    pub(super) places: Places,
+    /// How often the user seems to jump each way, hours with a place, and the last of those.
+    pub(super) jumps: [f32; WAYS],
+    pub(super) place_hours: f32,
+    pub(super) place_hour: i32,
+    pub(super) known: [Known; 4],
+    pub(super) session: Session,
+}
+
+impl Profile {
+    pub(super) fn new(time_ns: i64) -> Self {
+        Self {
+            first_ns: time_ns,
+            last_ns: time_ns,
+            active_hours: 0,
+            hour: i32::MIN,
+            hours: Hours::default(),
+            recent: Vec::new(),
+            odd: [0.0; ODDNESS],
+            offset: 0,
+            last: None,
+            places: Places::default(),
+            jumps: [0.0; WAYS],
+            place_hours: 0.0,
+            place_hour: i32::MIN,
+            known: Default::default(),
+            session: Session::default(),
+        }
+    }
+
+    /// Takes in an hour in which the user was active; what is older than so many hours is usual from then on.
+    pub(super) fn active(&mut self, hour: i32, of_week: usize, weight: f32, odd: f64, within_hours: i32) {
+        self.active_hours = self.active_hours.saturating_add(1);
+        self.recent.push(Recent { hour, of_week: of_week as u8, weight, odd: odd as f32 });
+        let (hours, too_many) = (&mut self.hours, self.recent.len().saturating_sub(BEHAVIOUR_POINTS_MAX));
+        let mut at = 0;
+        self.recent.retain(|of| {
+            at += 1;
+            let stays = at > too_many && of.hour >= hour.saturating_sub(within_hours);
+            if !stays {
+                hours.note(usize::from(of.of_week), of.weight);
+            }
+            stays
+        });
+    }
+
+    /// How odd the hours since then were together, in bits.
+    pub(super) fn odd_since(&self, hour: i32) -> f64 {
+        self.recent.iter().filter(|of| of.hour >= hour).map(|of| f64::from(of.odd)).sum()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let held: usize = self.known.iter().map(|of| of.held.len() * size_of::<Held>()).sum();
+        let name = self.last.as_ref().map_or(0, |last| last.name.len());
+        size_of::<Self>()
+            + 32
+            + Hours::BYTES
+            + self.recent.len() * size_of::<Recent>()
+            + held
+            + name
+            + self.places.bytes()
+            + self.session.bytes()
+    }
+
+    pub(super) fn scale(&mut self, by: f32) {
+        self.hours.scale(by);
+        self.recent.iter_mut().for_each(|of| of.weight *= by);
+        self.odd.iter_mut().for_each(|count| *count *= by);
+        self.places.scale(by);
+        self.jumps.iter_mut().chain([&mut self.place_hours]).for_each(|count| *count *= by);
+        for known in &mut self.known {
+            known.rate.scale(by);
+            known.held.iter_mut().for_each(|of| of.weight *= by);
+        }
+    }
+
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        out.put_i64(self.first_ns);
+        out.put_i64(self.last_ns);
+        out.extend_from_slice(&self.active_hours.to_le_bytes());
+        out.extend_from_slice(&self.hour.to_le_bytes());
+        self.hours.save(out);
+        out.put_u64(self.recent.len() as u64);
+        for of in &self.recent {
+            out.extend_from_slice(&of.hour.to_le_bytes());
+            out.push(of.of_week);
+            put_f32(out, of.weight);
+            put_f32(out, of.odd);
+        }
+        self.odd.iter().for_each(|count| put_f32(out, *count));
+        out.extend_from_slice(&self.offset.to_le_bytes());
+        out.push(u8::from(self.last.is_some()));
+        if let Some(last) = &self.last {
+            last.save(out);
+        }
+        self.places.save(out);
+        self.jumps.iter().chain([&self.place_hours]).for_each(|count| put_f32(out, *count));
+        out.extend_from_slice(&self.place_hour.to_le_bytes());
+        self.known.iter().for_each(|known| known.save(out));
+        self.session.save(out);
+    }
+
+    pub(super) fn load(from: &mut Get<'_>) -> Option<Self> {
+        let mut of = Self::new(from.i64()?);
+        of.last_ns = from.i64()?;
+        of.active_hours = u32::from_le_bytes(from.array()?);
+        of.hour = i32::from_le_bytes(from.array()?);
+        of.hours = Hours::load(from)?;
+        for _ in 0..from.count()? {
+            let (hour, of_week) = (i32::from_le_bytes(from.array()?), from.byte()?);
+            of.recent.push(Recent { hour, of_week, weight: get_f32(from)?, odd: get_f32(from)? });
+        }
+        for count in &mut of.odd {
+            *count = get_f32(from)?;
+        }
+        of.offset = i8::from_le_bytes(from.array()?);
+        of.last = if from.byte()? == 1 { Some(Last::load(from)?) } else { None };
+        of.places = Places::load(from)?;
+        for count in of.jumps.iter_mut().chain([&mut of.place_hours]) {
+            *count = get_f32(from)?;
+        }
+        of.place_hour = i32::from_le_bytes(from.array()?);
+        for known in &mut of.known {
+            *known = Known::load(from)?;
+        }
+        of.session = Session::load(from)?;
+        Some(of)
+    }
+}
