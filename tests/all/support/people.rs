@@ -308,7 +308,7 @@ fn changes(dice: &mut Dice, setting: &Setting, of: &mut Person, day: i64) {
 
 fn live(today: &mut Today<'_>, setting: &Setting, of: &mut Person, day: i64) {
     let is_away = day < of.away.1;
-    let is_holiday = is_away && of.away.1 - of.away.0 > 5 || is_away && of.away.2.is_none();
+    let is_holiday = is_away && (of.away.1 - of.away.0 > 5 || of.away.2.is_none());
     // On the way back.
     if day == of.away.1 && of.away.1 > 0 && of.away.2.is_some() {
         return;

@@ -106,7 +106,7 @@ mod tests {
         };
         let (day, night) = (week(8, 17), week(22, 30));
         assert!(day.oddness(2 * 24 + 11, 1.0) < 1.0);
-        assert!(day.oddness(2 * 24 + 18, 1.0) < 3.0, "overtime");
+        assert!(day.oddness(2 * 24 + 18, 1.0) < 4.0, "overtime");
         assert!((2.0..5.0).contains(&day.oddness(5 * 24 + 11, 1.0)), "a Saturday");
         assert!(day.oddness(2 * 24 + 3, 1.0) > 8.0, "the night");
         assert!(night.oddness(2 * 24 + 3, 1.0) < 1.0);
