@@ -44,7 +44,8 @@ const USUAL: Setting = Setting {
     quiet: 2,
 };
 
-/// One where honest people look odd far more often, and misuse is fainter. No parameter was chosen by it.
+/// One where honest people look odd far more often, and misuse is fainter: a check. Its figures were fixed before it was first run,
+/// but how a profile is made was compared on both.
 const RESTLESS: Setting = Setting {
     vpn: 3,
     trip: 60,

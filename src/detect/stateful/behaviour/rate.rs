@@ -5,7 +5,7 @@ use super::super::bytes::{Get, Put};
 /// How alike users are: 1 is a spread as wide as the mean, less is wider.
 const SHAPE: f64 = 0.5;
 
-/// Counts in the weights of [`Norms::weight`](super::norms::Norms::weight).
+/// Counts in weights that grow with time, of which only the ratios mean anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Rate {
     pub(super) of: f32,
