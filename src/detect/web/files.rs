@@ -204,8 +204,10 @@ pub(super) fn look(path: &View, lower: &View, kind: Kind) -> Option<Sign> {
         }
     }
     let raw = lower.bytes();
-    if let Some(wrapper) =
-        WRAPPERS.iter().find(|wrapper| memchr::memmem::find(raw, wrapper.as_bytes()).is_some())
+    // A wrapper ends in a colon, or stands before one.
+    if memchr::memchr(b':', raw).is_some()
+        && let Some(wrapper) =
+            WRAPPERS.iter().find(|wrapper| memchr::memmem::find(raw, wrapper.as_bytes()).is_some())
     {
         let at = memchr::memmem::find(raw, wrapper.as_bytes()).unwrap_or(0);
         if at == 0 || !raw[at - 1].is_ascii_alphanumeric() {

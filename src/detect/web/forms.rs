@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 /// A form and how sure it is.
 pub(super) type Form = (&'static str, u8);
@@ -19,7 +19,8 @@ const PLACES_MAX: usize = 256;
 impl Forms {
     /// These, in lower case.
     pub(super) fn new(rows: &'static [Form]) -> Self {
-        Self { rows, find: AhoCorasick::new(rows.iter().map(|(form, _)| form)).ok() }
+        let dfa = Some(AhoCorasickKind::DFA);
+        Self { rows, find: AhoCorasick::builder().kind(dfa).build(rows.iter().map(|(form, _)| form)).ok() }
     }
 
     /// Every place of a form, those that overlap too.

@@ -46,11 +46,7 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let words =
         own.into_iter().chain(files::words()).chain(code::words()).chain(remote::words()).chain(sql::plain());
     let words = words.chain(xss::NAMES);
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(words.filter(plain))
-        .ok()
+    finder(words.filter(plain))
 });
 
 /// Whether a value is worth a look.
@@ -133,12 +129,13 @@ static BETWEEN_BLANKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         " --",
     ]
     .map(str::to_owned);
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(words.chain(signs))
-        .ok()
+    finder(words.chain(signs))
 });
+
+/// Finds words in any case, a step a byte: they are looked for in nearly every request.
+pub(super) fn finder<W: AsRef<[u8]>>(words: impl Iterator<Item = W>) -> Option<AhoCorasick> {
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words).ok()
+}
 
 /// Whether words with blanks between them may be more than a search.
 fn speaks(plain: &[u8]) -> bool {

@@ -1,6 +1,10 @@
 //! Programs that look for weaknesses, by the name they give themselves.
 
-use super::Sign;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
+use super::{Sign, gate};
 
 /// Names in a `User-Agent`, in lower case, and how clear they are.
 const NAMES: &[(&str, u8)] = &[
@@ -102,12 +106,8 @@ const NAMES: &[(&str, u8)] = &[
 
 /// The program that a `User-Agent` in lower case names.
 pub(super) fn look(text: &[u8]) -> Option<Sign> {
-    static FIND: std::sync::LazyLock<Option<aho_corasick::AhoCorasick>> = std::sync::LazyLock::new(|| {
-        aho_corasick::AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .build(NAMES.iter().map(|(name, _)| name))
-            .ok()
-    });
+    static FIND: LazyLock<Option<AhoCorasick>> =
+        LazyLock::new(|| gate::finder(NAMES.iter().map(|(name, _)| name)));
     let find = FIND.as_ref()?;
     let found = find.find_iter(text).filter(|found| {
         let before = found.start().checked_sub(1).map(|at| text[at]);
