@@ -112,6 +112,9 @@ pub const INFER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Nodes that the automaton which tells formats apart may have; past it more formats are tried on a line. Well under a
 /// KiB each.
 pub const GATE_NODES_MAX: usize = 4096;
+/// Beginnings of lines for which it is kept what else might take such a line; past it all that may are tried. Some tens of
+/// KiB each, and a millisecond to make.
+pub const GATE_SHORTCUTS_MAX: usize = 256;
 /// Streams of one pipeline of which it is shown what `auto` tells their messages as.
 pub const TOLD_STREAMS_MAX: usize = 256;
 /// Field paths that `auto` names beforehand, those that most formats give; others come as keys.

@@ -6,14 +6,14 @@
 //! that is a function of the line alone, however a stream was cut into batches and wherever a restart began.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::super::written::{Notation, Shape};
 use super::super::{Line, Parser};
 use super::lead::{Automaton, Bytes, State, last};
 use super::needs::{AnyOf, Rarity, Search};
-use crate::limits::GATE_NODES_MAX;
+use crate::limits::{GATE_NODES_MAX, GATE_SHORTCUTS_MAX};
 
 /// Bytes of a line that are looked at.
 const LOOK_BYTES: usize = 96;
@@ -52,6 +52,8 @@ pub(super) struct Gate {
     forms: Box<[Form]>,
     /// By last byte: forms that cannot end in it, as bits.
     closed: Box<[Box<[u64]>]>,
+    /// Shortcuts that were made, or for which there was no room.
+    shortcuts: AtomicUsize,
 }
 
 /// A line form of a candidate.
@@ -151,6 +153,7 @@ impl Gate {
             nodes: (0..GATE_NODES_MAX).map(|_| OnceLock::new()).collect(),
             steps: (0..GATE_NODES_MAX * class_count).map(|_| AtomicU16::new(UNKNOWN)).collect(),
             known: Mutex::default(),
+            shortcuts: AtomicUsize::new(0),
             forms: forms.into(),
             automaton,
             classes,
@@ -304,11 +307,16 @@ impl<'a> Begin<'a> {
     /// Notes which candidate took a line that began so.
     pub(super) fn note(self, candidate: usize, line: &[u8]) {
         let candidate = candidate as u16;
-        if self.node.last.swap(candidate, Ordering::Relaxed) == candidate {
+        // One that comes alone is not worth it.
+        if self.node.last.swap(candidate, Ordering::Relaxed) != candidate {
             return;
         }
-        // One of them is made at a time, and where there is no room it is looked for as ever.
+        // Where there is no room, all that may are tried as ever.
         for place in &self.node.shortcuts {
+            let is_new = place.get().is_none();
+            if is_new && self.gate.shortcuts.fetch_add(1, Ordering::Relaxed) >= GATE_SHORTCUTS_MAX {
+                return;
+            }
             if place.get_or_init(|| (candidate, self.shortcut(candidate, line))).0 == candidate {
                 return;
             }

@@ -3,7 +3,7 @@
 //! In: a line form. Out: a few texts of which every line that it takes holds one. Of the texts that a
 //! form asks for, those are taken that the fewest samples of other grammars hold.
 
-use aho_corasick::{AhoCorasick, packed};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, packed};
 
 use memchr::memmem::Finder;
 
@@ -148,9 +148,10 @@ impl Search {
         if texts.is_empty() {
             return None;
         }
-        packed::Searcher::new(texts)
-            .map(Self::Packed)
-            .or_else(|| AhoCorasick::new(texts).ok().map(Self::Plain))
+        packed::Searcher::new(texts).map(Self::Packed).or_else(|| {
+            let small = Some(AhoCorasickKind::ContiguousNFA);
+            AhoCorasick::builder().kind(small).build(texts).ok().map(Self::Plain)
+        })
     }
 
     /// Whether a line holds one of them.

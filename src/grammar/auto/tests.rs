@@ -70,10 +70,12 @@ fn the_gate_changes_no_answer() {
         fields.clear();
         let by_gate = auto.first(input, &mut texts, &mut fields).map(|found| found.name);
         let told = fields.len();
-        // And again, now that it is known what such a line was.
-        fields.clear();
-        let by_habit = auto.first(input, &mut texts, &mut fields).map(|found| found.name);
-        assert_eq!((by_habit, fields.len()), (by_gate, told), "{}", String::from_utf8_lossy(line));
+        // And again, until it is known what such lines are.
+        for _ in 0..2 {
+            fields.clear();
+            let by_habit = auto.first(input, &mut texts, &mut fields).map(|found| found.name);
+            assert_eq!((by_habit, fields.len()), (by_gate, told), "{}", String::from_utf8_lossy(line));
+        }
         fields.clear();
         let is_joined = line.contains(&b'\n');
         let mut tried = auto.candidates.iter().filter(|candidate| candidate.name != EXCEPTION || is_joined);
