@@ -14,7 +14,7 @@
 //!
 //! | module | what it holds | may import |
 //! |---|---|---|
-//! | [`limits`] [`diag`] [`signature`] [`position`] [`event`] [`seam`] | words: bounds, diagnostics, component signatures, streams and ids, values and rows, the outside world as traits | each other |
+//! | [`limits`] [`diag`] [`signature`] [`position`] [`event`] [`seam`] [`shown`] | words: bounds, diagnostics, component signatures, streams and ids, values and rows, the outside world as traits, numbers as people read them | each other |
 //! | [`sensitive`] | secrets and personal data in text: the rules, and what stands in their place | words |
 //! | [`frame`] | lines, container partials, multi-line messages | words |
 //! | [`format`](mod@format), [`grammar`] | parsers in nom; grammar files and their plans | words, (grammar → format) |
@@ -51,6 +51,7 @@ pub mod replay;
 pub mod run;
 pub mod seam;
 pub mod sensitive;
+pub mod shown;
 pub mod signature;
 pub mod sim;
 pub mod sink;

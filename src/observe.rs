@@ -2,12 +2,10 @@
 
 mod admin;
 mod metrics;
-mod shown;
 mod stats;
 
 pub use admin::{Admin, Health};
 pub use metrics::openmetrics;
-pub use shown::{number, size};
 pub(crate) use stats::count;
 pub use stats::{
     AccountStats, FormatCount, LetterStats, PipelineStats, SinkStats, Snapshot, SourceStats, Stats,

@@ -10,8 +10,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::{dlq, print, span};
-use crate::observe::{number, size};
 use crate::seam::{Clock, RealClock, RealFs};
+use crate::shown::{number, size};
 use crate::spool::{Audit, Gap, Letter, Reasons, StreamAudit, Sums};
 
 /// Streams that are listed one by one unless one is asked for.

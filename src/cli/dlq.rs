@@ -12,8 +12,8 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::print;
-use crate::observe::{number, size};
 use crate::seam::{Fs, RealFs};
+use crate::shown::{number, size};
 use crate::sink::refusal_kind;
 use crate::spool::{Letter, Stage, done, letter_folder, read_segment, segments};
 

@@ -13,9 +13,9 @@ use clap::{Args, Subcommand};
 
 use super::print;
 use crate::event::write_timestamp;
-use crate::observe::{number, size};
 use crate::position::CursorRecord;
 use crate::seam::{Fs, RealFs};
+use crate::shown::{number, size};
 use crate::spool::{Checkup, CursorLog, DataDir, Problem, check, repair, spools};
 
 /// Look at what is spooled, check it, repair it, read it again

@@ -7,8 +7,9 @@ use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 
 use crate::catalog::Runnable;
-use crate::observe::{PipelineStats, SinkStats, Snapshot, SourceStats, number, size};
+use crate::observe::{PipelineStats, SinkStats, Snapshot, SourceStats};
 use crate::run::Ledger;
+use crate::shown::{number, size};
 
 /// Reasons listed per table; the rest is added up.
 const REASONS_SHOWN: usize = 8;

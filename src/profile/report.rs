@@ -7,7 +7,7 @@ use super::advice::Advice;
 use super::measure::{Measured, PartCount};
 use crate::lang::outline::{Entry, Part, children};
 use crate::lang::plan::Step;
-use crate::observe::{number, size};
+use crate::shown::{number, size};
 
 /// Reasons shown for one format, and for one fate of events.
 const REASONS_SHOWN: usize = 3;

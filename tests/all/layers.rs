@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const WORDS: &[&str] = &["limits", "diag", "signature", "position", "event", "seam", "sensitive"];
+const WORDS: &[&str] = &["limits", "diag", "signature", "position", "event", "seam", "sensitive", "shown"];
 
 /// What each module above the words may import besides them.
 const TABLE: &[(&str, &[&str])] = &[

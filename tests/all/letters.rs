@@ -254,7 +254,7 @@ fn an_audit_answers_from_the_disk() {
     assert_eq!(code, Some(3), "{page}");
     assert_eq!(lines[0], "nothing lost; 220 dead letters wait (aludel dlq ls)");
     let all: u64 = [good, noise, odd, refused].iter().sum();
-    let number = aludel::observe::number;
+    let number = aludel::shown::number;
     let books = format!(
         "  → es: settled {} = delivered {} + dropped {} + dead-lettered {} + gap 0; in flight 0",
         number(all),

@@ -3,8 +3,8 @@
 use super::{Advice, ROWS_MIN, View};
 use crate::lang::ast::StepKind;
 use crate::lang::outline::{Part, children};
-use crate::observe::number;
 use crate::profile::report::short;
+use crate::shown::number;
 
 /// Longest text of a step that is shown, in letters.
 const STEP_SHOWN_MAX: usize = 60;

@@ -5,7 +5,7 @@ use crate::catalog;
 use crate::lang::ast::{Expr, ExprKind, Path, StepKind, each};
 use crate::lang::outline::Part;
 use crate::lang::plan::{FormatUse, Step};
-use crate::observe::number;
+use crate::shown::number;
 
 /// Rows that the step ends, in percent, that are worth moving it.
 const ENDED_PERCENT_MIN: u64 = 5;

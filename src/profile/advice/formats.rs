@@ -3,7 +3,7 @@
 use super::{Advice, ROWS_MIN, View, percent};
 use crate::lang::ast::StepKind;
 use crate::lang::outline::{Part, children};
-use crate::observe::number;
+use crate::shown::number;
 
 /// Tries in vain, in percent of a step's rows, that are worth another order.
 const VAIN_PERCENT_MIN: u64 = 10;

@@ -4,7 +4,7 @@ use super::{Advice, ROWS_MIN, View};
 use crate::expr::Operator;
 use crate::lang::ast::{Expr, ExprKind, Literal, StepKind, each};
 use crate::lang::outline::Part;
-use crate::observe::number;
+use crate::shown::number;
 
 /// Share of the whole time from which a step is heavy.
 const HEAVY_SHARE_MIN: f64 = 0.3;

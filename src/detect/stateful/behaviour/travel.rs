@@ -4,6 +4,7 @@ use super::super::bytes::{Get, Put};
 use super::norms::Norms;
 use super::rate::{get_f32, get_f64, put_f32, put_f64};
 use crate::limits::BEHAVIOUR_PLACES_MAX;
+use crate::shown::number;
 
 /// Radius of the earth in kilometres (mean, IUGG).
 const EARTH_KM: f64 = 6371.0;
@@ -134,22 +135,9 @@ impl Places {
 }
 
 /// A number to two digits, with its thousands apart.
-fn round(number: f64) -> String {
-    let unit = 10_f64.powi((number.max(1.0).log10().floor() as i32 - 1).max(0));
-    thousands(((number / unit).round() * unit) as u64)
-}
-
-/// `19,000`.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+fn round(of: f64) -> String {
+    let unit = 10_f64.powi((of.max(1.0).log10().floor() as i32 - 1).max(0));
+    number(((of / unit).round() * unit) as u64)
 }
 
 /// A length of time as people say it.

@@ -8,8 +8,9 @@ use super::norms::Norms;
 use super::profile::Profile;
 use super::rate::{Rate, bits};
 use super::session::{Group, Point};
-use super::travel::{Last, thousands};
+use super::travel::Last;
 use crate::limits::BEHAVIOUR_PLACE_BYTES_MAX;
+use crate::shown::number;
 
 /// Nanoseconds of an hour.
 pub(super) const HOUR_NS: i64 = 3_600_000_000_000;
@@ -105,7 +106,7 @@ impl Visit<'_> {
                 format!(
                     "{first}, {second}: {}; fastest plausible {} km/h",
                     jump.words(),
-                    thousands(of.norms.speed_kmh as u64)
+                    number(of.norms.speed_kmh as u64)
                 )
             });
         }
