@@ -613,12 +613,14 @@ impl Builder<'_> {
             lang::Step::Observe(of) => {
                 let of = *of;
                 let profiles = stateful::keeps_profiles(&of.name);
+                let named = stateful::names_sources(&of.name);
                 Box::new(step::Observe {
                     sink: of.sink,
                     rule: of.rule,
                     ipv6_bits: of.options.int("ipv6").and_then(|bits| bits.try_into().ok()).unwrap_or(128),
                     keys: of.keys.into(),
                     distinct: of.distinct.into_iter().map(|(_, expr)| expr).collect(),
+                    named,
                     when: of.when,
                     success: of.success,
                     traits: profiles.then(|| step::Traits::new(of.traits)),

@@ -493,6 +493,16 @@ pub const BEHAVIOUR_PLACE_BYTES_MAX: usize = 48;
 pub const BEHAVIOUR_LATENESS: Duration = Duration::from_secs(86_400);
 /// The shortest half-life of a profile.
 pub const BEHAVIOUR_HALF_LIFE_MIN: Duration = Duration::from_secs(3600);
+/// Bytes that one detector of floods keeps for its keys: some 4,000 that are busy, and many that are not.
+pub const FLOOD_STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Different sources of a window that are counted exactly; of more there is a sketch.
+pub const FLOOD_EXACT_MAX: usize = 256;
+/// The registers of that sketch, as a power of two: 4 KiB, and a standard error of 1.6 %.
+pub const FLOOD_SKETCH_BITS: u32 = 12;
+/// Sources, and networks, of a window that have a counter: whoever sends more than one in so many events has one.
+pub const FLOOD_TOP_MAX: usize = 64;
+/// The longest window of a detector of floods: hours are what its baseline is made of.
+pub const FLOOD_WINDOW_MAX: Duration = Duration::from_secs(3600);
 /// Bytes of the alerts of one pipeline that are kept.
 pub const ALERTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How often the state of a pipeline's detectors is written down, where it is small.

@@ -68,6 +68,8 @@ mod files_scale;
 mod files_traces;
 #[path = "all/fixtures.rs"]
 mod fixtures;
+#[path = "all/flood.rs"]
+mod flood;
 #[path = "all/frame.rs"]
 mod frame;
 #[path = "all/framing.rs"]
@@ -138,6 +140,8 @@ mod scores;
 mod sim_files;
 #[path = "all/simulation.rs"]
 mod simulation;
+#[path = "all/support/sites.rs"]
+mod sites;
 #[path = "all/spool.rs"]
 mod spool;
 #[path = "all/start_and_end.rs"]

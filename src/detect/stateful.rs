@@ -1,15 +1,16 @@
-//! Detectors that keep state: how often a key comes, how often it fails, with how many different values, and what a user
-//! usually does.
+//! Detectors that keep state: how often a key comes, how often it fails, with how many different values, how much of it
+//! usually comes, and what a user usually does.
 //!
 //! In: observations, made on the workers by the step `detect` ([`Seen`]), with times, ids and keys. Out: alerts, each
 //! once. An [`Engine`] owns the state of one pipeline; it sees no clock and no file, and the sink
-//! [`alerts`](crate::sink::alerts) drives it. Begin with `machine.rs`; `gcra.rs`, `window.rs` and `behaviour.rs`
-//! are what it counts with.
+//! [`alerts`](crate::sink::alerts) drives it. Begin with `machine.rs`; `gcra.rs`, `window.rs`, `flood.rs` and
+//! `behaviour.rs` are what it counts with.
 
 mod alert;
 mod behaviour;
 pub mod bytes;
 mod engine;
+mod flood;
 pub mod gcra;
 mod machine;
 mod observation;
@@ -17,10 +18,10 @@ mod rule;
 mod traits;
 mod window;
 
-pub use alert::Alert;
+pub use alert::{Alert, State};
 pub use engine::Engine;
 pub use observation::{Observation, Seen, Sign, write_record};
-pub use rule::{KINDS, Rule, keeps_profiles, kind};
+pub use rule::{KINDS, Rule, keeps_profiles, kind, names_sources};
 pub use traits::{Aspect, Traits};
 
 #[cfg(test)]

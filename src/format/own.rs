@@ -87,6 +87,11 @@ const ALERT: &[Member] = &[
     text("detector", "aludel.detector", "its detector"),
     text("pipeline", "aludel.pipeline", "its pipeline"),
     text("severity", "severity", "`low`, `medium`, `high` or `critical`"),
+    maybe(text(
+        "state",
+        "aludel.state",
+        "`resolved` where what other alerts of its rule and key told of is over",
+    )),
     text("reason", "message", "what was seen, in words"),
     Member {
         key: "score",

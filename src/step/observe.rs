@@ -17,6 +17,8 @@ pub(super) struct Desk {
     labels: Vec<u8>,
     evidence: Vec<u8>,
     seen: Vec<u8>,
+    /// The name of what varies.
+    names: Vec<u8>,
     /// Texts of traits, one after the other.
     texts: Vec<u8>,
     traits: Vec<u8>,
@@ -55,6 +57,8 @@ pub struct Observe {
     pub keys: Box<[(String, Expr)]>,
     /// What varies.
     pub distinct: Box<[Expr]>,
+    /// Whether the detector wants to know its name too.
+    pub named: bool,
     /// Which events count; all where there is none.
     pub when: Option<Expr>,
     /// Which events are successes.
@@ -90,16 +94,23 @@ impl Observe {
         }
         desk.labels.push(b'}');
         let mut value_hash = Sha256::new();
+        desk.names.clear();
         if sign == Sign::Hit {
             for part in &self.distinct {
                 let Some(value) = part.eval(row).filter(|value| *value != Value::Null) else { return false };
                 self.key(&row.texts, value, &mut desk.plain);
                 value_hash.update((desk.plain.len() as u64).to_be_bytes());
                 value_hash.update(&desk.plain);
+                if self.named {
+                    let between: &[u8] = if desk.names.is_empty() { b"" } else { b" " };
+                    desk.names.extend_from_slice(between);
+                    desk.names.extend_from_slice(&desk.plain);
+                }
             }
         }
         self.show(row, desk);
         self.compare(row, desk);
+        desk.traits.extend_from_slice(&desk.names);
         desk.seen.clear();
         let Desk { labels, evidence, seen, traits, .. } = desk;
         let (rule, key) = (self.rule, first(Sha256::digest(&*labels).as_slice()));

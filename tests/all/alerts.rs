@@ -26,6 +26,14 @@ pipeline logins {
     }
   | detect spread { key = .source.ip, distinct = .user.name, when = .event.outcome == "failure", limit = 6 per 5m }
   | detect rate { key = .source.ip, limit = 3 per 1m, burst = 5 }
+  | detect flood {
+      key = .host.hostname
+      source = .source.ip
+      when = .user.name == "root"
+      learn = 1m
+      at_least = 5
+      quiet = 5m
+    }
   | detect user_behaviour {
       key = .host.hostname
       network = .source.ip
@@ -134,7 +142,7 @@ fn workers_batches_and_restarts_change_nothing() {
     for alert in &wanted {
         *rules.entry(alert["rule"].as_str().expect("a rule").to_owned()).or_default() += 1;
     }
-    assert_eq!(rules.len(), 4, "{rules:?}");
+    assert_eq!(rules.len(), 5, "{rules:?}");
     for (workers, parts) in [(2, 1), (8, 1), (2, 3)] {
         assert_eq!(without_stream(alerts_of(workers, parts)), wanted, "{workers} workers, {parts} parts");
     }

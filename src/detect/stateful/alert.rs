@@ -12,6 +12,23 @@ use super::rule::Rule;
 use crate::event::write_timestamp;
 use crate::limits::ALERT_EVIDENCE_EVENTS_MAX;
 
+/// What an alert says of what it tells of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It is there.
+    #[default]
+    Firing,
+    /// It is over.
+    Resolved,
+}
+
+impl State {
+    fn is_firing(&self) -> bool {
+        *self == Self::Firing
+    }
+}
+
 /// An alert.
 #[derive(Clone, Debug, Serialize)]
 pub struct Alert {
@@ -27,6 +44,9 @@ pub struct Alert {
     pub pipeline: String,
     /// `low`, `medium`, `high` or `critical`.
     pub severity: &'static str,
+    /// `resolved` where it says that what other alerts of its rule and key told of is over.
+    #[serde(skip_serializing_if = "State::is_firing")]
+    pub state: State,
     /// What was seen, in words.
     pub reason: String,
     /// How improbable it is, in bits, where the detector says so: one more is half as likely.
@@ -85,6 +105,7 @@ impl Alert {
             detector: rule.detector,
             pipeline: rule.pipeline.clone(),
             severity: severity.unwrap_or(rule.severity),
+            state: State::Firing,
             reason,
             score,
             technique: rule.technique.clone(),

@@ -166,7 +166,7 @@ impl Engine {
             (sum(|of| of.late), "observations came too late to count"),
             (sum(|of| of.full), "observations found no place: there are more keys than a rule can watch"),
             (self.ahead, "observations say that they happen in the future, and do not count"),
-            (sum(Machine::forgotten), "users were forgotten: there are more than a rule can know"),
+            (sum(Machine::forgotten), "keys were forgotten: there are more than a rule can know"),
         ];
         let mut said = Vec::new();
         for ((count, what), told) in counts.into_iter().zip(&mut self.told) {

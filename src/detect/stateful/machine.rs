@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::alert::{Alert, Evidence, Raised};
 use super::behaviour::Behaviour;
 use super::bytes::{Get, Put};
+use super::flood::Flood;
 use super::gcra::{Gcra, Verdict};
 use super::observation::{Observation, Sign};
 use super::rule::{Measure, Rule};
@@ -40,6 +41,8 @@ enum State {
     Rate(Gcra, BTreeMap<u64, i64>),
     /// What keys did, and the bytes that this takes.
     Window(Span, BTreeMap<u64, Track>, usize),
+    /// How much keys usually bring.
+    Flood(Box<Flood>),
     /// What users usually do.
     Behaviour(Box<Behaviour>),
 }
@@ -72,6 +75,7 @@ impl Machine {
         let state = match rule.measure {
             Measure::Rate(quota) => State::Rate(Gcra::new(quota), BTreeMap::new()),
             Measure::Window(span) => State::Window(span, BTreeMap::new(), 0),
+            Measure::Flood(ref norms) => State::Flood(Box::new(Flood::new(norms.clone(), rule.quiet_ns))),
             Measure::Behaviour(ref norms) => State::Behaviour(Box::new(Behaviour::new(norms.clone()))),
         };
         Self { rule, state, newest_ns: i64::MIN, cleared_ns: i64::MIN, full_ns: None, full: 0, late: 0 }
@@ -128,6 +132,7 @@ impl Machine {
                 let window = Windows { rule: &self.rule, span: *span, keys, bytes, horizon };
                 window.apply(of, alerts)
             }
+            State::Flood(state) => state.apply(&self.rule, of, alerts),
             State::Behaviour(state) => state.apply(&self.rule, of, horizon, alerts),
         };
         match took {
@@ -148,6 +153,9 @@ impl Machine {
         let mut evidence = Evidence::default();
         evidence.note(of);
         let reason = match &self.state {
+            State::Flood(_) => {
+                "there are more busy keys than this rule can know; those not seen for longest are forgotten"
+            }
             State::Behaviour(_) => {
                 "there are more users than this rule can know; those not seen for longest are forgotten"
             }
@@ -168,8 +176,8 @@ impl Machine {
         let is_full = match &self.state {
             State::Rate(_, over) => over.len() * ENTRY_BYTES >= WINDOW_STATE_BYTES_MAX,
             State::Window(_, _, bytes) => *bytes >= WINDOW_STATE_BYTES_MAX,
-            // It makes room by itself.
-            State::Behaviour(_) => false,
+            // They make room by themselves.
+            State::Flood(_) | State::Behaviour(_) => false,
         };
         let every = OBSERVE_SLACK.as_nanos() as i64 / if is_full { 20 } else { 1 };
         if self.newest_ns.saturating_sub(every) < self.cleared_ns {
@@ -180,13 +188,15 @@ impl Machine {
         match &mut self.state {
             State::Rate(_, over) => over.retain(|_, last| last.saturating_add(quiet_ns) > horizon),
             State::Window(span, keys, bytes) => clear(keys, bytes, *span, quiet_ns, horizon),
+            State::Flood(state) => state.clear(horizon),
             State::Behaviour(state) => state.clear(horizon),
         }
     }
 
-    /// Users who were forgotten to make room.
+    /// Keys that were known and forgotten to make room.
     pub(super) fn forgotten(&self) -> u64 {
         match &self.state {
+            State::Flood(state) => state.forgotten,
             State::Behaviour(state) => state.forgotten,
             _ => 0,
         }
@@ -197,6 +207,7 @@ impl Machine {
         match &self.state {
             State::Rate(table, over) => table.bytes() + over.len() * ENTRY_BYTES,
             State::Window(_, _, bytes) => *bytes,
+            State::Flood(state) => state.bytes(),
             State::Behaviour(state) => state.bytes(),
         }
     }
@@ -225,6 +236,7 @@ impl Machine {
                     out.put_i64(track.success_ns.unwrap_or(i64::MIN));
                 }
             }
+            State::Flood(state) => state.save(out),
             State::Behaviour(state) => state.save(out),
         }
     }
@@ -250,6 +262,7 @@ impl Machine {
                     keys.insert(key, track);
                 }
             }
+            State::Flood(state) => state.load(from)?,
             State::Behaviour(state) => state.load(from)?,
         }
         Some(())

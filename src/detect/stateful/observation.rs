@@ -2,7 +2,7 @@
 //!
 //! Layout of one record: its length (`u32`), the event's time (`i64`), its id (36 letters), then what the step wrote
 //! ([`Seen::write`]): rule (`u64`), sign (one byte), key (`u64`), value (`u64`), labels, evidence, and, for a profile,
-//! traits. Little-endian.
+//! traits, for a flood the name of the source. Little-endian.
 
 use super::bytes::{Get, Put};
 use crate::position::EVENT_ID_LEN;
@@ -31,7 +31,7 @@ pub struct Seen<'a> {
     pub labels: &'a [u8],
     /// A JSON object with what is shown of the event.
     pub evidence: &'a [u8],
-    /// What a profile is held against ([`Traits`](super::Traits)); empty where there is none.
+    /// What a profile is held against ([`Traits`](super::Traits)), or the name of what varies; empty where there is neither.
     pub traits: &'a [u8],
 }
 
@@ -78,7 +78,7 @@ pub struct Observation {
     pub labels: Box<[u8]>,
     /// A JSON object with what is shown of the event.
     pub evidence: Box<[u8]>,
-    /// What a profile is held against.
+    /// What a profile is held against, or the name of what varies.
     pub traits: Box<[u8]>,
 }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::behaviour::Norms;
+use super::flood::{self, FLOOD};
 use super::gcra::{Quota, Semantics};
 use super::window::Span;
 use crate::event::Options;
@@ -12,7 +13,7 @@ use crate::signature::{Example, OptionSpec, OptionType, Signature};
 
 pub(super) const SEVERITIES: [&str; 4] = ["low", "medium", "high", "critical"];
 
-const fn option(
+pub(super) const fn option(
     name: &'static str,
     ty: OptionType,
     default: Option<&'static str>,
@@ -21,10 +22,10 @@ const fn option(
     OptionSpec { name, ty, default, doc }
 }
 
-const KEY: &str = "whose events belong together: a field, an expression, or a list of them. An event without one of \
+pub(super) const KEY: &str = "whose events belong together: a field, an expression, or a list of them. An event without one of \
                    them does not count. Addresses in IPv6 are taken by network, see `ipv6`";
 const LIMIT: &str = "how many, and within which time: `5 per 1m`";
-const NAME: OptionSpec = option(
+pub(super) const NAME: OptionSpec = option(
     "name",
     OptionType::Text,
     Some(""),
@@ -38,15 +39,15 @@ const QUIET: OptionSpec = option(
 );
 /// What stands for `quiet` where a detector has no such option.
 const QUIET_USUAL: Duration = Duration::from_secs(3600);
-const TECHNIQUE: &str = "the technique in MITRE ATT&CK";
-const SEVERITY: &str = "how grave it is";
-const IPV6: OptionSpec = option(
+pub(super) const TECHNIQUE: &str = "the technique in MITRE ATT&CK";
+pub(super) const SEVERITY: &str = "how grave it is";
+pub(super) const IPV6: OptionSpec = option(
     "ipv6",
     OptionType::Int,
     Some("64"),
     "bits of an IPv6 address that count in a key: who has one address of a /64 has them all",
 );
-const EVIDENCE: OptionSpec = option(
+pub(super) const EVIDENCE: OptionSpec = option(
     "evidence",
     OptionType::Fields,
     Some(""),
@@ -235,7 +236,7 @@ static USER_BEHAVIOUR: Signature = Signature {
 };
 
 /// The detectors that keep state.
-pub static KINDS: &[&Signature] = &[&RATE, &BRUTE_FORCE, &SPREAD, &USER_BEHAVIOUR];
+pub static KINDS: &[&Signature] = &[&RATE, &BRUTE_FORCE, &SPREAD, &FLOOD, &USER_BEHAVIOUR];
 
 /// The stateful detector of a name.
 pub fn kind(name: &str) -> Option<&'static Signature> {
@@ -247,6 +248,11 @@ pub fn keeps_profiles(name: &str) -> bool {
     name == USER_BEHAVIOUR.name
 }
 
+/// Whether a detector says who sends most, and so has to know the names of what varies.
+pub fn names_sources(name: &str) -> bool {
+    name == FLOOD.name
+}
+
 /// What is counted.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Measure {
@@ -254,6 +260,8 @@ pub(super) enum Measure {
     Rate(Quota),
     /// How much a key did within a window.
     Window(Span),
+    /// How much a key usually brings.
+    Flood(flood::Norms),
     /// What users usually do.
     Behaviour(Norms),
 }
@@ -292,6 +300,8 @@ impl Rule {
         let detector = kind(detector).ok_or_else(|| format!("unknown detector `{detector}`"))?.name;
         let (measure, words) = if keeps_profiles(detector) {
             (Measure::Behaviour(Norms::new(options)?), String::new())
+        } else if names_sources(detector) {
+            (Measure::Flood(flood::Norms::new(options)?), String::new())
         } else {
             limited(detector, options, distinct)?
         };
@@ -349,7 +359,7 @@ fn limited(detector: &str, options: &Options, distinct: &str) -> Result<(Measure
 }
 
 /// A length of time as people write it.
-fn plain(ns: i64) -> String {
+pub(super) fn plain(ns: i64) -> String {
     const UNITS: [(&str, i64); 4] =
         [("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000)];
     match UNITS.iter().find(|(_, unit)| ns % unit == 0) {

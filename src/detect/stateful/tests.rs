@@ -99,6 +99,97 @@ fn a_key_that_was_quiet_raises_another() {
     assert_eq!(lines(&mut engine).len(), 2, "at the second hour it was not quiet for long enough");
 }
 
+/// A rule of floods that knows a key at once.
+fn flood_rule(name: &str, at_least: i64, learn: Duration) -> Rule {
+    let duration = |name, of| (name, OptionValue::Duration(of));
+    let values = vec![
+        ("name", OptionValue::Text(name.into())),
+        ("severity", OptionValue::Text("medium".into())),
+        ("season", OptionValue::Text("week".into())),
+        duration("window", MINUTE),
+        duration("learn", learn),
+        duration("half_life", Duration::from_secs(14 * 86_400)),
+        duration("quiet", 10 * MINUTE),
+        ("at_least", OptionValue::Int(at_least)),
+        ("factor", OptionValue::Int(3)),
+    ];
+    Rule::new("auth", "flood", &Options::new(Vec::new(), values), &["url.domain".into()], "source.ip")
+        .expect("a rule")
+}
+
+/// An event of a key with the name of its source.
+fn request(at: u64, time_ns: i64, key: &str, source: &str) -> Observation {
+    Observation { traits: source.as_bytes().into(), ..seen(0, 1, at, time_ns, key, source) }
+}
+
+#[test]
+fn a_flood_is_told_with_what_is_usual_who_sends_it_and_its_end() {
+    let mut engine = Engine::new(&[flood_rule("flood", 60, Duration::from_secs(3600))]);
+    let mut at = 0;
+    let mut minute = |engine: &mut Engine, minute: i64, count: i64, source: &dyn Fn(i64) -> String| {
+        for n in 0..count {
+            at += 1;
+            let time = minute * 60 * SECOND + n * 60 * SECOND / count;
+            engine.take(request(at, time, "shop.example", &source(n)), Duration::ZERO, None);
+        }
+    };
+    let usual = |n: i64| format!("192.0.2.{}", n % 5);
+    for of in 0..185 {
+        minute(&mut engine, of, 20, &usual);
+    }
+    // Four of ten from one network, the others each from another one.
+    let many = |n: i64| match n % 10 {
+        0..4 => format!("203.0.113.{}", n % 97),
+        _ => format!("2001:db8:{n:x}:1::/64"),
+    };
+    for of in 185..187 {
+        minute(&mut engine, of, 2000, &many);
+    }
+    for of in 187..200 {
+        minute(&mut engine, of, 20, &usual);
+    }
+    engine.drain();
+    let alerts: Vec<serde_json::Value> =
+        lines(&mut engine).iter().map(|line| serde_json::from_str(line).expect("json")).collect();
+    let reasons: Vec<_> = alerts.iter().map(|of| of["reason"].as_str().unwrap_or_default()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "60 events within 2 s, usual are 20 ± 4 within 1m; 60 sources, usual are 5 ± 2; 203.0.113.0/24 sends 40 %",
+            "676 events within 21 s, usual are 20 ± 4 within 1m; 503 sources, usual are 5 ± 2; 203.0.113.0/24 sends 40 %",
+            "the flood is over after 2m: 4,000 events, at most 2,000 within 1m; 1,277 sources",
+        ]
+    );
+    let severities: Vec<_> = alerts.iter().map(|of| of["severity"].as_str().unwrap_or_default()).collect();
+    assert_eq!(severities, ["medium", "high", "high"]);
+    assert_eq!((&alerts[0]["state"], &alerts[2]["state"]), (&serde_json::Value::Null, &"resolved".into()));
+    assert_eq!(alerts[2]["labels"]["source.ip"], "shop.example");
+    assert_eq!(alerts[2]["time"], "1970-01-01T03:17:00.000Z");
+    let evidence = alerts[0]["evidence"].as_array().expect("a list");
+    assert_eq!(evidence.len(), 5, "{evidence:?}");
+}
+
+/// Keys of an attacker's choice are forgotten before one that is known well, and memory is bounded.
+#[test]
+fn paths_that_somebody_makes_up_push_no_busy_one_out() {
+    let mut engine = Engine::new(&[flood_rule("flood", 60, Duration::from_secs(3600))]);
+    for at in 0..400 {
+        engine.take(request(at, at as i64 * SECOND / 2, "/busy", "192.0.2.1"), Duration::ZERO, None);
+    }
+    for at in 400..60_400 {
+        let key = format!("/made/up/{at}");
+        engine.take(request(at, 4000 * SECOND, &key, "203.0.113.9"), Duration::ZERO, None);
+    }
+    for at in 60_400..61_000 {
+        engine.take(request(at, 4100 * SECOND, "/busy", "203.0.113.9"), Duration::ZERO, None);
+    }
+    engine.drain();
+    assert!(engine.bytes() < crate::limits::FLOOD_STATE_BYTES_MAX + 65_536, "{}", engine.bytes());
+    let alerts = lines(&mut engine);
+    assert!(alerts[0].contains("203.0.113.9 sends 100 %"), "{alerts:?}");
+    assert!(engine.warnings()[0].contains("keys were forgotten"));
+}
+
 /// Observations of three streams, not in order within a stream, with some that are late.
 fn traffic(seed: u64, len: u64) -> Vec<Observation> {
     let mut dice = Dice::new(seed);
@@ -107,9 +198,10 @@ fn traffic(seed: u64, len: u64) -> Vec<Observation> {
         .map(|at| {
             clock += dice.below(2_000_000_000) as i64;
             let back = if dice.one_in(50) { 40 * SECOND } else { dice.below(8_000_000_000) as i64 };
-            let (rule, stream) = (dice.below(3) as usize, dice.below(3));
+            let (rule, stream) = (dice.below(4) as usize, dice.below(3));
             let (key, user) = (format!("203.0.113.{}", dice.below(12)), format!("u{}", dice.below(9)));
-            seen(rule, stream, at, clock - back, &key, &user)
+            let traits = if rule == 3 { user.as_bytes() } else { b"" }.into();
+            Observation { traits, ..seen(rule, stream, at, clock - back, &key, &user) }
         })
         .collect()
 }
@@ -119,6 +211,7 @@ fn rules() -> Vec<Rule> {
         rule("rate", "often", 6, MINUTE, &[("burst", 2)]),
         rule("brute_force", "failures", 5, MINUTE, &[]),
         rule("spread", "users", 5, MINUTE, &[]),
+        flood_rule("flood", 4, Duration::ZERO),
     ]
 }
 
@@ -131,6 +224,11 @@ fn a_snapshot_changes_nothing() {
     plain.drain();
     let wanted = lines(&mut plain);
     assert!(wanted.len() > 20, "{}", wanted.len());
+    for detector in ["rate", "brute_force", "spread", "flood"] {
+        let name = format!("\"detector\":\"{detector}\"");
+        assert!(wanted.iter().any(|line| line.contains(&name)), "no alert of {detector}");
+    }
+    assert!(wanted.iter().any(|line| line.contains("the flood is over")));
     for every in [1, 7, 100] {
         let (mut engine, mut came) = (Engine::new(&rules()), Vec::new());
         for chunk in traffic.chunks(every * 10) {

@@ -9,10 +9,13 @@ use crate::expr::Expr as Ready;
 use crate::lang::ast::{self, Expr, ExprKind, Name, Path, Setting, each};
 use crate::lang::plan::{ALERTS, Component, ObserveUse, Pipeline, Plan};
 use crate::limits::ALERT_EVIDENCE_FIELDS_MAX;
-use crate::signature::OptionType;
+use crate::signature::{OptionSpec, OptionType};
 
 /// The option that names the fields which alerts show.
 pub(super) const EVIDENCE: &str = "evidence";
+
+/// The options that name what varies: a detector has one of them.
+const VARIES: [&str; 2] = ["distinct", "source"];
 
 impl<'a> Checker<'a> {
     /// A use of a detector that keeps state.
@@ -34,13 +37,14 @@ impl<'a> Checker<'a> {
         let specs = detectors.options(&detector.node)?;
         let of = |name: &str| settings.iter().find(|of| of.name.node == name).map(|of| &of.value);
         let keys = of("key").map_or(Vec::new(), |of| self.exprs(of, "key", scope, walk));
-        let distinct = of("distinct").map_or(Vec::new(), |of| self.exprs(of, "value", scope, walk));
+        let varies = of(VARIES[0]).or_else(|| of(VARIES[1]));
+        let distinct = varies.map_or(Vec::new(), |of| self.exprs(of, "value", scope, walk));
         let mut condition = |name| of(name).map(|of: &Expr| self.condition(of, scope, &mut walk.shared));
         let (when, success, egress) = (condition("when"), condition("success"), condition("egress"));
         let mut traits = Vec::new();
-        for spec in
-            specs.iter().filter(|of| of.ty == OptionType::Exprs && !["key", "distinct"].contains(&of.name))
-        {
+        let is_trait =
+            |of: &&OptionSpec| of.ty == OptionType::Exprs && of.name != "key" && !VARIES.contains(&of.name);
+        for spec in specs.iter().filter(is_trait) {
             let Some(written) = of(spec.name) else { continue };
             let exprs: Vec<_> =
                 self.exprs(written, spec.name, scope, walk).into_iter().map(|(_, expr)| expr).collect();

@@ -29,7 +29,7 @@ fn rules() -> Vec<Rule> {
         Rule::new("auth", detector, &Options::new(Vec::new(), vec![limit, quiet]), &[], "user")
             .expect("a rule")
     };
-    vec![rule("rate", 20), rule("brute_force", 5), rule("spread", 4), behaviour()]
+    vec![rule("rate", 20), rule("brute_force", 5), rule("spread", 4), behaviour(), flood()]
 }
 
 /// A rule that knows a user after a few minutes, so that the traffic below surprises it.
@@ -47,6 +47,21 @@ fn behaviour() -> Rule {
         int("threshold", 5),
     ];
     Rule::new("auth", "user_behaviour", &Options::new(Vec::new(), options), &[], "").expect("a rule")
+}
+
+/// A rule that knows a key at once, and of which every few events are a flood.
+fn flood() -> Rule {
+    let duration = |name, seconds| (name, OptionValue::Duration(Duration::from_secs(seconds)));
+    let int = |name, number| (name, OptionValue::Int(number));
+    let options = vec![
+        duration("window", 60),
+        duration("learn", 0),
+        duration("half_life", 86_400),
+        duration("quiet", 60),
+        int("at_least", 3),
+        int("factor", 2),
+    ];
+    Rule::new("auth", "flood", &Options::new(Vec::new(), options), &[], "").expect("a rule")
 }
 
 /// One event: its stream and place there, and its record.
@@ -77,7 +92,7 @@ fn traffic(seed: u64, len: u64) -> Vec<Event> {
         let (key, value) = (dice.below(9) + 1, dice.below(7) + 1);
         let labels = format!("{{\"source.ip\":\"203.0.113.{key}\"}}");
         let (mut seen, mut record) = (Vec::new(), Vec::new());
-        let (rule, sign, labels) = (dice.below(4) as usize, Sign::Hit, labels.as_bytes());
+        let (rule, sign, labels) = (dice.below(5) as usize, Sign::Hit, labels.as_bytes());
         // Few of what there is, and now and then something else.
         let mut text = |name: &str| format!("{name}{}", if dice.one_in(30) { dice.below(20) } else { 0 });
         let texts = ["country", "network", "device", "resource"].map(&mut text);
@@ -85,7 +100,11 @@ fn traffic(seed: u64, len: u64) -> Vec<Event> {
         let location = Some((50.0, if dice.one_in(20) { 90.0 } else { 10.0 }));
         let mut traits = Vec::new();
         Traits { location, place: b"somewhere", aspects }.write(&mut traits);
-        let traits = if rule == 3 { &traits[..] } else { b"" };
+        let traits = match rule {
+            3 => &traits[..],
+            4 => b"203.0.113.7",
+            _ => b"",
+        };
         Seen { rule, sign, key: key << 40 | key, value, labels, evidence: b"{}", traits }.write(&mut seen);
         write_record(time_ns, &id.encode(), &seen, &mut record);
         Event { stream: stream + 1, range: start..start + 50, record }
