@@ -20,7 +20,7 @@ use super::sites::{Case, KINDS, Request, Setting, sites};
 /// 2026-03-04T00:00:00Z, a Wednesday: the first weekend comes when a rule has just learned two working days.
 const START: i64 = 1_772_582_400;
 
-/// Sites as most are.
+/// Sites as most are. The seeds that are scored were not looked at while the detector was made.
 const USUAL: Setting = Setting {
     seed: 1,
     days: 14,
@@ -176,10 +176,10 @@ fn score(set: &str, setting: &Setting, seeds: &[u64]) {
 
 #[test]
 fn floods_are_found_among_usual_traffic() {
-    score("floods, usual sites", &USUAL, &[3, 4]);
+    score("floods, usual sites", &USUAL, &[5, 6]);
 }
 
 #[test]
 fn floods_are_found_among_restless_traffic() {
-    score("floods, restless sites", &RESTLESS, &[12]);
+    score("floods, restless sites", &RESTLESS, &[13]);
 }

@@ -17,6 +17,8 @@ const PRIOR: f64 = 0.5;
 /// So many days in a row say how others are: some of them are working days, and their hours are the fullest or the others'
 /// are.
 const DAYS_MIN: u32 = 5;
+/// A fullest window with so many times the mean is no chance: something comes at that hour.
+const STANDS_OUT: f64 = 4.0;
 /// How much of what is known of deviations stays, from window to window.
 const STEADY: f64 = 0.99;
 
@@ -79,6 +81,8 @@ pub(super) struct Baseline {
     bins: Box<[Bin]>,
     /// Mean deviation, as a share of what is usual.
     deviation: [f32; MEASURES],
+    /// What the last hours had, and what they usually have.
+    late: [(f32, f32); MEASURES],
     hour: Hour,
 }
 
@@ -94,6 +98,7 @@ impl Baseline {
             all: Bin::default(),
             bins: vec![Bin::default(); bins].into(),
             deviation: [0.0; MEASURES],
+            late: [(0.0, 0.0); MEASURES],
             hour: Self::begins(start_ns),
         }
     }
@@ -135,11 +140,23 @@ impl Baseline {
         };
         std::array::from_fn(|at| {
             let (first, second) = (self.hourly(before, at, norms), self.hourly(before + 1, at, norms));
+            let like_today = if is_new { self.like_today(at) } else { 1.0 };
             let mean = first.0 + part * (second.0 - first.0);
+            let peak = first.1.max(second.1);
+            // A job comes on any day, however few people do.
+            let peak = if peak > STANDS_OUT * mean { peak } else { peak * like_today };
+            let mean = mean * like_today;
             // Of events that come by chance the square root deviates; a mean deviation is less than a standard one.
             let deviation = (1.25 * f64::from(self.deviation[at]) * mean).max(mean.sqrt());
-            Usual { mean, deviation, peak: first.1.max(second.1), is_new }
+            Usual { mean, deviation, peak, is_new }
         })
+    }
+
+    /// How much less the last hours had than other days have: the first weekend is told by its morning. More says nothing: a
+    /// flood may be why.
+    fn like_today(&self, at: usize) -> f64 {
+        let (had, have) = self.late[at];
+        if have > 0.0 { (f64::from(had) / f64::from(have)).clamp(0.05, 1.0) } else { 1.0 }
     }
 
     /// Takes in a window that is over, of which so much was usual.
@@ -172,6 +189,11 @@ impl Baseline {
         }
         let windows = (seen_ns as f64 / norms.window_ns as f64).max(1.0);
         let mean = sum.map(|sum| sum / windows);
+        let usual: [f64; MEASURES] = std::array::from_fn(|at| self.hourly(number, at, norms).0);
+        for ((had, have), (mean, usual)) in self.late.iter_mut().zip(mean.into_iter().zip(usual)) {
+            *had = *had / 2.0 + mean as f32;
+            *have = *have / 2.0 + usual as f32;
+        }
         self.all.learn(mean, peak, gain(norms, 1));
         let (of_day, of_week) = places(number);
         for (place, every) in [(of_day, DAY), (of_week, WEEK)] {
@@ -187,7 +209,8 @@ impl Baseline {
             bin.mean.iter().chain(&bin.peak).for_each(|of| out.extend_from_slice(&of.to_le_bytes()));
             out.extend_from_slice(&bin.samples.to_le_bytes());
         }
-        self.deviation.iter().for_each(|of| out.extend_from_slice(&of.to_le_bytes()));
+        let late = self.late.iter().flat_map(|(had, have)| [had, have]);
+        self.deviation.iter().chain(late).for_each(|of| out.extend_from_slice(&of.to_le_bytes()));
         out.put_i64(self.hour.number);
         out.put_i64(self.hour.seen_ns);
         self.hour.sum.iter().chain(&self.hour.peak).for_each(|of| out.put_u64(of.to_bits()));
@@ -205,10 +228,11 @@ impl Baseline {
         let all = bin(from)?;
         let bins = (0..count).map(|_| bin(from)).collect::<Option<_>>()?;
         let deviation = [float(from)?, float(from)?];
+        let late = [(float(from)?, float(from)?), (float(from)?, float(from)?)];
         let (number, seen_ns) = (from.i64()?, from.i64()?);
         let sum = [double(from)?, double(from)?];
         let peak = [double(from)?, double(from)?];
-        Some(Self { all, bins, deviation, hour: Hour { number, seen_ns, sum, peak } })
+        Some(Self { all, bins, deviation, late, hour: Hour { number, seen_ns, sum, peak } })
     }
 }
 
