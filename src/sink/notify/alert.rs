@@ -8,6 +8,7 @@
 //! | `message` | one sentence for people | the name of the rule |
 //! | `labels` | what it is about, as an object of texts | none |
 //! | `@timestamp` | when | when it came |
+//! | `aludel.state` | `resolved` where it says that what it tells of is over | it is there |
 
 use std::collections::BTreeMap;
 
@@ -57,6 +58,9 @@ pub(super) struct Alert {
     pub(super) labels: Labels,
     /// Nanoseconds since the epoch.
     pub(super) time_ns: i64,
+    /// Whether it says that what it tells of is over.
+    #[serde(default)]
+    pub(super) is_end: bool,
     /// The whole event; nothing where it was too large to keep.
     pub(super) event: Value,
 }
@@ -78,9 +82,15 @@ impl Alert {
             summary: text("message").unwrap_or_else(|| rule.clone()),
             labels,
             time_ns: time.and_then(|time| i64::try_from(time.as_nanosecond()).ok()).unwrap_or(now_ns),
+            is_end: text("aludel.state").as_deref() == Some("resolved"),
             rule,
             event: if bytes > ALERT_EVENT_BYTES_MAX { Value::Null } else { event },
         }
+    }
+
+    /// What it is about, whatever is said of it: the rule and the labels.
+    pub(super) fn condition(&self) -> String {
+        format!("{:?} {:?}", self.rule, self.labels)
     }
 
     /// The value of a dotted path, for grouping: of the alert's own parts first.

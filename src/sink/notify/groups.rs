@@ -3,9 +3,10 @@
 //! An alert joins the group that has its values of `group_by`. A new group waits `group_wait` for more, so that one
 //! cause is one notification; what joins a group of which people were told waits until `group_interval` after that.
 //! An id that is in the group already changes nothing but how long it lasts. A group that stays quiet for
-//! `resolve_after` is resolved: people are told, and it is forgotten.
+//! `resolve_after` is resolved: people are told, and it is forgotten; and at once where all that it tells of was said to
+//! be over.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -43,12 +44,21 @@ pub(super) struct Group {
     seen_ns: i64,
     /// When people were last told.
     told_ns: Option<i64>,
+    /// What it tells of and nobody said is over, by rule and labels; no more than [`NOTIFY_IDS_MAX`].
+    #[serde(default)]
+    firing: BTreeSet<String>,
+    /// When the last of those was said to be over.
+    #[serde(default)]
+    over_ns: Option<i64>,
     /// Alerts that people are to be told of, with their rows.
     #[serde(skip)]
     new: Vec<(Alert, Vec<Handle>)>,
     /// The rows of those beyond what is kept.
     #[serde(skip)]
     more: Vec<Handle>,
+    /// Rows that said that something is over.
+    #[serde(skip)]
+    ends: Vec<Handle>,
     /// When people are to be told.
     #[serde(skip)]
     due_ns: Option<i64>,
@@ -105,6 +115,9 @@ impl Groups {
             labels.values_mut().for_each(|value| *value = "more than can be told apart".into());
             key = key_of(&labels);
         }
+        if alert.is_end {
+            return self.ends(&key, &alert, row, now_ns);
+        }
         let group = self.0.entry(key).or_insert_with(|| Group {
             labels,
             told: VecDeque::new(),
@@ -114,8 +127,11 @@ impl Groups {
             last_ns: alert.time_ns,
             seen_ns: now_ns,
             told_ns: None,
+            firing: BTreeSet::new(),
+            over_ns: None,
             new: Vec::new(),
             more: Vec::new(),
+            ends: Vec::new(),
             due_ns: None,
         });
         group.seen_ns = now_ns;
@@ -124,6 +140,11 @@ impl Groups {
         if group.ids.contains(&alert.id) {
             return Err(row);
         }
+        // One that is not kept is never said to be over: quiet tells, as it does of all others.
+        if group.firing.len() < NOTIFY_IDS_MAX {
+            group.firing.insert(alert.condition());
+        }
+        group.over_ns = None;
         if let Some((_, rows)) = group.new.iter_mut().find(|(known, _)| known.id == alert.id) {
             rows.push(row);
             return Ok(());
@@ -136,6 +157,20 @@ impl Groups {
             true => group.new.push((alert, vec![row])),
             false => group.more.push(row),
         }
+        Ok(())
+    }
+
+    /// Something is over: people are told once nothing is left of its group. Returns the row where there is nothing to tell.
+    fn ends(&mut self, key: &str, alert: &Alert, row: Handle, now_ns: i64) -> Result<(), Handle> {
+        let Some(group) = self.0.get_mut(key) else { return Err(row) };
+        let was_full = group.firing.len() >= NOTIFY_IDS_MAX;
+        if group.firing.remove(&alert.condition()) && group.firing.is_empty() && !was_full {
+            group.over_ns = Some(now_ns);
+        }
+        if group.over_ns.is_none() {
+            return Err(row);
+        }
+        group.ends.push(row);
         Ok(())
     }
 
@@ -171,19 +206,25 @@ impl Groups {
     /// People were told: the rows that this settles. Alerts that came since then wait for the next time.
     pub(super) fn told(&mut self, rules: &Rules, notice: &Notice, now_ns: i64) -> Vec<Handle> {
         let Some(group) = self.0.get_mut(&notice.key) else { return Vec::new() };
+        let ends = std::mem::take(&mut group.ends);
         if notice.resolved {
             if group.new.is_empty() {
                 self.0.remove(&notice.key);
-                return Vec::new();
+                return ends;
             }
             // What comes after the end is a beginning.
             (group.told_ns, group.count) = (None, 0);
             group.told.clear();
             group.ids.clear();
             group.first_ns = group.new.iter().map(|(alert, _)| alert.time_ns).min().unwrap_or(now_ns);
-            return Vec::new();
+            return ends;
         }
         let mut rows: Vec<Handle> = group.more.drain(..group.more.len().min(notice.more as usize)).collect();
+        // Those of the end wait for its word, unless it goes on.
+        match group.over_ns {
+            Some(_) => group.ends = ends,
+            None => rows.extend(ends),
+        }
         for (alert, of) in group.new.drain(..group.new.len().min(notice.alerts.len())) {
             rows.extend(of);
             group.ids.push_back(alert.id.clone());
@@ -203,8 +244,7 @@ impl Groups {
     /// The destination will never take it: the rows of which people will not be told.
     pub(super) fn refused(&mut self, notice: &Notice) -> Vec<Handle> {
         if notice.resolved {
-            self.0.remove(&notice.key);
-            return Vec::new();
+            return self.0.remove(&notice.key).map_or(Vec::new(), |group| group.ends);
         }
         let Some(group) = self.0.get_mut(&notice.key) else { return Vec::new() };
         let mut rows: Vec<Handle> = group.more.drain(..group.more.len().min(notice.more as usize)).collect();
@@ -212,7 +252,7 @@ impl Groups {
         if group.new.is_empty() && group.more.is_empty() {
             group.due_ns = None;
             if group.told_ns.is_none() {
-                self.0.remove(&notice.key);
+                rows.extend(self.0.remove(&notice.key).map_or(Vec::new(), |group| group.ends));
             }
         }
         rows
@@ -233,6 +273,7 @@ impl Group {
             // At the end nobody waits for more.
             Some(_) if closing => Some(i64::MIN),
             Some(due) => Some(due),
+            None if self.over_ns.is_some() => self.over_ns.filter(|_| self.told_ns.is_some()),
             None if closing => None,
             None => {
                 self.told_ns.filter(|_| self.new.is_empty())?;

@@ -257,6 +257,43 @@ fn one_cause_is_one_notification_and_an_alert_is_told_of_once() {
     assert_eq!((rig.requests().len(), rig.settled()), (1, (1, 0)));
 }
 
+/// What says itself that it is over is resolved at once, when nothing else of its group is left; what else there is ends
+/// by being quiet.
+#[test]
+fn an_end_is_told_at_once() {
+    let end = |id: &str, rule: &str, second: u32| {
+        let mut event = alert(id, rule, second);
+        event["aludel"] = json!({"state": "resolved"});
+        event
+    };
+    let mut rig = Rig::new(&PAGERDUTY, &[]);
+    // Nobody was told that it began.
+    rig.offer(&[end("z", "flood", 1)]);
+    rig.run(1);
+    assert_eq!((rig.requests().len(), rig.settled()), (0, (1, 0)));
+    rig.offer(&[alert("a", "flood", 1), alert("b", "flood", 2)]);
+    rig.run(30);
+    assert_eq!((rig.requests()[0]["event_action"].clone(), rig.settled()), (json!("trigger"), (2, 0)));
+    rig.offer(&[end("c", "flood", 1)]);
+    rig.run(30);
+    assert_eq!((rig.requests().len(), rig.settled()), (0, (1, 0)), "the other goes on");
+    rig.restart();
+    rig.offer(&[end("d", "flood", 2)]);
+    rig.run(5);
+    assert_eq!((rig.requests()[0]["event_action"].clone(), rig.settled()), (json!("resolve"), (1, 0)));
+    rig.run(900);
+    assert!(rig.requests().is_empty(), "once");
+    // An end that comes before people are told of the beginning is told after it; one that comes again goes on.
+    rig.offer(&[alert("e", "flood", 1), end("f", "flood", 1)]);
+    rig.run(30);
+    let actions: Vec<_> = rig.requests().iter().map(|of| of["event_action"].clone()).collect();
+    assert_eq!((actions, rig.settled()), (vec![json!("trigger"), json!("resolve")], (2, 0)));
+    rig.offer(&[alert("g", "flood", 1), end("h", "flood", 1), alert("i", "flood", 1)]);
+    rig.run(60);
+    let actions: Vec<_> = rig.requests().iter().map(|of| of["event_action"].clone()).collect();
+    assert_eq!((actions, rig.settled()), (vec![json!("trigger")], (3, 0)));
+}
+
 #[test]
 fn what_people_were_told_of_outlives_a_restart() {
     let mut rig = Rig::new(&PAGERDUTY, &[]);
