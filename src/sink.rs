@@ -398,6 +398,10 @@ pub trait Sink: Send {
     fn set_aside(&mut self) -> Vec<(String, u64)> {
         Vec::new()
     }
+    /// What the rules of detectors have done by now, each with its name; nothing where that is as it was at the last call.
+    fn rules(&mut self) -> Vec<(String, RuleCounts)> {
+        Vec::new()
+    }
     /// What people should know once, since the last call: things that were done in another way than they may expect.
     fn warnings(&mut self) -> Vec<String> {
         Vec::new()
@@ -406,6 +410,21 @@ pub trait Sink: Send {
     fn trouble(&self) -> Option<String> {
         None
     }
+}
+
+/// What a rule that keeps state has done since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleCounts {
+    /// Alerts raised.
+    pub alerts: u64,
+    /// Observations that came too late to count.
+    pub late: u64,
+    /// Observations that found no place: of keys beyond those that a rule can watch.
+    pub overflowed: u64,
+    /// Keys that were known and forgotten to make room.
+    pub forgotten: u64,
+    /// What its state takes.
+    pub bytes: u64,
 }
 
 /// Why a sink, and so a run, cannot begin.

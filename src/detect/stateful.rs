@@ -19,7 +19,7 @@ mod traits;
 mod window;
 
 pub use alert::{Alert, State};
-pub use engine::Engine;
+pub use engine::{Counts, Engine};
 pub use observation::{Observation, Seen, Sign, write_record};
 pub use rule::{KINDS, Rule, keeps_profiles, kind, names_sources};
 pub use traits::{Aspect, Traits};

@@ -7,6 +7,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Snapshot;
+use crate::sink::RuleCounts;
 
 /// The page, ended by `# EOF`.
 pub fn openmetrics(snapshot: Snapshot) -> String {
@@ -30,6 +31,7 @@ impl Collector for Page {
         self.sources(out)?;
         self.pipelines(out)?;
         self.sinks(out)?;
+        self.rules(out)?;
         self.ledger(out)?;
         self.letters(out)?;
         let budget = self.0.budget.iter().map(|(pool, bytes)| (vec![("pool", *pool)], *bytes));
@@ -192,6 +194,27 @@ impl Page {
         let trouble = of().map(|(labels, stats)| (labels, u64::from(stats.trouble.is_some())));
         gauges(out, "aludel_sink_troubled", "1 while a sink cannot deliver", None, trouble)
     }
+
+    fn rules(&self, out: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let of = |count: fn(&RuleCounts) -> u64| {
+            let sinks = self.0.sinks.iter();
+            sinks.flat_map(move |(sink, stats)| {
+                stats.rules.iter().map(move |(rule, counts)| {
+                    (vec![("sink", sink.as_str()), ("rule", rule.as_str())], count(counts))
+                })
+            })
+        };
+        let alerts = of(|of| of.alerts);
+        counters(out, "aludel_rule_alerts", "Alerts that a rule has raised", None, alerts)?;
+        let help = "Events that came too late for a rule to count";
+        counters(out, "aludel_rule_late_events", help, None, of(|of| of.late))?;
+        let help = "Events of keys that a rule has no place for, or pushed others out that were known well";
+        counters(out, "aludel_rule_overflowed_events", help, None, of(|of| of.overflowed))?;
+        let help = "Keys that a rule knew and has forgotten to make room";
+        counters(out, "aludel_rule_forgotten_keys", help, None, of(|of| of.forgotten))?;
+        let help = "What the state of a rule takes";
+        gauges(out, "aludel_rule_state", help, Some(Unit::Bytes), of(|of| of.bytes))
+    }
 }
 
 fn counters<'a>(
@@ -251,6 +274,8 @@ mod tests {
             all.sources[0].1.bytes = 1200;
             all.pipelines[0].1.dropped.insert("health check".into(), 3);
             all.sinks[0].1.rejected.insert("mapper_parsing_exception".into(), 1);
+            let counts = RuleCounts { alerts: 2, overflowed: 5, bytes: 64, ..RuleCounts::default() };
+            all.sinks[0].1.rules.insert("guessed".into(), counts);
             all.letters.written = 4;
             all.ledger.push(super::super::AccountStats {
                 source: "pods".into(),
@@ -266,6 +291,9 @@ mod tests {
             "aludel_pipeline_dropped_events_total{pipeline=\"web\",reason=\"health check\"} 3",
             "aludel_sink_rejected_events_total{sink=\"es\",reason=\"mapper_parsing_exception\"} 1",
             "aludel_sink_troubled{sink=\"es\"} 0",
+            "aludel_rule_alerts_total{sink=\"es\",rule=\"guessed\"} 2",
+            "aludel_rule_overflowed_events_total{sink=\"es\",rule=\"guessed\"} 5",
+            "aludel_rule_state_bytes{sink=\"es\",rule=\"guessed\"} 64",
             "aludel_ledger_bytes{source=\"pods\",sink=\"es\",state=\"read\"} 9",
             "aludel_ledger_imbalance_bytes{source=\"pods\",sink=\"es\"} 0",
             "aludel_letters_written_total 4",

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::grammar::Told;
 use crate::limits::TOLD_STREAMS_MAX;
+use crate::sink::RuleCounts;
 
 /// Distinct reasons counted apart per pipeline; the rest is counted together, so that no input can grow the table.
 const REASONS_MAX: usize = 256;
@@ -90,6 +91,8 @@ pub struct SinkStats {
     pub rejected: BTreeMap<String, u64>,
     /// Rows that it has delivered without a field that the destination could not take, by destination and field.
     pub set_aside: BTreeMap<String, u64>,
+    /// What the rules of detectors have done whose state it owns.
+    pub rules: BTreeMap<String, RuleCounts>,
     /// Encoded bytes handed to it.
     pub bytes: u64,
     /// What it waits for, if anything is wrong.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::sink::{Body, Next, Settled, Sink};
+use crate::sink::{Body, Next, RuleCounts, Settled, Sink};
 
 /// A sink and what it is owed.
 pub struct Outlet {
@@ -24,6 +24,8 @@ pub struct Stepped {
     pub trouble: Option<String>,
     /// Fields that were set aside, with the number of rows.
     pub set_aside: Vec<(String, u64)>,
+    /// What rules of detectors have done by now.
+    pub rules: Vec<(String, RuleCounts)>,
     /// What people should know once.
     pub warnings: Vec<String>,
 }
@@ -59,7 +61,8 @@ impl Outlet {
         let mut settled = Vec::new();
         self.next = self.sink.step(now, &mut settled);
         let released = self.sink.released() + settled.iter().map(|settled| settled.bytes).sum::<usize>();
-        let (warnings, set_aside) = (self.sink.warnings(), self.sink.set_aside());
-        Stepped { next: self.next, settled, released, trouble: self.sink.trouble(), set_aside, warnings }
+        let (warnings, set_aside, rules) = (self.sink.warnings(), self.sink.set_aside(), self.sink.rules());
+        let trouble = self.sink.trouble();
+        Stepped { next: self.next, settled, released, trouble, set_aside, rules, warnings }
     }
 }

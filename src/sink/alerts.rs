@@ -20,11 +20,11 @@ use serde::Serialize;
 use self::snapshot::{Settlement, Snapshots};
 use super::reorder::Reorder;
 use super::{
-    Body, Encoder, EventRef, Next, OpenError, Payload, Provenance, Rehearsal, Settled, Shape, Sink, SinkPlan,
-    World,
+    Body, Encoder, EventRef, Next, OpenError, Payload, Provenance, Rehearsal, RuleCounts, Settled, Shape,
+    Sink, SinkPlan, World,
 };
 use crate::detect::stateful::bytes::Get;
-use crate::detect::stateful::{Alert, Engine, Observation, Rule, write_record};
+use crate::detect::stateful::{Alert, Counts, Engine, Observation, Rule, write_record};
 use crate::event::Row;
 use crate::limits::{SNAPSHOT_EVERY, SNAPSHOT_EVERY_MAX, SNAPSHOT_PER_MIB};
 use crate::position::CursorRecord;
@@ -86,6 +86,7 @@ impl SinkPlan for Plan {
             retry_at: Duration::ZERO,
             trouble: None,
             warnings,
+            changed: true,
             closed: false,
         };
         Ok((Box::new(sink), cursors))
@@ -215,6 +216,8 @@ struct Alerts {
     retry_at: Duration,
     trouble: Option<String>,
     warnings: Vec<String>,
+    /// Whether observations came in since it was told what rules did.
+    changed: bool,
     closed: bool,
 }
 
@@ -228,6 +231,7 @@ impl Alerts {
             self.released += body.bytes;
             self.taken.push(Settled { bytes: 0, ..Settled::whole(body) });
             self.since.get_or_insert(now);
+            self.changed = true;
         }
     }
 
@@ -295,6 +299,7 @@ impl Sink for Alerts {
         };
         if self.engine.waiting() < waited {
             self.since.get_or_insert(now);
+            self.changed = true;
         }
         self.warnings.extend(self.engine.warnings());
         if self.trouble.is_some() && now < self.retry_at {
@@ -322,6 +327,17 @@ impl Sink for Alerts {
 
     fn close(&mut self) {
         self.closed = true;
+    }
+
+    fn rules(&mut self) -> Vec<(String, RuleCounts)> {
+        if !mem::take(&mut self.changed) {
+            return Vec::new();
+        }
+        let counts = self.engine.counts().map(|of| {
+            let Counts { rule, alerts, late, full, forgotten, bytes } = of;
+            (rule.to_owned(), RuleCounts { alerts, late, overflowed: full, forgotten, bytes: bytes as u64 })
+        });
+        counts.collect()
     }
 
     fn warnings(&mut self) -> Vec<String> {

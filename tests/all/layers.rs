@@ -40,7 +40,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "sim",
         &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "spool", "run"],
     ),
-    ("observe", &["grammar"]),
+    ("observe", &["grammar", "sink"]),
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {

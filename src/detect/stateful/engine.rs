@@ -29,6 +29,23 @@ struct Newest {
     seen: Duration,
 }
 
+/// What a rule has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts<'a> {
+    /// The rule.
+    pub rule: &'a str,
+    /// Alerts that were raised since the start.
+    pub alerts: u64,
+    /// Observations that came too late to count, since the start.
+    pub late: u64,
+    /// Observations that found no place.
+    pub full: u64,
+    /// Keys that were known and forgotten to make room.
+    pub forgotten: u64,
+    /// Bytes that its state takes, about.
+    pub bytes: usize,
+}
+
 /// The engine.
 #[derive(Debug, Default)]
 pub struct Engine {
@@ -157,6 +174,18 @@ impl Engine {
     /// Bytes that state and waiting observations take, about.
     pub fn bytes(&self) -> usize {
         self.waiting_bytes + self.machines.iter().map(Machine::bytes).sum::<usize>()
+    }
+
+    /// What each rule has done.
+    pub fn counts(&self) -> impl Iterator<Item = Counts<'_>> {
+        self.machines.iter().map(|of| Counts {
+            rule: &of.rule().name,
+            alerts: of.raised,
+            late: of.late,
+            full: of.full,
+            forgotten: of.forgotten(),
+            bytes: of.bytes(),
+        })
     }
 
     /// What people should know: what did not count, when it is first so, and each time that it is ten times as much.

@@ -33,6 +33,8 @@ pub(super) struct Machine {
     pub(super) full: u64,
     /// Observations that came too late to count.
     pub(super) late: u64,
+    /// Alerts that were raised.
+    pub(super) raised: u64,
 }
 
 #[derive(Debug)]
@@ -78,7 +80,16 @@ impl Machine {
             Measure::Flood(ref norms) => State::Flood(Box::new(Flood::new(norms.clone(), rule.quiet_ns))),
             Measure::Behaviour(ref norms) => State::Behaviour(Box::new(Behaviour::new(norms.clone()))),
         };
-        Self { rule, state, newest_ns: i64::MIN, cleared_ns: i64::MIN, full_ns: None, full: 0, late: 0 }
+        Self {
+            rule,
+            state,
+            newest_ns: i64::MIN,
+            cleared_ns: i64::MIN,
+            full_ns: None,
+            full: 0,
+            late: 0,
+            raised: 0,
+        }
     }
 
     pub(super) fn rule(&self) -> &Rule {
@@ -94,7 +105,7 @@ impl Machine {
     pub(super) fn apply(&mut self, of: &Observation, alerts: &mut Vec<Alert>) {
         self.newest_ns = self.newest_ns.max(of.time_ns);
         let horizon = self.horizon();
-        let quiet_ns = self.rule.quiet_ns;
+        let (quiet_ns, before) = (self.rule.quiet_ns, alerts.len());
         let took = match &mut self.state {
             State::Rate(table, over) => match table.decide(of.key, of.time_ns) {
                 Verdict::Within => Took::Counted,
@@ -140,6 +151,7 @@ impl Machine {
             Took::Late => self.late += 1,
             Took::Full => self.is_full(of, alerts),
         }
+        self.raised += (alerts.len() - before) as u64;
         self.clear();
     }
 

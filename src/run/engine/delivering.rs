@@ -83,6 +83,9 @@ pub(super) fn deliver(
         for (field, rows) in stepped.set_aside {
             count(&mut stats.lock().sinks[index].1.set_aside, &field, rows);
         }
+        if !stepped.rules.is_empty() {
+            stats.lock().sinks[index].1.rules = stepped.rules.into_iter().collect();
+        }
         report(index, &stepped.settled, stepped.trouble, stats);
         for settled in stepped.settled {
             if settler.send(Message::Settled { sink: index, settled }).is_err() {
