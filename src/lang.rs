@@ -3,6 +3,7 @@
 //! In: the text of `*.aludel` files and the signatures of all components. Out: what the pipelines mean, or every
 //! error of the file at once. It never sees a component, a file or an event.
 
+mod alerts;
 pub mod ast;
 pub mod builtin;
 mod check;

@@ -15,8 +15,8 @@ use crate::observe::Stats;
 use crate::position::CursorRecord;
 use crate::run::{Job, Letter, Read, Reader, Worker};
 use crate::sink::{Body, Encoder, EventRef, Payload, Provenance, Shape, Sink, SinkPlan, World};
-use crate::source::Source;
 use crate::source::recorded::{Recorded, Recording};
+use crate::source::{self, Source};
 
 /// Takes what a replay gives.
 pub trait Audience {
@@ -46,7 +46,11 @@ pub fn replay(
     audience: &mut dyn Audience,
 ) -> Result<Arc<Stats>, String> {
     let named = &plan.sources[source];
-    let config = Arc::new(FrameConfig::from_options(&named.options)?);
+    let config = match named.plan.own() {
+        Some(_) => source::own::own_frame(),
+        None => FrameConfig::from_options(&named.options)?,
+    };
+    let config = Arc::new(config);
     let recorded = Recorded::new(&named.name, config, recordings);
     through(plan, source, Box::new(recorded), unix_ns, audience)
 }

@@ -118,15 +118,20 @@ pub(super) fn load(paths: &[PathBuf]) -> anyhow::Result<Option<Runnable>> {
     Ok(Some(plan))
 }
 
-/// The number of a name in a list; where none is given, of the only one.
+/// The number of a name in a list; where none is given, of the only one that a person wrote: those of the compiler have a
+/// dot.
 pub(super) fn choose(what: &str, names: &[&str], name: Option<&str>) -> anyhow::Result<usize> {
-    match name {
-        Some(name) => names
-            .iter()
-            .position(|known| *known == name)
-            .with_context(|| format!("there is no {what} `{name}`; there are: {}", names.join(", "))),
-        None if names.len() == 1 => Ok(0),
-        None => bail!("there are several {what}s, say which: {}", names.join(", ")),
+    if let Some(name) = name {
+        let at = names.iter().position(|known| *known == name);
+        return at.with_context(|| format!("there is no {what} `{name}`; there are: {}", names.join(", ")));
+    }
+    let written: Vec<_> = names.iter().enumerate().filter(|(_, name)| !name.contains('.')).collect();
+    match written[..] {
+        [(at, _)] => Ok(at),
+        _ => {
+            let names: Vec<_> = written.into_iter().map(|(_, name)| *name).collect();
+            bail!("there are several {what}s, say which: {}", names.join(", "))
+        }
     }
 }
 

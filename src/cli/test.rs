@@ -1,6 +1,6 @@
 //! `aludel test`: runs the `test` blocks of pipeline files: raw bytes in, events out, and what was expected of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::lang::{Condition, condition};
 use crate::replay::{Audience, captured, replay};
 use crate::run::Letter;
 use crate::seam::File;
+use crate::source::Own;
 use crate::source::recorded::{Bytes, Recording};
 
 /// The time of events that carry none, and what decides the year of times without one: 2026-01-01T00:00:00Z. Fixed,
@@ -79,12 +80,23 @@ impl Test {
 /// What came out.
 #[derive(Default)]
 struct Seen {
-    events: Vec<(usize, String)>,
+    events: Vec<Event>,
+    /// Whether what comes now is made of alerts.
+    of_alerts: bool,
+}
+
+/// An event for a sink.
+struct Event {
+    sink: usize,
+    json: String,
+    /// Whether it is an alert that a source handed on.
+    of_alerts: bool,
 }
 
 impl Audience for Seen {
     fn event(&mut self, sink: usize, json: &[u8]) {
-        self.events.push((sink, String::from_utf8_lossy(json).into_owned()));
+        let json = String::from_utf8_lossy(json).into_owned();
+        self.events.push(Event { sink, json, of_alerts: self.of_alerts });
     }
 
     fn letter(&mut self, _: &Letter) {}
@@ -111,13 +123,24 @@ impl Case<'_> {
         }
         let mut seen = Seen::default();
         let (mut dropped, mut rejected) = (BTreeMap::new(), BTreeMap::new());
-        for (source, recordings) in inputs {
-            let stats = replay(&self.plan, source, recordings, TEST_UNIX_NS, &mut seen);
-            for (_, pipeline) in stats.map_err(anyhow::Error::msg)?.snapshot().pipelines {
-                for (total, part) in [(&mut dropped, pipeline.dropped), (&mut rejected, pipeline.rejected)] {
-                    part.into_iter().for_each(|(reason, count)| *total.entry(reason).or_insert(0) += count);
+        let given: BTreeSet<usize> = inputs.keys().copied().collect();
+        let (mut passes, mut handed_on) = (0, 0);
+        while !inputs.is_empty() {
+            for (source, recordings) in std::mem::take(&mut inputs) {
+                let stats = replay(&self.plan, source, recordings, TEST_UNIX_NS, &mut seen);
+                for (_, pipeline) in stats.map_err(anyhow::Error::msg)?.snapshot().pipelines {
+                    for (total, part) in
+                        [(&mut dropped, pipeline.dropped), (&mut rejected, pipeline.rejected)]
+                    {
+                        part.into_iter()
+                            .for_each(|(reason, count)| *total.entry(reason).or_insert(0) += count);
+                    }
                 }
             }
+            // Alerts go on as they do in a run. Those of alerts do once more, and no further: a rule may raise one for each.
+            let new = &seen.events[handed_on..];
+            inputs = if passes < 2 { self.alerts(new, &given) } else { BTreeMap::new() };
+            (passes, handed_on, seen.of_alerts) = (passes + 1, seen.events.len(), true);
         }
         let mut faults = Vec::new();
         for clause in &self.test.clauses {
@@ -126,6 +149,33 @@ impl Case<'_> {
             }
         }
         Ok(faults)
+    }
+
+    /// Whether a sink owns the state of detectors, so that what comes of it are alerts.
+    fn raises(&self, sink: usize) -> bool {
+        self.plan.sinks[sink].plan.rehearse().is_some()
+    }
+
+    /// The alerts among what came, for each source that hands such on, but those that the test gives an input of their own.
+    fn alerts(&self, came: &[Event], given: &BTreeSet<usize>) -> BTreeMap<usize, Vec<Recording>> {
+        let mut inputs = BTreeMap::new();
+        for (number, source) in self.plan.sources.iter().enumerate() {
+            if source.plan.own() != Some(Own::Alerts) || given.contains(&number) {
+                continue;
+            }
+            let of = source.options.given("pipeline").map(|pipeline| format!("{pipeline}.{ALERTS}"));
+            let wanted = |event: &&Event| {
+                let name = &self.plan.sinks[event.sink].name;
+                self.raises(event.sink) && of.as_ref().is_none_or(|of| of == name)
+            };
+            let lines: String = came.iter().filter(wanted).map(|event| format!("{}\n", event.json)).collect();
+            if !lines.is_empty() {
+                let size = lines.len() as u64;
+                let file: Box<dyn File> = Box::new(Bytes(lines.into_bytes()));
+                inputs.insert(number, vec![Recording { path: "alerts.ndjson".to_owned(), file, size }]);
+            }
+        }
+        inputs
     }
 
     fn input(&self, clause: &Clause) -> anyhow::Result<Option<(usize, Recording)>> {
@@ -236,18 +286,18 @@ impl Case<'_> {
     fn of<'s>(&self, sink: Option<&Name>, seen: &'s Seen) -> anyhow::Result<Vec<&'s String>> {
         let names: Vec<_> = self.plan.sinks.iter().map(|sink| sink.name.as_str()).collect();
         // Alerts are no events: they come only where they are asked for.
-        let alerts = |sink: usize| self.plan.sinks[sink].plan.rehearse().is_some();
         let named = match sink {
             Some(name) if name.node != ALERTS || names.contains(&ALERTS) => {
                 Some(load::choose("sink", &names, Some(&name.node))?)
             }
             _ => None,
         };
-        let wanted = |at: usize| match (named, sink) {
-            (Some(named), _) => named == at,
-            (None, asked) => alerts(at) == asked.is_some(),
+        let wanted = |event: &&Event| match (named, sink) {
+            (Some(named), _) => named == event.sink,
+            (None, Some(_)) => self.raises(event.sink),
+            (None, None) => !self.raises(event.sink) && !event.of_alerts,
         };
-        Ok(seen.events.iter().filter(|(sink, _)| wanted(*sink)).map(|(_, event)| event).collect())
+        Ok(seen.events.iter().filter(wanted).map(|event| &event.json).collect())
     }
 
     fn condition(&self, expr: &Expr) -> anyhow::Result<Condition> {

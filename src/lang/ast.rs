@@ -24,8 +24,17 @@ pub type Name = Spanned<String>;
 pub struct File {
     /// Its items, in order.
     pub items: Vec<Item>,
+    /// What its `alerts to` stand for.
+    pub hidden: Vec<Item>,
     /// Comments, in order; the printer puts them back.
     pub comments: Vec<Spanned<String>>,
+}
+
+impl File {
+    /// All items, those that stand for something else last.
+    pub fn all(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().chain(&self.hidden)
+    }
 }
 
 /// A top-level item.
@@ -100,6 +109,8 @@ pub struct Pipeline {
     pub from: Vec<Name>,
     /// The steps, `to` included.
     pub steps: Vec<Step>,
+    /// `alerts to NAMES`: the sinks that get the alerts of its detectors.
+    pub alerts: Vec<Name>,
     /// The whole item.
     pub place: Place,
 }

@@ -202,7 +202,7 @@ impl<'a> Checker<'a> {
             }
         }
         let mut plan = Plan::default();
-        for item in &file.items {
+        for item in file.all() {
             match item {
                 ast::Item::Source(item) => {
                     let kinds = self.signatures.sources.clone();
@@ -215,7 +215,7 @@ impl<'a> Checker<'a> {
                 _ => {}
             }
         }
-        for item in &file.items {
+        for item in file.all() {
             if let ast::Item::Pipeline(item) = item {
                 let pipeline = self.pipeline(item, &plan);
                 self.tag(&pipeline, &plan, item);

@@ -60,6 +60,7 @@ codes! {
     TOO_MANY_STEPS = "E126", "a pipeline with too many steps, those of its fragments counted";
     UNROLL = "E127", "a second `unroll`, or one in a branch";
     SENT_UNREDACTED = "E128", "an event that is sent before it is redacted, or a redacted field that is sent with the text it was taken from";
+    NO_ALERTS = "E129", "`alerts to` in a pipeline that raises none";
     // Values.
     NOT_CONSTANT = "E140", "a value that must be known before any event is seen";
     WRONG_OPTION = "E141", "an option with a value that it does not take";

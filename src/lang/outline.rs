@@ -38,7 +38,7 @@ pub enum Part<'a> {
 /// All parts of a plan. `text` is what the file was read from.
 pub fn outline<'a>(file: &'a ast::File, plan: &'a Plan, text: &str) -> Vec<Entry<'a>> {
     let (mut fragments, mut pipelines) = (BTreeMap::new(), BTreeMap::new());
-    for item in &file.items {
+    for item in file.all() {
         match item {
             ast::Item::Fragment(item) => drop(fragments.insert(item.name.node.as_str(), item)),
             ast::Item::Pipeline(item) => drop(pipelines.insert(item.name.node.as_str(), item)),

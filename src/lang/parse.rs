@@ -38,7 +38,7 @@ pub(super) fn parse_into(text: &str, out: &mut Diagnostics) -> File {
     let (tokens, comments) = lex(text, out);
     let mut parser = Parser { tokens, at: 0, depth: 0, height: 0, out };
     let items = parser.items();
-    File { items, comments }
+    File { hidden: super::alerts::hidden(&items), items, comments }
 }
 
 /// An error was reported; the caller goes on at the next place where that makes sense.

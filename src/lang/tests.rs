@@ -208,8 +208,9 @@ fn item() -> impl Strategy<Value = Item> {
         component().prop_map(Item::Source),
         component().prop_map(Item::Sink),
         (name(), steps()).prop_map(|(name, steps)| Item::Fragment(Fragment { name, steps, place: 0..0 })),
-        (name(), prop::collection::vec(name(), 0..3), steps())
-            .prop_map(|(name, from, steps)| Item::Pipeline(Pipeline { name, from, steps, place: 0..0 })),
+        (name(), prop::collection::vec(name(), 0..3), steps(), prop::collection::vec(name(), 0..3)).prop_map(
+            |(name, from, steps, alerts)| Item::Pipeline(Pipeline { name, from, steps, alerts, place: 0..0 })
+        ),
         (text(), prop::collection::vec(clause(), 0..4)).prop_map(|(title, clauses)| Item::Test(Test {
             title: at(title),
             clauses,
@@ -219,7 +220,11 @@ fn item() -> impl Strategy<Value = Item> {
 }
 
 fn file() -> impl Strategy<Value = File> {
-    prop::collection::vec(item(), 0..4).prop_map(|items| File { items, comments: Vec::new() })
+    prop::collection::vec(item(), 0..4).prop_map(|items| File {
+        items,
+        hidden: Vec::new(),
+        comments: Vec::new(),
+    })
 }
 
 const SAMPLE: &str = include_str!("../../fixtures/lang/sample.aludel");

@@ -21,12 +21,14 @@ use crate::position::{Resume, Stream};
 use crate::signature::{OptionSpec, OptionType, Signature};
 use crate::spool::{OF_OWN, alerts_folder, gap_folder, letter_folder};
 
-const OPTIONS: &[OptionSpec] = &[OptionSpec {
+const OPTIONS: &[OptionSpec] = &[START];
+
+const START: OptionSpec = OptionSpec {
     name: "start",
     ty: OptionType::Word(&["beginning", "end"]),
     default: Some("beginning"),
     doc: "Where to begin when the source is started for the first time: with the oldest record that is still kept, or with what comes from now on.",
-}];
+};
 
 static LETTERS_SIGNATURE: Signature = Signature {
     name: "dead_letters",
@@ -60,9 +62,19 @@ static ALERTS_SIGNATURE: Signature = Signature {
     doc: "`.message` is an alert as a JSON object, as it lies in the data folder: write `parse .message as aludel.alert`. \
           An alert is written once, with an id that is made of its rule, its key and its start. Events without a time of \
           their own have that of reading, which is another when they are read again: of those, a crash can write an \
-          alert again under another id. It stays in the folder, 64 MiB of each pipeline. With `--once`, alerts that the same run raises are handed on by the next.",
+          alert again under another id. It stays in the folder, 64 MiB of each pipeline. With `--once`, alerts that the same run raises are handed on by the next.\n\n\
+          Where all that is wanted is to send the alerts of a pipeline, write `alerts to SINK` as its last line: that stands for \
+          such a source and a pipeline that parses and sends them.",
     form: "alerts { … }",
-    options: OPTIONS,
+    options: &[
+        START,
+        OptionSpec {
+            name: "pipeline",
+            ty: OptionType::Text,
+            default: Some(""),
+            doc: "The pipeline whose alerts are handed on; those of all where it is left out.",
+        },
+    ],
     examples: &[],
 };
 
@@ -82,6 +94,8 @@ struct Plan {
     own: Own,
     name: String,
     start_at_end: bool,
+    /// Whose alerts; those of all where there is none.
+    pipeline: Option<String>,
 }
 
 fn plan(own: Own, name: &str, options: &Options) -> Result<Box<dyn SourcePlan>, String> {
@@ -89,7 +103,22 @@ fn plan(own: Own, name: &str, options: &Options) -> Result<Box<dyn SourcePlan>, 
         return Err("it takes no path: it reads the data folder of the run".into());
     }
     let start_at_end = options.text("start") == Some("end");
-    Ok(Box::new(Plan { own, name: name.into(), start_at_end }))
+    let pipeline = options.given("pipeline").map(str::to_owned);
+    let is_name = |of: &String| of.chars().all(|letter| letter.is_alphanumeric() || "_-".contains(letter));
+    if !pipeline.iter().all(is_name) {
+        return Err("the option `pipeline` takes the name of a pipeline".into());
+    }
+    Ok(Box::new(Plan { own, name: name.into(), start_at_end, pipeline }))
+}
+
+/// A record is a line, however long.
+pub fn own_frame() -> FrameConfig {
+    FrameConfig {
+        format: Format::Lines,
+        multiline: Multiline::None,
+        message_bytes: LETTER_LINE_BYTES_MAX,
+        ..FrameConfig::default()
+    }
 }
 
 impl SourcePlan for Plan {
@@ -100,14 +129,12 @@ impl SourcePlan for Plan {
             Own::Alerts => alerts_folder(&world.data_dir),
         };
         let absolute: PathBuf = std::path::absolute(&folder).unwrap_or(folder);
-        // A record is a line, however long.
-        let frame = FrameConfig {
-            format: Format::Lines,
-            multiline: Multiline::None,
-            message_bytes: LETTER_LINE_BYTES_MAX,
-            ..FrameConfig::default()
+        let frame = own_frame();
+        let pattern = match (self.own, &self.pipeline) {
+            (Own::Alerts, Some(pipeline)) => absolute.join(pipeline).join("*.ndjson"),
+            (Own::Alerts, None) => absolute.join("*/*.ndjson"),
+            _ => absolute.join("*.ndjson"),
         };
-        let pattern = absolute.join(if self.own == Own::Alerts { "*/*.ndjson" } else { "*.ndjson" });
         let files = files::open_own(&self.name, &pattern, (self.start_at_end, frame), world, resume)?;
         Ok(Box::new(Records::new(files)))
     }
@@ -116,7 +143,10 @@ impl SourcePlan for Plan {
         match self.own {
             Own::Letters => "the dead letters".into(),
             Own::Gaps => "the gap records".into(),
-            Own::Alerts => "the alerts".into(),
+            Own::Alerts => match &self.pipeline {
+                Some(pipeline) => format!("the alerts of {pipeline}"),
+                None => "the alerts".into(),
+            },
         }
     }
 

@@ -9,7 +9,8 @@ pub(super) static SIGNATURE: Signature = Signature {
     name: "to",
     summary: "sends the event, as it is here, to sinks",
     doc: "The event goes on after it: later steps change what later sinks get, never what earlier ones got. An event \
-          that reaches no `to` is counted as dropped.",
+          that reaches no `to` is counted as dropped. What detectors raise are no events of the pipeline: `alerts to SINK`, its \
+          last line, without `|`, sends those.",
     form: "to SINK, …",
     options: &[],
     examples: &[Example {

@@ -11,7 +11,6 @@ use crate::support_killed::{Writers, kill_again_and_again, kills};
 
 const PIPELINE: &str = r#"
 source auth = files "in/*.log" { format = lines, line_wait = 20s }
-source raised = alerts {}
 sink out = file "out.ndjson"
 sink told = file "told.ndjson"
 pipeline logins {
@@ -43,12 +42,7 @@ pipeline logins {
       threshold = 5
     }
   | to out
-}
-pipeline notify {
-  from raised
-  | parse .message as aludel.alert else reject "not an alert"
-  | remove .log
-  | to told
+  alerts to told
 }
 "#;
 

@@ -163,6 +163,14 @@ impl<'a> Checker<'a> {
     /// Adds the sink that owns the state of a pipeline's detectors.
     pub(super) fn alerts_of(&mut self, pipeline: &Pipeline, plan: &mut Plan, item: &ast::Pipeline) {
         if !pipeline.sinks.contains(&plan.sinks.len()) {
+            if let Some(sink) = item.alerts.first()
+                && !self.diagnostics.has_errors()
+            {
+                let help = "detectors that keep state do (`aludel list detectors`); what others find stands in `.detections` of the \
+                            event, and goes where that goes";
+                let message = format!("`{}` has no detector that raises alerts", pipeline.name);
+                self.error_with_help(codes::NO_ALERTS, &sink.place, message, Some(help.to_owned()));
+            }
             return;
         }
         let name = format!("{}.{ALERTS}", pipeline.name);

@@ -163,12 +163,14 @@ impl Parser<'_> {
         if from.is_err() {
             self.skip(|_| false);
         }
-        let steps = self.steps(opened);
-        Ok(Item::Pipeline(Pipeline { name, from: from.unwrap_or_default(), steps, place: self.since(start) }))
+        let mut alerts = Vec::new();
+        let steps = self.steps_and(opened, Some(&mut alerts));
+        let from = from.unwrap_or_default();
+        Ok(Item::Pipeline(Pipeline { name, from, steps, alerts, place: self.since(start) }))
     }
 
     fn from(&mut self) -> Parsed<Vec<Spanned<String>>> {
-        if self.is("|") || self.is("}") {
+        if self.is("|") || self.is("}") || self.at_alerts() {
             // The checker says that `from` is missing.
             return Ok(Vec::new());
         }

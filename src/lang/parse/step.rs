@@ -1,8 +1,9 @@
 //! Steps of a pipeline.
 
-use super::super::ast::{Arm, Enrichment, Expr, FormatUse, Otherwise, Path, Spanned, Step, StepKind};
+use super::super::ast::{Arm, Enrichment, Expr, FormatUse, Name, Otherwise, Path, Spanned, Step, StepKind};
 use super::super::codes;
 use super::super::lex::Token;
+use super::super::plan::ALERTS;
 use super::{Failed, Parsed, Parser};
 use crate::diag::{Diagnostic, Place, nearest};
 
@@ -15,9 +16,18 @@ pub(in crate::lang) const STEPS: [&str; 15] = [
 impl Parser<'_> {
     /// Steps up to and with the closing brace.
     pub(super) fn steps(&mut self, opened: Place) -> Vec<Step> {
+        self.steps_and(opened, None)
+    }
+
+    /// The same for a pipeline, which may end with `alerts to NAMES`.
+    pub(super) fn steps_and(&mut self, opened: Place, alerts: Option<&mut Vec<Name>>) -> Vec<Step> {
         let steps = self.deeper(|parser| {
             let mut steps = Vec::new();
+            let may_alert = alerts.is_some();
             while !parser.is("}") && *parser.peek() != Token::End && !parser.at_item() {
+                if may_alert && parser.at_alerts() {
+                    break;
+                }
                 let start = parser.place().start;
                 let piped = parser.eat("|");
                 if !piped && !steps.is_empty() {
@@ -43,6 +53,11 @@ impl Parser<'_> {
                 }
                 steps.push(Spanned { node: kind, place: parser.since(start) });
             }
+            if let Some(alerts) = alerts
+                && parser.at_alerts()
+            {
+                *alerts = parser.alerts();
+            }
             let _ = parser.close("}", opened);
             Ok(steps)
         });
@@ -51,6 +66,29 @@ impl Parser<'_> {
             self.eat("}");
             Vec::new()
         })
+    }
+
+    /// Whether `alerts to` stands here, which is no step: what it sends are no events of the pipeline.
+    pub(super) fn at_alerts(&self) -> bool {
+        let next = self.look(1);
+        self.is_word(ALERTS) && matches!(&next.token, Token::Word(word) if word == "to")
+    }
+
+    /// `alerts to NAME, NAME`, the last line of a pipeline.
+    fn alerts(&mut self) -> Vec<Name> {
+        self.take();
+        self.take();
+        let names = self.names("the name of a sink").unwrap_or_default();
+        if !self.is("}") && *self.peek() != Token::End && !self.at_item() {
+            let help = "`alerts to` is the last line of a pipeline, behind its steps";
+            let _ = self.expected::<()>("`}`", help);
+            // What follows is read as if it had stood before.
+            self.skip(|_| false);
+            while self.eat("|") {
+                self.skip(|_| false);
+            }
+        }
+        names
     }
 
     fn step_kind(&mut self) -> Parsed<StepKind> {
@@ -92,6 +130,11 @@ impl Parser<'_> {
     }
 
     fn call(&mut self, name: Spanned<String>) -> Parsed<StepKind> {
+        if name.node == ALERTS && self.is_word("to") {
+            let help = "write `alerts to SINK` as the last line of a pipeline, without `|`";
+            let message = "`alerts to` is no step".to_owned();
+            return self.fail_at(name.place.clone(), codes::UNKNOWN_STEP, message, help);
+        }
         let near = nearest(&name.node, STEPS);
         let unknown = |parser: &mut Self| {
             let help = near.map_or_else(

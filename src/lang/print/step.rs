@@ -30,6 +30,12 @@ impl Printer<'_> {
             self.line(&mut lines, &place, false, |_| Doc::All(vec![Doc::text("from "), names(&item.from)]));
         }
         self.step_lines(&mut lines, &item.steps);
+        if let (Some(first), Some(last)) = (item.alerts.first(), item.alerts.last()) {
+            let place = first.place.start..last.place.end;
+            self.line(&mut lines, &place, false, |_| {
+                Doc::All(vec![Doc::text("alerts to "), names(&item.alerts)])
+            });
+        }
         self.close(&mut lines, item.place.end.saturating_sub(1));
         let head = Doc::text(format!("pipeline {} {{", item.name.node));
         if lines.is_empty() {
