@@ -11,6 +11,7 @@ use std::time::Duration;
 use aludel::catalog::{self, Machine};
 use aludel::detect::stateful::{Alert, Engine, Observation, Rule, Sign, Traits};
 use aludel::lang::{self, plan::each_observer};
+use aludel::limits::BEHAVIOUR_STATE_BYTES_MAX;
 use aludel::position::{EventId, PipelineTag, StreamId};
 use serde_json::Value;
 
@@ -231,4 +232,49 @@ fn misuse_is_among_the_highest_alerts_of_its_day() {
 #[test]
 fn misuse_is_found_among_restless_people() {
     score("users, a restless company", &RESTLESS, [11, 12], 120);
+}
+
+/// However many users there are and whatever they come with, profiles stay within their bound; that some were forgotten is
+/// told, and who is seen again and again is not among them.
+#[test]
+fn profiles_stay_within_their_bound() {
+    const NAMES: u32 = 30_000;
+    let mut engine = Engine::new(&[rule()]);
+    let (mut most, mut at) = (0, 0);
+    let mut see = |engine: &mut Engine, user: u32, time: i64| {
+        let of = Login {
+            time: START + time,
+            user,
+            city: user as usize % 26,
+            network: user,
+            device: user as u16,
+            resource: at as u16,
+        };
+        engine.take(observation(at, &of), Duration::ZERO, None);
+        at += 1;
+    };
+    // Ten users on as many days as it takes to know them well, then names that nobody has.
+    for hour in 0..40 * 24 {
+        (0..10).for_each(|user| see(&mut engine, user, hour * 3600 + i64::from(user)));
+    }
+    for name in 0..NAMES {
+        see(&mut engine, 1000 + name, 40 * DAY + i64::from(name));
+        if name % 1000 == 0 {
+            (0..10).for_each(|user| see(&mut engine, user, 40 * DAY + i64::from(name)));
+        }
+        most = most.max(engine.bytes());
+    }
+    engine.drain();
+    // What is known of all of them together has a bound of its own, which these do not reach.
+    let crowd = 80 * 65_536;
+    assert!(most > BEHAVIOUR_STATE_BYTES_MAX, "{most} bytes: too few to reach the bound");
+    assert!(most <= BEHAVIOUR_STATE_BYTES_MAX + crowd, "{most} bytes");
+    let mut state = Vec::new();
+    engine.save(&mut state);
+    assert!(state.len() <= engine.bytes(), "{} bytes of {}", state.len(), engine.bytes());
+    let said = engine.warnings();
+    assert!(said.iter().any(|said| said.contains("users were forgotten")), "{said:?}");
+    assert!(!said.iter().any(|said| said.contains("found no place")), "{said:?}");
+    // They are still known well: what is new to one of them raises an alert, and nothing else did.
+    assert!(engine.alerts().iter().all(|alert| alert.detector == "user_behaviour" && alert.score.is_some()));
 }

@@ -12,6 +12,7 @@ mod norms;
 mod profile;
 mod rate;
 mod session;
+mod stays;
 mod travel;
 mod visit;
 
@@ -87,9 +88,19 @@ impl Behaviour {
         profile.session.keep_from(of.time_ns.saturating_sub(self.norms.within_ns));
         let (norms, crowd) = (&self.norms, &mut self.crowd);
         let time_ns = of.time_ns;
-        let (traits, is_surprising) = (&traits, false);
-        let visit =
-            Visit { norms, crowd, profile, traits, time_ns, weight, users, is_watched, is_surprising };
+        let (traits, is_surprising, offset) = (&traits, false, None);
+        let visit = Visit {
+            norms,
+            crowd,
+            profile,
+            traits,
+            time_ns,
+            weight,
+            users,
+            is_watched,
+            is_surprising,
+            offset,
+        };
         if visit.surprises() {
             profile.session.evidence.note(of);
             alerts.extend(raise(rule, of, profile, &self.norms));

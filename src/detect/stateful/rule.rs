@@ -149,7 +149,7 @@ static USER_BEHAVIOUR: Signature = Signature {
           **The score** is in bits: each more is half as likely, ten are a thousandth. What is surprising within `within` is \
           judged together: how many new values there are, how odd the hours were; of country, network and hour the greatest \
           counts, and what is left is combined by Fisher's method. An alert is raised at `threshold` (`low`) and again at \
-          each 3 bits more; 6 more are `medium`, 12 `high`, 20 `critical`. Its `score` ranks the alerts of a day, its reason \
+          each 4 bits more; 6 more are `medium`, 12 `high`, 20 `critical`. Its `score` ranks the alerts of a day, its reason \
           tells each point with its bits. \
           **Travel** is judged between successive locations, less twice `radius`. To a place where the user has been, within \
           a country and within a network jumps have rates of their own. Hours are those of the sun where the user is, UTC \
@@ -243,6 +243,9 @@ pub fn kind(name: &str) -> Option<&'static Signature> {
     KINDS.iter().find(|kind| kind.name == name).copied()
 }
 
+/// Grows with each change of what a snapshot holds of profiles.
+const PROFILES_LAYOUT: u32 = 2;
+
 /// Whether a detector holds events against profiles.
 pub fn keeps_profiles(name: &str) -> bool {
     name == USER_BEHAVIOUR.name
@@ -318,8 +321,9 @@ impl Rule {
             severity: SEVERITIES.into_iter().find(|known| *known == severity).unwrap_or("medium"),
             technique: options.text("technique").unwrap_or_default().to_owned(),
             schema: format!(
-                "1 {detector} {measure:?} {quiet_ns} {keys:?} {distinct} {:?}",
-                options.int("ipv6")
+                "{1} {detector} {measure:?} {quiet_ns} {keys:?} {distinct} {0:?}",
+                options.int("ipv6"),
+                if keeps_profiles(detector) { PROFILES_LAYOUT } else { 1 },
             ),
             measure,
             quiet_ns,

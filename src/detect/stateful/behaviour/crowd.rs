@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::super::bytes::{Get, Put};
 use super::super::traits::Aspect;
-use super::hours::ODDNESS;
+use super::hours::{Hours, ODDNESS};
+use super::profile::Oddness;
 use super::rate::{Rate, bits, get_f32, get_f64, put_f32, put_f64};
 use super::travel::WAYS;
 use crate::limits::BEHAVIOUR_CROWD_VALUES_MAX;
@@ -14,8 +15,20 @@ use crate::limits::BEHAVIOUR_CROWD_VALUES_MAX;
 const NEW: (f64, f64) = (0.02, 50.0);
 /// … and in four hundred they cannot have travelled as it seems, each way.
 const JUMPS: (f64, f64) = (0.0025, 50.0);
-/// Hours that are odd by a step more are half as frequent, as long as nothing else is known.
-const ODD_STRENGTH: f64 = 20.0;
+/// Of a thousand hours twenty are odd, and half as many each by a step more, as long as nothing else is known.
+const ODD: (f64, f64) = (0.02, 50.0);
+/// Who is awake once looks once, and misuse seldom is a single look: each of the first three that is missing tells so many bits
+/// less, where looks at such hours are common …
+const LONE: f64 = 3.0;
+/// … which they are not from so many bits on, nor fully within [`LONE`] of that.
+const RARE: f64 = 14.0;
+/// Looks that are more than being awake.
+const LOOKS_ENOUGH: usize = 3;
+/// Of odd sessions half are odder by a step.
+const ODDER: (f64, f64) = (0.5, 50.0);
+/// How many looks at odd hours there were, as far as that is told apart: who works all night has a new shift sooner than an
+/// intruder.
+const LOOKS: usize = 6;
 /// So many hours stand for what is not known yet of one network.
 const NETWORK_STRENGTH: f64 = 5.0;
 /// Something new follows something new within a session once in four times.
@@ -52,8 +65,11 @@ pub(super) struct Crowd {
     jumps: [f32; WAYS],
     every: f32,
     hours: f32,
-    /// How many hours were at least so odd; of the first all.
-    odd: [f32; ODDNESS],
+    /// In how many sessions an hour was at least so odd, with so many looks at odd hours; and the hours of all.
+    odd: [[f32; LOOKS]; ODDNESS],
+    judged_hours: f32,
+    /// At which hours users come.
+    pub(super) week: Hours,
 }
 
 /// How much of a surprise something new is.
@@ -92,7 +108,9 @@ impl Crowd {
         let row = &mut self.in_a_row[at];
         let before = before.min(IN_A_ROW - 1);
         let again = |pair: &[f32]| Rate { of: pair[1], all: pair[0] }.share(AGAIN.0, AGAIN.1, weight);
-        let again: f64 = row.windows(2).take(before).map(|pair| bits(again(pair))).sum();
+        // Who looks around gets at one resource after the other; of the rest one comes with the next: a journey has its networks.
+        let told = if of.0 == Aspect::Resource { before } else { 0 };
+        let again: f64 = row.windows(2).take(told).map(|pair| bits(again(pair))).sum();
         row[before] += first(user, weight);
         let new = New { bits: bits(probability) + again + pull, users: value.users };
         value.taken_up += weight as f32;
@@ -147,18 +165,31 @@ impl Crowd {
         self.hours += weight as f32;
     }
 
-    /// How probable hours are that are so odd together, for a user who had so many of those. Notes it; `before` was noted.
-    pub(super) fn odd(&mut self, before: usize, oddness: usize, user: Rate, weight: f64) -> f64 {
-        let oddness = oddness.min(ODDNESS - 1);
-        let crowd = Rate { of: self.odd[oddness], all: self.odd[0] };
-        let usual = crowd.share((-(oddness as f64)).exp2(), ODD_STRENGTH, weight);
-        self.odd[0] += weight as f32;
-        self.odd
-            .iter_mut()
-            .take(oddness + 1)
-            .skip(before + 1)
-            .for_each(|count| *count += first(user, weight));
-        user.of_user(usual, weight)
+    /// How improbable odd hours are, in bits, for a user who has such at this rate: that one is so odd, and that so much was
+    /// done in them, which says more than the first: who is awake once looks once. Notes it; `before` was noted.
+    pub(super) fn odd(&mut self, before: Option<Oddness>, now: Oddness, user: Rate, weight: f64) -> f64 {
+        let rows = &mut self.odd;
+        // Each step from the one before it, so that the first who gets there is not taken for the first of all times.
+        let odd = Rate { of: rows[0][0], all: self.judged_hours }.share(ODD.0, ODD.1, weight);
+        let odder =
+            |at: usize| Rate { of: rows[at + 1][0], all: rows[at][0] }.share(ODDER.0, ODDER.1, weight);
+        let usual = (0..now.step).map(odder).product::<f64>() * odd;
+        let looks = |of: Oddness| of.looks.clamp(1, LOOKS);
+        let again = |pair: &[f32]| Rate { of: pair[1], all: pair[0] }.share(AGAIN.0, AGAIN.1, weight);
+        let again: f64 = rows[now.step].windows(2).take(looks(now) - 1).map(|pair| bits(again(pair))).sum();
+        let count = first(user, weight);
+        for (step, row) in rows.iter_mut().enumerate().take(now.step + 1) {
+            let noted = before.filter(|before| step <= before.step).map_or(0, looks);
+            row.iter_mut().take(looks(now)).skip(noted).for_each(|of| *of += count);
+        }
+        let common = ((RARE - bits(usual)) / LONE).clamp(0.0, 1.0);
+        let lone = LONE * common * LOOKS_ENOUGH.saturating_sub(now.looks) as f64;
+        bits(user.of_user(usual, weight)) + again - lone
+    }
+
+    /// An hour of a user who is known well.
+    pub(super) fn judged_hour(&mut self, weight: f64) {
+        self.judged_hours += weight as f32;
     }
 
     /// Forgets the values that were not seen for longest, where there are too many.
@@ -192,10 +223,12 @@ impl Crowd {
             value.jumps.scale(by);
         }
         self.new.iter_mut().for_each(|rate| rate.scale(by));
-        self.jumps.iter_mut().chain([&mut self.every, &mut self.hours]).for_each(|count| *count *= by);
+        let counts = [&mut self.every, &mut self.hours, &mut self.judged_hours];
+        self.jumps.iter_mut().chain(counts).for_each(|count| *count *= by);
         self.in_a_row.iter_mut().flatten().for_each(|count| *count *= by);
         self.readiness.iter_mut().for_each(|sum| *sum *= f64::from(by));
-        self.odd.iter_mut().for_each(|count| *count *= by);
+        self.odd.iter_mut().flatten().for_each(|count| *count *= by);
+        self.week.scale(by);
     }
 
     pub(super) fn save(&self, out: &mut Vec<u8>) {
@@ -203,7 +236,8 @@ impl Crowd {
         self.jumps.iter().chain([&self.every, &self.hours]).for_each(|count| put_f32(out, *count));
         self.in_a_row.iter().flatten().for_each(|count| put_f32(out, *count));
         self.readiness.iter().for_each(|sum| put_f64(out, *sum));
-        self.odd.iter().for_each(|count| put_f32(out, *count));
+        self.odd.iter().flatten().chain([&self.judged_hours]).for_each(|count| put_f32(out, *count));
+        self.week.save(out);
         out.put_u64(self.values.len() as u64);
         for ((aspect, hash), value) in &self.values {
             out.push(*aspect as u8);
@@ -229,9 +263,10 @@ impl Crowd {
         for sum in &mut crowd.readiness {
             *sum = get_f64(from)?;
         }
-        for count in &mut crowd.odd {
+        for count in crowd.odd.iter_mut().flatten().chain([&mut crowd.judged_hours]) {
             *count = get_f32(from)?;
         }
+        crowd.week = Hours::load(from)?;
         for _ in 0..from.count()? {
             let aspect = *Aspect::ALL.get(usize::from(from.byte()?))?;
             let hash = from.u64()?;

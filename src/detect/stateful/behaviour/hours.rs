@@ -10,13 +10,22 @@ const WEEK: usize = 168;
 /// is not odd at six, and is at three in the night.
 const BESIDE: [f32; 4] = [1.0, 0.707, 0.249, 0.044];
 /// What an hour lends to the same hour of each other day.
-const OTHER_DAYS: f32 = 0.02;
-/// What is there before anything was seen, as visits in the whole week.
-const BEFORE: f64 = 0.5;
-/// How odd the hours of a session may be together, in steps of [`STEP_BITS`].
-pub(super) const ODDNESS: usize = 24;
+const OTHER_DAYS: f32 = 0.1;
+/// What is there before anything was seen, as visits in the whole week, at the hours of all users.
+const BEFORE: f64 = 2.0;
+/// Visits of each hour of the week that are added to those of all users: what they do is not known at first.
+const EVENLY: f32 = 200.0;
+/// How odd an hour may be, in steps of [`STEP_BITS`].
+pub(super) const ODDNESS: usize = 8;
 /// Bits of a step.
-pub(super) const STEP_BITS: f64 = 2.0;
+const STEP_BITS: f64 = 1.5;
+/// An hour is odd from so many bits on; below that it is the edge of a day's work.
+pub(super) const ODD_MIN: f64 = 3.0;
+
+/// The step of an hour that is odd.
+pub(super) fn step(odd: f64) -> usize {
+    (((odd - ODD_MIN) / STEP_BITS).max(0.0) as usize).min(ODDNESS - 1)
+}
 
 /// The histogram; weights as of the population's start.
 #[derive(Clone, Debug)]
@@ -41,7 +50,7 @@ impl Hours {
     }
 
     /// How many times rarer the user comes at this hour than at those at which they usually do, in bits.
-    pub(super) fn oddness(&self, hour: usize, weight: f64) -> f64 {
+    pub(super) fn oddness(&self, hour: usize, all: &Hours, weight: f64) -> f64 {
         let total: f32 = self.0.iter().sum();
         // As often as in any hour: there is nothing to ask.
         if self.0[hour % WEEK] * WEEK as f32 >= total && total > 0.0 {
@@ -49,21 +58,30 @@ impl Hours {
         }
         let mut days = [0.0_f32; 24];
         self.0.iter().enumerate().for_each(|(at, count)| days[at % 24] += count);
-        let floor = (BEFORE * weight) as f32 / WEEK as f32;
+        let floor = all.shares((BEFORE * weight) as f32, weight);
         let typical: f32 = (0..WEEK)
             .filter(|at| self.0[*at] > 0.0)
-            .map(|at| self.0[at] * self.smooth(&days, at, floor))
+            .map(|at| self.0[at] * (floor[at] + self.smooth(&days, at)))
             .sum::<f32>()
             / total.max(f32::MIN_POSITIVE);
-        let here = self.smooth(&days, hour % WEEK, floor);
+        let here = floor[hour % WEEK] + self.smooth(&days, hour % WEEK);
         if here >= typical { 0.0 } else { f64::from(typical / here).log2() }
     }
 
-    fn smooth(&self, days: &[f32; 24], at: usize, floor: f32) -> f32 {
+    /// A sum, spread over the hours of a week as users come at those of a day; evenly as long as those are few.
+    fn shares(&self, sum: f32, weight: f64) -> [f32; WEEK] {
+        let evenly = weight as f32 * EVENLY;
+        let total: f32 = self.0.iter().sum::<f32>() + evenly * WEEK as f32;
+        let mut days = [0.0_f32; 24];
+        self.0.iter().enumerate().for_each(|(at, count)| days[at % 24] += count);
+        std::array::from_fn(|at| sum * (days[at % 24] / 7.0 + evenly) / total)
+    }
+
+    fn smooth(&self, days: &[f32; 24], at: usize) -> f32 {
         let one = |at: usize| self.0[at % WEEK] * (1.0 - OTHER_DAYS) + days[at % 24] * OTHER_DAYS;
         let beside = BESIDE.iter().enumerate().skip(1);
         let beside = beside.map(|(by, share)| share * (one(at + by) + one(at + WEEK - by)));
-        floor + one(at) + beside.sum::<f32>()
+        one(at) + beside.sum::<f32>()
     }
 
     pub(super) fn scale(&mut self, by: f32) {
@@ -105,12 +123,18 @@ mod tests {
             hours
         };
         let (day, night) = (week(8, 17), week(22, 30));
-        assert!(day.oddness(2 * 24 + 11, 1.0) < 1.0);
-        assert!(day.oddness(2 * 24 + 18, 1.0) < 4.0, "overtime");
-        assert!((2.0..5.0).contains(&day.oddness(5 * 24 + 11, 1.0)), "a Saturday");
-        assert!(day.oddness(2 * 24 + 3, 1.0) > 8.0, "the night");
-        assert!(night.oddness(2 * 24 + 3, 1.0) < 1.0);
-        assert!(night.oddness(2 * 24 + 13, 1.0) > 8.0);
+        let all = Hours::default();
+        assert!(day.oddness(2 * 24 + 11, &all, 1.0) < 1.0);
+        assert!(day.oddness(2 * 24 + 18, &all, 1.0) < 4.0, "overtime");
+        assert!((1.0..5.0).contains(&day.oddness(5 * 24 + 11, &all, 1.0)), "a Saturday");
+        assert!(day.oddness(2 * 24 + 3, &all, 1.0) > 8.0, "the night");
+        assert!(night.oddness(2 * 24 + 3, &all, 1.0) < 1.0);
+        assert!(night.oddness(2 * 24 + 13, &all, 1.0) > 8.0);
+        // Where many others come until late, the night is odder than the evening.
+        let mut others = week(7, 23);
+        others.scale(100.0);
+        let [evening, night] = [21, 3].map(|hour| day.oddness(2 * 24 + hour, &others, 1.0));
+        assert!(night > evening + 1.5, "{night} {evening}");
         // 1970-01-01 was a Thursday.
         assert_eq!(of_week(10), 3 * 24 + 10);
         assert_eq!(of_week(-1), 2 * 24 + 23);

@@ -6,8 +6,8 @@ use super::super::rule::SEVERITIES;
 use crate::event::Options;
 use crate::limits::BEHAVIOUR_HALF_LIFE_MIN;
 
-/// What was said already is said again when it has become eight times as improbable.
-const STEP_BITS: f64 = 3.0;
+/// What was said already is said again when it has become sixteen times as improbable.
+const STEP_BITS: f64 = 4.0;
 
 /// The options.
 #[derive(Clone, Debug, PartialEq)]

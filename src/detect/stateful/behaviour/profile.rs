@@ -1,9 +1,10 @@
 //! What one user usually does.
 
 use super::super::bytes::{Get, Put};
-use super::hours::{Hours, ODDNESS};
+use super::hours::{Hours, ODDNESS, step};
 use super::rate::{Rate, get_f32, put_f32};
 use super::session::Session;
+use super::stays::Stays;
 use super::travel::{Last, Places, WAYS};
 use crate::limits::{BEHAVIOUR_POINTS_MAX, BEHAVIOUR_VALUES_MAX};
 
@@ -90,13 +91,28 @@ impl Known {
     }
 }
 
-/// An hour of late: since the epoch, of the week, its weight, and how odd it was in bits.
+/// A look at an hour that was odd by so many bits comes into the profile with half its weight, and with more the more looks there
+/// are: one makes nothing usual, a shift does.
+const ODD_SETTLES: f32 = 4.0;
+
+/// An hour of late.
 #[derive(Clone, Copy, Debug)]
-struct Recent {
-    hour: i32,
-    of_week: u8,
-    weight: f32,
-    odd: f32,
+pub(super) struct Recent {
+    /// Since the epoch.
+    pub(super) hour: i32,
+    pub(super) of_week: u8,
+    pub(super) weight: f32,
+    /// How odd it was, in bits; 0 where it was not.
+    pub(super) odd: f32,
+    /// In which of its twelfths something was done, as bits: a look each.
+    pub(super) looks: u16,
+}
+
+/// The odd hours of a session: the step of the oddest, and how many looks at them there were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Oddness {
+    pub(super) step: usize,
+    pub(super) looks: usize,
 }
 
 /// One user.
@@ -110,10 +126,11 @@ pub(super) struct Profile {
     pub(super) hours: Hours,
     /// Hours of late, which are not in the histogram yet: what is odd once does not make the next hour usual at once.
     recent: Vec<Recent>,
-    /// How many hours were at least so odd, with those of their session; of the first all.
+    /// In how many sessions an hour was at least so odd, and the hours of all.
     pub(super) odd: [f32; ODDNESS],
-    /// Hours between UTC and the sun where the user is.
-    pub(super) offset: i8,
+    pub(super) judged_hours: f32,
+    /// Whose hours the user keeps.
+    pub(super) stays: Stays,
     pub(super) last: Option<Last>,
     pub(super) places: Places,
     /// How often the user seems to jump each way, hours with a place, and the last of those.
@@ -134,7 +151,8 @@ impl Profile {
             hours: Hours::default(),
             recent: Vec::new(),
             odd: [0.0; ODDNESS],
-            offset: 0,
+            judged_hours: 0.0,
+            stays: Stays::default(),
             last: None,
             places: Places::default(),
             jumps: [0.0; WAYS],
@@ -146,24 +164,37 @@ impl Profile {
     }
 
     /// Takes in an hour in which the user was active; what is older than so many hours is usual from then on.
-    pub(super) fn active(&mut self, hour: i32, of_week: usize, weight: f32, odd: f64, within_hours: i32) {
+    pub(super) fn active(&mut self, of: Recent, within_hours: i32) {
+        let hour = of.hour;
         self.active_hours = self.active_hours.saturating_add(1);
-        self.recent.push(Recent { hour, of_week: of_week as u8, weight, odd: odd as f32 });
+        self.recent.push(of);
         let (hours, too_many) = (&mut self.hours, self.recent.len().saturating_sub(BEHAVIOUR_POINTS_MAX));
+        let odd = self.recent.iter().filter(|of| of.odd > 0.0);
+        let looks = odd.map(|of| of.looks.count_ones()).sum::<u32>().max(1) as f32;
         let mut at = 0;
         self.recent.retain(|of| {
             at += 1;
             let stays = at > too_many && of.hour >= hour.saturating_sub(within_hours);
             if !stays {
-                hours.note(usize::from(of.of_week), of.weight);
+                hours.note(usize::from(of.of_week), of.weight * (-of.odd / (ODD_SETTLES * looks)).exp2());
             }
             stays
         });
     }
 
-    /// How odd the hours since then were together, in bits.
-    pub(super) fn odd_since(&self, hour: i32) -> f64 {
-        self.recent.iter().filter(|of| of.hour >= hour).map(|of| f64::from(of.odd)).sum()
+    /// How odd the hours since then were together; `None` where none was.
+    pub(super) fn odd_since(&self, hour: i32) -> Option<Oddness> {
+        let odd = || self.recent.iter().filter(|of| of.hour >= hour && of.odd > 0.0);
+        let step = odd().map(|of| step(f64::from(of.odd))).max()?;
+        Some(Oddness { step, looks: odd().map(|of| of.looks.count_ones() as usize).sum() })
+    }
+
+    /// One more look at an hour. Returns the hour of the week where it is odd and the look is not one of those before.
+    pub(super) fn odd_again(&mut self, hour: i32, look: u16) -> Option<usize> {
+        let of = self.recent.iter_mut().rev().find(|of| of.hour == hour)?;
+        let is_new = of.odd > 0.0 && of.looks & look == 0;
+        of.looks |= look;
+        is_new.then_some(usize::from(of.of_week))
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -176,13 +207,14 @@ impl Profile {
             + held
             + name
             + self.places.bytes()
+            + self.stays.bytes()
             + self.session.bytes()
     }
 
     pub(super) fn scale(&mut self, by: f32) {
         self.hours.scale(by);
         self.recent.iter_mut().for_each(|of| of.weight *= by);
-        self.odd.iter_mut().for_each(|count| *count *= by);
+        self.odd.iter_mut().chain([&mut self.judged_hours]).for_each(|count| *count *= by);
         self.places.scale(by);
         self.jumps.iter_mut().chain([&mut self.place_hours]).for_each(|count| *count *= by);
         for known in &mut self.known {
@@ -203,9 +235,10 @@ impl Profile {
             out.push(of.of_week);
             put_f32(out, of.weight);
             put_f32(out, of.odd);
+            out.extend_from_slice(&of.looks.to_le_bytes());
         }
-        self.odd.iter().for_each(|count| put_f32(out, *count));
-        out.extend_from_slice(&self.offset.to_le_bytes());
+        self.odd.iter().chain([&self.judged_hours]).for_each(|count| put_f32(out, *count));
+        self.stays.save(out);
         out.push(u8::from(self.last.is_some()));
         if let Some(last) = &self.last {
             last.save(out);
@@ -225,12 +258,14 @@ impl Profile {
         of.hours = Hours::load(from)?;
         for _ in 0..from.count()? {
             let (hour, of_week) = (i32::from_le_bytes(from.array()?), from.byte()?);
-            of.recent.push(Recent { hour, of_week, weight: get_f32(from)?, odd: get_f32(from)? });
+            let (weight, odd) = (get_f32(from)?, get_f32(from)?);
+            let looks = u16::from_le_bytes(from.array()?);
+            of.recent.push(Recent { hour, of_week, weight, odd, looks });
         }
-        for count in &mut of.odd {
+        for count in of.odd.iter_mut().chain([&mut of.judged_hours]) {
             *count = get_f32(from)?;
         }
-        of.offset = i8::from_le_bytes(from.array()?);
+        of.stays = Stays::load(from)?;
         of.last = if from.byte()? == 1 { Some(Last::load(from)?) } else { None };
         of.places = Places::load(from)?;
         for count in of.jumps.iter_mut().chain([&mut of.place_hours]) {

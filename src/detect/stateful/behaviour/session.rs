@@ -4,7 +4,19 @@ use super::super::alert::Evidence;
 use super::super::bytes::{Get, Put};
 use super::super::traits::Aspect;
 use super::rate::{get_f32, put_f32};
+use super::visit::HOUR_NS;
 use crate::limits::BEHAVIOUR_POINTS_MAX;
+
+/// How improbable several things are together, in bits, by the bits of each.
+fn fisher(kinds: &[f64]) -> f64 {
+    let sum: f64 = kinds.iter().sum();
+    let (mut term, mut easier) = (1.0, 1.0);
+    for kind in 1..kinds.len() {
+        term *= sum * std::f64::consts::LN_2 / kind as f64;
+        easier += term;
+    }
+    sum - f64::log2(easier)
+}
 
 /// Points of a group that an alert tells of.
 const POINTS_TOLD: usize = 5;
@@ -73,6 +85,12 @@ impl Session {
     }
 
     pub(super) fn add(&mut self, point: Point) {
+        // What is said already is not said again, but may have become graver.
+        let same = |of: &&mut Point| of.group == point.group && of.words == point.words;
+        if let Some(said) = self.points.iter_mut().find(same) {
+            said.bits = said.bits.max(point.bits);
+            return;
+        }
         self.points.push(point);
         if self.points.len() > BEHAVIOUR_POINTS_MAX {
             let least =
@@ -88,7 +106,7 @@ impl Session {
 
     /// Whether the user seems to be somewhere else than usual.
     pub(super) fn is_elsewhere(&self) -> bool {
-        let place = [Group::Travel, Group::Of(Aspect::Country), Group::Of(Aspect::Network)];
+        let place = [Group::Travel, Group::Of(Aspect::Country)];
         self.points.iter().any(|point| place.contains(&point.group))
     }
 
@@ -102,20 +120,28 @@ impl Session {
         greatest
     }
 
+    /// Hours between the first and the last of the greatest points of the groups.
+    fn spread_hours(&self) -> f64 {
+        let greatest = self.greatest();
+        let is_greatest = |of: &&Point| f64::from(of.bits) >= greatest[of.group.number()];
+        let times = || self.points.iter().filter(is_greatest).map(|of| of.time_ns);
+        let (first, last) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
+        last.saturating_sub(first) as f64 / HOUR_NS as f64
+    }
+
     /// How improbable all of it is together, in bits. Of country, network and hour the greatest counts: that a country is new
     /// says that the network is, and who is on a journey keeps other hours. What is left is independent, and combined by
-    /// Fisher's method: the product of several probabilities is small more easily than one of them.
+    /// Fisher's method: the product of several probabilities is small more easily than one of them. Each is that of an hour, so
+    /// that two things fall together more easily the more hours are between them.
     pub(super) fn score(&self) -> f64 {
         let [country, network, device, resource, travel, hour] = self.greatest();
-        let kinds = [country.max(network).max(hour), device, resource, travel];
-        let sum: f64 = kinds.iter().sum();
-        let nats = sum * std::f64::consts::LN_2;
-        let (mut term, mut easier) = (1.0, 1.0);
-        for kind in 1..kinds.iter().filter(|bits| **bits > 0.0).count() {
-            term *= nats / kind as f64;
-            easier += term;
-        }
-        sum - f64::log2(easier)
+        let hour = if self.is_elsewhere() { 0.0 } else { hour };
+        let mut kinds = [country.max(network).max(hour), device, resource, travel];
+        kinds.sort_by(|a, b| b.total_cmp(a));
+        let apart = (1.0 + self.spread_hours()).log2();
+        // What adds nothing does not take anything away either.
+        let best = (1..=kinds.len()).map(|most| fisher(&kinds[..most]) - (most - 1) as f64 * apart);
+        best.fold(0.0, f64::max)
     }
 
     pub(super) fn start_ns(&self) -> Option<i64> {

@@ -114,6 +114,11 @@ impl Places {
         false
     }
 
+    /// Longitude of the place at which most was done.
+    pub(super) fn usual(&self) -> Option<f64> {
+        self.0.iter().max_by(|a, b| a.2.total_cmp(&b.2)).map(|of| f64::from(of.1))
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.0.len() * size_of::<(f32, f32, f32)>()
     }

@@ -3,11 +3,12 @@
 
 use super::super::traits::{Aspect, Traits};
 use super::crowd::Crowd;
-use super::hours::{ODDNESS, STEP_BITS, of_week};
+use super::hours::{ODD_MIN, of_week};
 use super::norms::Norms;
-use super::profile::Profile;
+use super::profile::{Oddness, Profile, Recent};
 use super::rate::{Rate, bits};
 use super::session::{Group, Point};
+use super::stays::offset;
 use super::travel::Last;
 use crate::limits::BEHAVIOUR_PLACE_BYTES_MAX;
 use crate::shown::number;
@@ -16,8 +17,8 @@ use crate::shown::number;
 pub(super) const HOUR_NS: i64 = 3_600_000_000_000;
 /// Less is not worth a word: it happens to everybody every few days.
 const BITS_MIN: f64 = 4.0;
-/// An hour is odd from so many bits on; below that it is the edge of a day's work.
-const ODD_MIN: f64 = 3.0;
+/// What is done within five minutes is one look.
+const LOOK_NS: i64 = HOUR_NS / 12;
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// An event, its user and all others.
@@ -33,6 +34,8 @@ pub(super) struct Visit<'a> {
     /// Whether the user is known well; else this is to learn from only.
     pub(super) is_watched: bool,
     pub(super) is_surprising: bool,
+    /// Hours between UTC and the sun at the place of the event, where the user can be.
+    pub(super) offset: Option<i8>,
 }
 
 impl Visit<'_> {
@@ -80,7 +83,11 @@ impl Visit<'_> {
             self.crowd.hour_somewhere(weight);
         }
         let is_known = self.profile.places.see(at, weight as f32, self.norms);
+        self.profile.stays.note(hour, offset(at.1));
         // Where they were a moment ago, as most are.
+        if self.profile.last.as_ref().is_some_and(|last| last.at == at) {
+            self.offset = Some(offset(at.1));
+        }
         if let Some(last) = self.profile.last.as_mut().filter(|last| last.at == at) {
             last.time_ns = last.time_ns.max(self.time_ns);
             return;
@@ -110,17 +117,9 @@ impl Visit<'_> {
                 )
             });
         }
-        self.moved(at, jump.is_some());
+        self.offset = jump.is_none().then(|| offset(at.1));
         if before.is_none_or(|last| last.time_ns <= self.time_ns) {
             self.profile.last = Some(here);
-        }
-    }
-
-    /// Follows the sun where the user truly is: who travels and keeps the hours of the place is not odd, and an address
-    /// that seems elsewhere moves nobody.
-    fn moved(&mut self, at: (f64, f64), is_jump: bool) {
-        if !is_jump {
-            self.profile.offset = (at.1 / 15.0).round() as i8;
         }
     }
 
@@ -183,39 +182,64 @@ impl Visit<'_> {
 
     /// The hour, by the sun.
     fn active(&mut self) {
-        let (hour, weight) = (self.hour(), self.weight);
+        let (hour, weight) = (self.hour(), self.weight as f32);
+        let look = 1_u16 << (self.time_ns.rem_euclid(HOUR_NS) / LOOK_NS).clamp(0, 11);
+        let within_hours = i32::try_from(self.norms.within_ns / HOUR_NS).unwrap_or(i32::MAX);
+        let before = self.profile.odd_since(hour.saturating_sub(within_hours));
         if self.profile.hour == hour {
+            if let Some(at) = self.profile.odd_again(hour, look) {
+                self.odd(before, at, within_hours);
+            }
             return;
         }
         self.profile.hour = hour;
-        let at = of_week(hour.wrapping_add(i32::from(self.profile.offset)));
-        let within_hours = i32::try_from(self.norms.within_ns / HOUR_NS).unwrap_or(i32::MAX);
-        let mut odd = 0.0;
+        let (at, mut odd) = self.oddness(hour);
+        self.crowd.week.note(at, weight);
         // Who is on a journey keeps other hours.
-        if self.is_watched && self.norms.hours && !self.profile.session.is_elsewhere() {
-            odd = self.profile.hours.oddness(at, weight);
-            if odd < ODD_MIN {
-                odd = 0.0;
-            }
-            // That one went on says more than that one was there.
-            let since = self.profile.odd_since(hour.saturating_sub(within_hours));
-            let steps = |bits: f64| ((bits / STEP_BITS) as usize).min(ODDNESS - 1);
-            let before = steps(since);
-            let oddness = if odd > 0.0 { steps(since + odd) } else { 0 };
-            let user = Rate { of: self.profile.odd[oddness], all: self.profile.odd[0] };
-            let probability = self.crowd.odd(before, oddness, user, weight);
-            self.profile.odd[0] += weight as f32;
-            let counts = self.profile.odd.iter_mut().take(oddness + 1).skip(before + 1);
-            counts.for_each(|count| *count += weight as f32);
-            if odd > 0.0 {
-                self.point(Group::Hour, bits(probability), |of| {
-                    let day = DAYS[at / 24 % DAYS.len()];
-                    let offset = of.profile.offset;
-                    format!("active on {day} at {:02} h (UTC{offset:+}), hardly ever before", at % 24)
-                });
-            }
+        let is_judged = self.is_watched && self.norms.hours && !self.profile.session.is_elsewhere();
+        if is_judged {
+            self.profile.judged_hours += weight;
+            self.crowd.judged_hour(self.weight);
         }
-        self.profile.active(hour, at, weight as f32, odd, within_hours);
+        if !is_judged || odd < ODD_MIN {
+            odd = 0.0;
+        }
+        let recent = Recent { hour, of_week: at as u8, weight, odd: odd as f32, looks: look };
+        self.profile.active(recent, within_hours);
+        if odd > 0.0 {
+            self.odd(before, at, within_hours);
+        }
+    }
+
+    /// The hour of the week by the sun, and how odd it is: where the user mostly is, was most of late, and is now as it seems.
+    /// What one of them explains is not odd.
+    fn oddness(&self, hour: i32) -> (usize, f64) {
+        let most = self.profile.stays.most(hour);
+        let usual = self.profile.places.usual().map_or(most, offset);
+        let offsets = [usual, most, self.offset.unwrap_or(most)];
+        let mut of = offsets.map(|offset| {
+            let at = of_week(hour.wrapping_add(i32::from(offset)));
+            (at, self.profile.hours.oddness(at, &self.crowd.week, self.weight))
+        });
+        of.sort_by(|a, b| a.1.total_cmp(&b.1));
+        of[0]
+    }
+
+    /// One more look at an odd hour, with `before` of the session.
+    fn odd(&mut self, before: Option<Oddness>, at: usize, within_hours: i32) {
+        let Some(now) = self.profile.odd_since(self.hour().saturating_sub(within_hours)) else { return };
+        let weight = self.weight as f32;
+        let counted = before.filter(|before| now.step <= before.step).map_or(0.0, |_| weight);
+        let user =
+            Rate { of: (self.profile.odd[now.step] - counted).max(0.0), all: self.profile.judged_hours };
+        let bits = self.crowd.odd(before, now, user, self.weight);
+        let fresh = before.map_or(0, |before| before.step + 1);
+        self.profile.odd.iter_mut().take(now.step + 1).skip(fresh).for_each(|count| *count += weight);
+        let (hour, day) = (self.hour(), DAYS[at / 24 % DAYS.len()]);
+        let offset = (at as i32 - of_week(hour) as i32 + 84).rem_euclid(168) - 84;
+        self.point(Group::Hour, bits, |_| {
+            format!("active on {day} at {:02} h (UTC{offset:+}), hardly ever before", at % 24)
+        });
     }
 }
 
