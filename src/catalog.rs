@@ -573,11 +573,11 @@ impl Builder<'_> {
 
     fn step(&mut self, step: lang::Step) -> Result<Box<dyn Step>, String> {
         let number = self.number();
-        let step = self.bare(step)?;
+        let step = self.bare(step, number)?;
         Ok(self.around.step(number, step))
     }
 
-    fn bare(&mut self, step: lang::Step) -> Result<Box<dyn Step>, String> {
+    fn bare(&mut self, step: lang::Step, number: usize) -> Result<Box<dyn Step>, String> {
         Ok(match step {
             lang::Step::Parse { input, formats, into, otherwise, wanted } => {
                 let otherwise = match otherwise {
@@ -609,6 +609,7 @@ impl Builder<'_> {
                 &of.inputs,
                 detect::Judge::new(&of.name, &of.options)?,
                 &of.gives,
+                number as u32,
             )?),
             lang::Step::Observe(of) => {
                 let of = *of;

@@ -7,6 +7,7 @@
 
 mod bytes;
 mod judge;
+mod memory;
 mod secrets;
 pub mod stateful;
 pub mod threat;
@@ -20,6 +21,7 @@ use crate::signature::{OptionSpec, OptionType, Signature};
 
 pub use bytes::Bytes;
 pub use judge::{Found, Judge, write_detection};
+pub use memory::{Asker, Key, Memory};
 pub use views::{Pool, View, Views};
 
 /// A technique of MITRE ATT&CK and the tactic that it serves.

@@ -410,6 +410,14 @@ pub const DETECT_DECODE_ROUNDS_MAX: usize = 3;
 pub const DETECT_EVIDENCE_BYTES_MAX: usize = 200;
 /// Buffers of views that a worker keeps for the next value.
 pub const DETECT_POOL_VIEWS_MAX: usize = 16;
+/// Values without a hit that each of the two generations of a worker's memory holds.
+pub const DETECT_MEMORY_VALUES_MAX: usize = 3072;
+/// Bytes of these values: agents, referrers and paths have some 85.
+pub const DETECT_MEMORY_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a value that is remembered: longer ones seldom come twice.
+pub const DETECT_MEMORY_VALUE_BYTES_MAX: usize = 512;
+/// Shorter values are told as fast anew.
+pub const DETECT_MEMORY_VALUE_BYTES_MIN: usize = 3;
 /// Files of lists of threat intelligence that one `detect threat` looks in.
 pub const THREAT_LISTS_MAX: usize = 256;
 /// Bytes of such a file.

@@ -75,18 +75,19 @@ fn count_all() -> Result<Vec<Count>, String> {
 }
 
 fn count(path: &Path) -> Result<Count, String> {
-    let (short, long) = (instructions(path, EVENTS)?, instructions(path, 2 * EVENTS)?);
+    let of = |events: u64| instructions(&["run", path.name, &events.to_string()]);
+    let (short, long) = (of(EVENTS)?, of(2 * EVENTS)?);
     let instructions = long.checked_sub(short).ok_or("a longer run took fewer instructions")?;
     Ok(Count { path: path.name.to_owned(), events: EVENTS, instructions })
 }
 
-/// Instructions of one run, start and end of the process included.
-fn instructions(path: &Path, events: u64) -> Result<u64, String> {
+/// Instructions of one run of this program, start and end of the process included.
+pub(super) fn instructions(run: &[&str]) -> Result<u64, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(program)
-        .args(["run", path.name, &events.to_string()])
+        .args(run)
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
     let text = String::from_utf8_lossy(&output.stderr);
@@ -94,7 +95,7 @@ fn instructions(path: &Path, events: u64) -> Result<u64, String> {
     let count = text.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
     match count {
         Some(count) if output.status.success() => Ok(count),
-        _ => Err(format!("{} under valgrind failed:\n{text}", path.name)),
+        _ => Err(format!("{run:?} under valgrind failed:\n{text}")),
     }
 }
 

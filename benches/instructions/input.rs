@@ -28,6 +28,16 @@ impl Log {
     }
 }
 
+/// Lines of a log.
+pub(super) fn count(log: &[u8]) -> u64 {
+    log.split_inclusive(|byte| *byte == b'\n').count() as u64
+}
+
+/// The first lines of a log.
+pub(super) fn first(log: &[u8], lines: u64) -> Vec<u8> {
+    log.split_inclusive(|byte| *byte == b'\n').take(lines as usize).collect::<Vec<_>>().concat()
+}
+
 const METHODS: &[&str] = &["GET", "GET", "GET", "POST", "HEAD"];
 const AGENTS: &[&str] = &[
     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",

@@ -12,6 +12,7 @@ mod guard;
 mod input;
 mod machine;
 mod path;
+mod share;
 mod stored;
 
 use std::process::ExitCode;
@@ -20,7 +21,8 @@ const USAGE: &str = "\
 Instructions per event of the main paths, against benches/instructions.txt.
 usage: check             compare, and fail on a rise of more than 5 %
        store             store what is true now
-       run PATH EVENTS   run one path once (this is what is counted)";
+       run PATH EVENTS   run one path once (this is what is counted)
+       detectors LOG…    access logs in nginx's format: a line without and with web_attack";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +32,11 @@ fn main() -> ExitCode {
         ["store"] => guard::store(),
         ["run", name, events] => match (path::find(name), events.parse()) {
             (Some(path), Ok(events)) => path::run(path, events),
+            _ => Err(USAGE.to_owned()),
+        },
+        ["detectors", logs @ ..] if !logs.is_empty() => share::print(logs),
+        ["log", log, step, lines] => match (step.parse(), lines.parse()) {
+            (Ok(step), Ok(lines)) => share::run(log, step, lines),
             _ => Err(USAGE.to_owned()),
         },
         _ => Err(USAGE.to_owned()),

@@ -17,7 +17,7 @@ use super::input;
 /// Where the clock stands: 2026-11-23T10:00:00Z.
 const UNIX_NS: i64 = 1_795_428_000_000_000_000;
 
-/// One of the race's workloads.
+/// One of the race's workloads, or one with detectors beside it.
 pub(super) struct Path {
     pub(super) name: &'static str,
     pipeline: &'static str,
@@ -36,6 +36,20 @@ sink es = elasticsearch "http://localhost:9200" { data_stream = "logs-nginx-defa
 pipeline web {
   from pods
   | parse .message as nginx.access else pass
+  | to es
+}"#,
+        input: input::access,
+        sink: false,
+    },
+    Path {
+        name: "w1-detect",
+        pipeline: r#"
+source pods = files "/var/log/containers/*.log" { format = cri }
+sink es = elasticsearch "http://localhost:9200" { data_stream = "logs-nginx-default" }
+pipeline web {
+  from pods
+  | parse .message as nginx.access else pass
+  | detect web_attack on .url.original, .user_agent.original, .http.request.referrer
   | to es
 }"#,
         input: input::access,
@@ -102,16 +116,21 @@ pub(super) fn find(name: &str) -> Option<&'static Path> {
 
 /// Takes so many events along a path; an error if not every one of them arrives.
 pub(super) fn run(path: &Path, events: u64) -> Result<(), String> {
-    let (_, plan, errors) =
-        lang::compile(path.pipeline, &catalog::signatures(), &Machine { folder: ".".into() });
-    let plan = plan.ok_or_else(|| format!("{}: {errors:?}", path.name))?;
-    let plan = Arc::new(catalog::build(plan).map_err(|errors| format!("{}: {errors:?}", path.name))?);
-    let mut sink = match path.sink {
+    let input = (path.input)().first(events);
+    take(path.pipeline, input, path.sink, events).map_err(|error| format!("{}: {error}", path.name))
+}
+
+/// Takes events through a pipeline, and through its sink's own half where that is asked for.
+pub(super) fn take(pipeline: &str, input: Vec<u8>, sink: bool, events: u64) -> Result<(), String> {
+    let (_, plan, errors) = lang::compile(pipeline, &catalog::signatures(), &Machine { folder: ".".into() });
+    let plan = plan.ok_or_else(|| format!("{errors:?}"))?;
+    let plan = Arc::new(catalog::build(plan).map_err(|errors| format!("{errors:?}"))?);
+    let mut sink = match sink {
         true => Some(plan.sinks[0].plan.open(world()).map_err(|error| error.to_string())?.0),
         false => None,
     };
     let mut arrived = 0;
-    process(&plan, (path.input)().first(events), |body| {
+    process(&plan, input, |body| {
         arrived += u64::from(body.rows);
         match &mut sink {
             Some(sink) => write(&mut **sink, body),
@@ -122,7 +141,7 @@ pub(super) fn run(path: &Path, events: u64) -> Result<(), String> {
         sink.close();
         sink.step(Duration::ZERO, &mut Vec::new());
     }
-    if arrived == events { Ok(()) } else { Err(format!("{}: {arrived} of {events} events", path.name)) }
+    if arrived == events { Ok(()) } else { Err(format!("{arrived} of {events} events")) }
 }
 
 fn process(plan: &Arc<Runnable>, input: Vec<u8>, mut each: impl FnMut(Body)) -> Result<(), String> {

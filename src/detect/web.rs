@@ -16,6 +16,8 @@ mod shell;
 mod split;
 mod sql;
 mod template;
+mod words;
+mod xml;
 mod xss;
 
 use std::ops::Range;
@@ -121,6 +123,10 @@ impl Detector for WebAttack {
         let text = views.kind == Kind::Text;
         let mut tokens = Vec::new();
         split::parts(views, &mut |part, place| {
+            // What would be turned away alone says no more beside others.
+            if !gate::may(part.raw, part.bytes, part.kind) {
+                return;
+            }
             look(part, &mut tokens, &mut |class, view, sign| {
                 // What another site's query asks for is that site's affair.
                 if class == SSRF && views.kind == Kind::Referrer {
@@ -157,11 +163,11 @@ fn look(part: &Views<'_>, tokens: &mut Vec<sql::Token>, see: &mut Seer<'_>) {
     }
     let unescaped = part.unescaped();
     tell(see, XSS, xss::look(unescaped.bytes(), part.kind), unescaped);
-    tell(see, XXE, query::xml(unescaped.bytes()), unescaped);
+    tell(see, XXE, xml::look(unescaped.bytes(), part.kind), unescaped);
     // What reads entities or escapes before it reads the value.
     if unescaped.bytes() != lower.bytes() {
         let bytes = Bytes::of(unescaped.bytes());
-        look_at(unescaped, unescaped.bytes(), bytes, part.kind, tokens, see);
+        look_at(unescaped, b"", bytes, part.kind, tokens, see);
     }
 }
 
@@ -197,13 +203,14 @@ fn jndi(part: &Views<'_>, see: &mut Seer<'_>) {
 fn look_at_document(part: &Views<'_>, see: &mut Seer<'_>) {
     let (lower, unescaped) = (part.lower(), part.unescaped());
     if lower.bytes().trim_ascii_start().starts_with(b"<") {
-        tell(see, XXE, query::xml(lower.bytes()), lower);
+        tell(see, XXE, xml::look(lower.bytes(), part.kind), lower);
     } else {
         tell(see, NOSQL, query::nosql(unescaped.bytes()), unescaped);
     }
 }
 
-/// Looks at one view for the classes that read it as it is; `exact` is the same before it was made lower case.
+/// Looks at one view for the classes that read it as it is; `exact` is the same before it was made lower case, and empty
+/// where references were resolved in it.
 fn look_at(
     view: &View,
     exact: &[u8],

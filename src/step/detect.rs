@@ -2,7 +2,7 @@
 
 use super::alarm::Alarm;
 use super::{Context, Flow, Step};
-use crate::detect::{Found, Hit, Judge, Kind, Pool, write_detection};
+use crate::detect::{Found, Hit, Judge, Key, Kind, Memory, Pool, write_detection};
 use crate::event::{Layout, Row, Slot, Value};
 use crate::limits::ROW_ARENA_BYTES_MAX;
 use crate::signature::{Example, Signature};
@@ -45,6 +45,7 @@ pub(super) static SIGNATURE: Signature = Signature {
 #[derive(Debug, Default)]
 pub(super) struct Desk {
     pool: Pool,
+    memory: Memory,
     hits: Vec<Hit>,
     found: Vec<Found>,
     /// Which field each was found in.
@@ -54,19 +55,28 @@ pub(super) struct Desk {
 /// `detect NAME on .FIELD, …`
 pub struct Detect {
     judge: Judge,
+    /// The step's number in its plan.
+    number: u32,
     /// Slot, name and kind of each field.
     inputs: Box<[(Slot, Box<str>, Kind)]>,
     alarm: Alarm,
 }
 
 impl Detect {
-    /// A detector on fields; `gives` are the slots of the fields that it writes, as the checker lists them.
-    pub fn new(layout: &Layout, inputs: &[Slot], judge: Judge, gives: &[Slot]) -> Result<Self, String> {
+    /// A detector on fields; `gives` are the slots of the fields that it writes, as the checker lists them, and `number`
+    /// is the step's in its plan.
+    pub fn new(
+        layout: &Layout,
+        inputs: &[Slot],
+        judge: Judge,
+        gives: &[Slot],
+        number: u32,
+    ) -> Result<Self, String> {
         let input = |slot: &Slot| {
             let path = layout.path(*slot);
             (*slot, path.into(), Kind::of_field(path))
         };
-        Ok(Self { judge, inputs: inputs.iter().map(input).collect(), alarm: Alarm::new(gives)?.0 })
+        Ok(Self { judge, number, inputs: inputs.iter().map(input).collect(), alarm: Alarm::new(gives)?.0 })
     }
 
     /// Writes what was found into the event.
@@ -89,10 +99,16 @@ impl Step for Detect {
         desk.found.clear();
         desk.fields.clear();
         for (at, (slot, _, kind)) in self.inputs.iter().enumerate() {
-            if let Some(Value::Text(span)) = row.read(*slot) {
-                let bytes = row.texts.bytes(span);
-                self.judge.find(bytes, *kind, &desk.pool, &mut desk.hits, &mut desk.found);
-                desk.fields.resize(desk.found.len(), at);
+            let Some(Value::Text(span)) = row.read(*slot) else { continue };
+            let bytes = row.texts.bytes(span);
+            let key = Key::new((self.number, at as u16), bytes, *kind);
+            if key.as_ref().is_some_and(|key| desk.memory.knows(key)) {
+                continue;
+            }
+            self.judge.find(bytes, *kind, &desk.pool, &mut desk.hits, &mut desk.found);
+            match key {
+                Some(key) if desk.found.len() == desk.fields.len() => desk.memory.keep(&key),
+                _ => desk.fields.resize(desk.found.len(), at),
             }
         }
         if !desk.found.is_empty() && row.texts.derived_bytes() <= ROW_ARENA_BYTES_MAX {
@@ -130,9 +146,10 @@ mod tests {
         let slot = |path: &str| layout.slot(path).expect("named");
         let gives = GIVES.map(slot);
         let mut work = Work::default();
-        for path in ["url.query", "note"] {
+        for (number, path) in ["url.query", "note"].into_iter().enumerate() {
             let judge = Judge::new("web_attack", &Options::default()).expect("a detector");
-            let step = Detect::new(&layout, &[slot(path)], judge, &gives).expect("seven fields");
+            let step =
+                Detect::new(&layout, &[slot(path)], judge, &gives, number as u32).expect("seven fields");
             assert_eq!(run(&step, &mut row, &mut work).0, Flow::Next);
         }
         let event: serde_json::Value = serde_json::from_str(&json(&row)).expect("json");

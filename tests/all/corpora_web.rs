@@ -170,11 +170,15 @@ const ATTACKS_OF_OTHERS: &[(i64, &[i64])] = &[
     (933131, &[1, 2]),
     (933161, &[5, 13, 14]),
     // The metadata service of a cloud, endless loops, scripts, conditions and selects.
+    // A file in an archive of Java, by its own scheme.
+    (931130, &[24]),
     (934110, &[6, 7, 8]),
     (934160, &[19]),
     (941100, &[5]),
     (941110, &[10]),
     (941140, &[14]),
+    // The end of a comment alone, which rule 941181 has among its attacks.
+    (941180, &[4]),
     (942360, &[29, 30, 31]),
     (942520, &[17]),
     (942521, &[15, 16]),

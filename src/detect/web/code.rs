@@ -5,8 +5,10 @@
 //! it is called: a name, blanks or comments, a parenthesis. Names that are words as well need something inside of it.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use super::Sign;
+use super::forms::{Form, Forms};
+use super::{Sign, words};
 use crate::detect::Kind;
 
 /// Functions that are nothing else; names of the PHP manual, of Node's and Python's libraries, in lower case.
@@ -61,7 +63,7 @@ const PREFIXES: [&str; 24] = [
 ];
 
 /// What only code has, and how clear that is.
-const FORMS: &[(&str, u8)] = &[
+const FORMS: &[Form] = &[
     ("<?php", 92),
     ("<?=", 88),
     ("[php]", 78),
@@ -307,7 +309,7 @@ pub(super) fn words() -> impl Iterator<Item = &'static str> {
     ])
 }
 
-/// The best sign; `exact` is the same text before it was made lower case.
+/// The best sign; `exact` is the same text before it was made lower case, and empty where references were resolved in it.
 pub(super) fn look(lower: &[u8], exact: &[u8], kind: Kind) -> Option<Sign> {
     let mut best: Option<Sign> = None;
     let mut see = |rule: &'static str, score: u8, range: Range<usize>| {
@@ -316,12 +318,12 @@ pub(super) fn look(lower: &[u8], exact: &[u8], kind: Kind) -> Option<Sign> {
         }
     };
     calls(lower, &mut see);
-    forms(lower, kind, &mut see);
+    forms(lower, kind, exact.is_empty(), &mut see);
     serialized(lower, exact, &mut see);
     if kind == Kind::File {
         upload(lower, 0, lower.len(), &mut see);
     }
-    if let Some(at) = memchr::memmem::find(lower, b"filename=") {
+    if let Some(at) = words::find(lower, b"filename=") {
         let end = memchr::memchr2(b'\n', b';', &lower[at + 9..]).map_or(lower.len(), |len| at + 9 + len);
         upload(lower, at + 9, end, &mut see);
     }
@@ -430,20 +432,18 @@ fn calls(text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
     }
 }
 
-fn forms(text: &[u8], kind: Kind, see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
-    static FIND: std::sync::LazyLock<Option<aho_corasick::AhoCorasick>> =
-        std::sync::LazyLock::new(|| aho_corasick::AhoCorasick::new(FORMS.iter().map(|(form, _)| form)).ok());
+fn forms(text: &[u8], kind: Kind, escaped: bool, see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
+    static FIND: LazyLock<Forms> = LazyLock::new(|| Forms::new(FORMS));
     let weak = if kind == Kind::Path { 20 } else { 0 };
-    for found in FIND.as_ref().into_iter().flat_map(|find| find.find_iter(text)).take(CALLS_MAX) {
-        let (form, score) = FORMS[found.pattern().as_usize()];
+    for ((form, score), found) in FIND.apart(text).take(CALLS_MAX) {
         let begins = form.as_bytes()[0].is_ascii_alphabetic();
         if begins && found.start() > 0 && text[found.start() - 1].is_ascii_alphanumeric() {
             continue;
         }
-        see("form", score.saturating_sub(if score < 86 { weak } else { 0 }), found.range());
+        see("form", score.saturating_sub(if *score < 86 { weak } else { 0 }), found.range());
     }
     // `<?` and a blank or a word: an instruction of XML has its own names.
-    for at in memchr::memmem::find_iter(text, b"<?").take(8) {
+    for at in words::find_iter(text, b"<?").take(8) {
         let rest = &text[at + 2..];
         let known =
             [&b"xml"[..], b"xsl", b"xpacket", b"import", b"mso"].iter().any(|name| rest.starts_with(name));
@@ -457,12 +457,13 @@ fn forms(text: &[u8], kind: Kind, see: &mut dyn FnMut(&'static str, u8, Range<us
         if rest.is_empty() || !named && code {
             see("instruction", 66, at..text.len());
         }
-        if !known && (code || blank) {
+        // `&lt;? a question`: a text that was made safe.
+        if !known && (code || blank && !escaped) {
             see("instruction", if code { 80 } else { 66 }, at..text.len());
         }
     }
     // `while(!false)`: a loop that does not end.
-    for at in memchr::memmem::find_iter(text, b"while").take(4) {
+    for at in words::find_iter(text, b"while").take(4) {
         let rest = text[at + 5..].trim_ascii_start();
         if let Some(inside) = rest.strip_prefix(b"(") {
             let end = memchr::memchr(b')', inside).unwrap_or(inside.len());
@@ -530,15 +531,14 @@ fn forms(text: &[u8], kind: Kind, see: &mut dyn FnMut(&'static str, u8, Range<us
         }
     }
     // `@{[ … ]}`: Perl's interpolation.
-    if let Some(at) = memchr::memmem::find(text, b"@{") {
+    if let Some(at) = words::find(text, b"@{") {
         let rest = text[at + 2..].trim_ascii_start();
         if rest.starts_with(b"[") {
             see("interpolation", 80, at..text.len());
         }
     }
     // `java` or `runtime` with a name of the library behind it.
-    if let Some(at) = memchr::memmem::find(text, b"java")
-        .filter(|at| memchr::memmem::find(&text[*at..], b"runtime").is_some())
+    if let Some(at) = words::find(text, b"java").filter(|at| words::find(&text[*at..], b"runtime").is_some())
     {
         see("form", 76, at..text.len());
     }
@@ -546,19 +546,19 @@ fn forms(text: &[u8], kind: Kind, see: &mut dyn FnMut(&'static str, u8, Range<us
 
 fn serialized(lower: &[u8], exact: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
     for magic in SERIALIZED {
-        if let Some(at) = memchr::memmem::find(exact, magic.as_bytes()) {
+        if let Some(at) = words::find(exact, magic.as_bytes()) {
             let begins = at < 4 || !exact[at - 1].is_ascii_alphanumeric();
             see("serialized", if begins { 86 } else { 62 }, at..exact.len().min(at + 64));
         }
     }
-    if let Some(at) = memchr::memmem::find(exact, b"\xac\xed\x00\x05") {
+    if let Some(at) = words::find(exact, b"\xac\xed\x00\x05") {
         see("serialized", 92, at..exact.len());
     }
     // PHP: `O:8:"ClassName":1:{`.
-    for at in memchr::memmem::find_iter(lower, b"o:").take(16) {
+    for at in words::find_iter(lower, b"o:").take(16) {
         let rest = &lower[at + 2..];
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'+').count();
-        if digits > 0 && rest[digits..].starts_with(b":\"") && memchr::memmem::find(rest, b":{").is_some() {
+        if digits > 0 && rest[digits..].starts_with(b":\"") && words::find(rest, b":{").is_some() {
             see("serialized", 88, at..lower.len());
         }
     }

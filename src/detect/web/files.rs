@@ -1,12 +1,14 @@
 //! Path traversal and inclusion of local files: the value is read as the path that a file system would see.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use super::Sign;
+use super::forms::{Form, Forms};
+use super::{Sign, words};
 use crate::detect::{Kind, View};
 
 /// Files and folders that are asked for to see whether one can: names of operating systems and servers, in lower case.
-const TARGETS: &[(&str, u8)] = &[
+const TARGETS: &[Form] = &[
     ("etc/passwd", 92),
     ("etc/shadow", 92),
     ("etc/group", 82),
@@ -186,8 +188,7 @@ pub(super) fn look(path: &View, lower: &View, kind: Kind) -> Option<Sign> {
     }
     // A path is asked for by its own name too; that alone is a probe, not a traversal.
     let weak = if kind == Kind::Path { 25 } else { 0 };
-    for (at, target) in targets(text) {
-        let (name, score) = TARGETS[target];
+    for (at, (name, score)) in targets(text) {
         let own = score >= 84 && name.ends_with(".ini");
         // `shop.git/` and `test.environment` are other names.
         let ends =
@@ -206,10 +207,9 @@ pub(super) fn look(path: &View, lower: &View, kind: Kind) -> Option<Sign> {
     let raw = lower.bytes();
     // A wrapper ends in a colon, or stands before one.
     if memchr::memchr(b':', raw).is_some()
-        && let Some(wrapper) =
-            WRAPPERS.iter().find(|wrapper| memchr::memmem::find(raw, wrapper.as_bytes()).is_some())
+        && let Some(wrapper) = WRAPPERS.iter().find(|wrapper| words::find(raw, wrapper.as_bytes()).is_some())
     {
-        let at = memchr::memmem::find(raw, wrapper.as_bytes()).unwrap_or(0);
+        let at = words::find(raw, wrapper.as_bytes()).unwrap_or(0);
         if at == 0 || !raw[at - 1].is_ascii_alphanumeric() {
             see("wrapper", 84, 0..text.len());
         }
@@ -250,11 +250,11 @@ fn dots(text: &[u8], kind: Kind) -> Option<(u32, Range<usize>)> {
         at = start + len;
     }
     // `0x2e0x2e0x2f`, `%%32%65`, `..%5c` that nobody decoded.
-    let hex = memchr::memmem::find_iter(text, b"0x2e0x2e").count() as u32
-        + memchr::memmem::find_iter(text, b"%2e%2e").count() as u32
-        + memchr::memmem::find_iter(text, b"..%").count() as u32
-        + memchr::memmem::find_iter(text, b"%c0%ae").count() as u32
-        + memchr::memmem::find_iter(text, b"../").count().saturating_sub((up + more) as usize) as u32;
+    let hex = words::find_iter(text, b"0x2e0x2e").count() as u32
+        + words::find_iter(text, b"%2e%2e").count() as u32
+        + words::find_iter(text, b"..%").count() as u32
+        + words::find_iter(text, b"%c0%ae").count() as u32
+        + words::find_iter(text, b"../").count().saturating_sub((up + more) as usize) as u32;
     let range = first.unwrap_or(0)..if first.is_some() { last } else { text.len() };
     let score = match (up, more, hex) {
         (0, 0, 0) => return None,
@@ -271,12 +271,9 @@ fn dots(text: &[u8], kind: Kind) -> Option<(u32, Range<usize>)> {
     Some((score, range))
 }
 
-fn targets(text: &[u8]) -> impl Iterator<Item = (usize, usize)> {
-    static FIND: std::sync::LazyLock<Option<aho_corasick::AhoCorasick>> = std::sync::LazyLock::new(|| {
-        aho_corasick::AhoCorasick::new(TARGETS.iter().map(|(name, _)| name)).ok()
-    });
-    let found = FIND.as_ref().into_iter().flat_map(move |find| find.find_iter(text));
-    found.map(|found| (found.start(), found.pattern().as_usize())).take(32)
+fn targets(text: &[u8]) -> impl Iterator<Item = (usize, Form)> {
+    static FIND: LazyLock<Forms> = LazyLock::new(|| Forms::new(TARGETS));
+    FIND.apart(text).map(|(target, found)| (found.start(), *target)).take(32)
 }
 
 /// Bytes of one letter from which a path is padded: old systems cut what is longer than they take.
@@ -287,7 +284,7 @@ fn padding(text: &[u8], see: &mut dyn FnMut(&'static str, u32, Range<usize>)) {
     let path = memchr::memchr(b'/', text).is_some();
     if path || text.starts_with(b".") {
         for placeholder in ["{file}", "{filename}", "§file§"] {
-            if let Some(at) = memchr::memmem::find(text, placeholder.as_bytes()) {
+            if let Some(at) = words::find(text, placeholder.as_bytes()) {
                 see("placeholder", 66, at..at + placeholder.len());
             }
         }
@@ -322,7 +319,7 @@ fn rooted(text: &[u8], raw: &[u8], see: &mut dyn FnMut(&'static str, u32, Range<
         }
     }
     if let [b'a'..=b'z', b':', b'/', name, ..] = value
-        && memchr::memmem::find(raw, b"://").is_none()
+        && words::find(raw, b"://").is_none()
         && (name.is_ascii_alphanumeric() || *name == b'.' || *name == b'$')
     {
         see("absolute_path", 64, text_at..text.len());

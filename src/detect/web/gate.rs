@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
+use super::words::Words;
 use super::{Bytes, Kind, code, files, remote, scanner, split, sql, xss};
 
 /// Bytes that names and numbers are made of.
@@ -25,29 +26,30 @@ const AGENT: Bytes = PATH
 const PLAIN_BYTES_MAX: usize = 512;
 
 /// Words that say something without any other sign.
-static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let own = [
-        "..",
-        "--",
-        "127.",
-        "169.254.",
-        "100.100.",
-        "192.0.0.192",
-        "0.0.0.0",
-        ":/\\",
-        ":///",
-        "@@",
-        "=//",
-        "=~-",
-        "script:",
-        "data:",
-    ];
+static WORDS: LazyLock<Words> = LazyLock::new(|| {
+    let own = ["127.", "169.254.", "100.100.", "192.0.0.192", "0.0.0.0", ":///", "script:", "data:"];
     let plain = |word: &&str| Bytes::of(word.as_bytes()).only(REFERRER);
     let words =
         own.into_iter().chain(files::words()).chain(code::words()).chain(remote::words()).chain(sql::plain());
     let words = words.chain(xss::NAMES);
-    finder(words.filter(plain))
+    Words::new(words.filter(plain))
 });
+
+/// Whether a value has a word or signs that say something without any other.
+#[inline]
+fn word(value: &[u8]) -> bool {
+    let behind = |at: usize| value[at + 1..].starts_with(b"//") || value[at + 1..].starts_with(b"~-");
+    let begins = value.starts_with(b"//") || value.starts_with(b"~-");
+    begins || twice(value, b".-@") || memchr::memchr_iter(b'=', value).any(behind) || WORDS.any(value)
+}
+
+/// Whether one of these bytes stands beside itself: of all bytes at once, without a branch.
+#[inline]
+fn twice<const N: usize>(value: &[u8], of: &[u8; N]) -> bool {
+    let next = value.get(1..).unwrap_or_default();
+    let same = |byte: u8, next: u8| (byte == next) & of.iter().fold(false, |is, known| is | (byte == *known));
+    value.iter().zip(next).fold(false, |twice, (byte, next)| twice | same(*byte, *next))
+}
 
 /// Whether a value is worth a look.
 #[inline]
@@ -80,14 +82,16 @@ pub(super) fn may(value: &[u8], bytes: Bytes, kind: Kind) -> bool {
 
 /// Whether a value with escapes and blanks is worth a look.
 fn unescaped(value: &[u8], usual: Bytes, kind: Kind) -> bool {
-    let mut plain = [0; PLAIN_BYTES_MAX];
-    let (mut len, mut at, mut letters) = (0, 0, true);
+    // A value begins behind the sign that parts it from its name.
+    let mut plain = [b'='; PLAIN_BYTES_MAX + 1];
+    let (mut len, mut at, mut letters) = (1, 0, true);
     while let Some(&byte) = value.get(at) {
-        let digit = |at: usize| value.get(at).and_then(|digit| (*digit as char).to_digit(16));
-        let (byte, step) = match (byte, digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => ((high << 4 | low) as u8, 3),
-            (b'%', ..) => return true,
-            (b'+', ..) if kind != Kind::Path => (b' ', 1),
+        let (byte, step) = match byte {
+            b'%' => match escape(&value[at + 1..]) {
+                Some(byte) => (byte, 3),
+                None => return true,
+            },
+            b'+' if kind != Kind::Path => (b' ', 1),
             _ => (byte, 1),
         };
         // An escape of an escape, or of what might be a longer form of ASCII.
@@ -104,13 +108,19 @@ fn unescaped(value: &[u8], usual: Bytes, kind: Kind) -> bool {
         letters &= byte < 0x80;
         (plain[len], len, at) = (byte, len + 1, at + step);
     }
-    let plain = &plain[..len];
+    let (behind, plain) = (&plain[..len], &plain[1..len]);
     let more = usual.with(Bytes::SPACE);
     // Letters of other alphabets are letters.
     let more = if letters { more } else { more.with(Bytes::OTHER) };
     // What another site's query leads to is that site's affair.
     let more = if kind == Kind::Referrer { more.with(Bytes::SLASH).with(Bytes::COLON) } else { more };
-    !Bytes::of(plain).only(more) || says(plain, kind) || speaks(plain)
+    !Bytes::of(plain).only(more) || says(plain, kind) || speaks(behind)
+}
+
+/// The byte that two digits stand for.
+fn escape(digits: &[u8]) -> Option<u8> {
+    let digit = |at: usize| digits.get(at).and_then(|digit| (*digit as char).to_digit(16));
+    Some((digit(0)? << 4 | digit(1)?) as u8)
 }
 
 /// Whether a byte goes on with the letter that stands before it (UTF-8).
@@ -151,7 +161,6 @@ fn has_file(plain: &[u8]) -> bool {
 
 /// Whether a value of usual bytes says something.
 fn says(value: &[u8], kind: Kind) -> bool {
-    let word = |value: &[u8]| WORDS.as_ref().is_none_or(|words| words.is_match(value));
     match kind {
         Kind::Agent => value != b"-" && agent(value),
         Kind::Text | Kind::File | Kind::Document => false,
@@ -185,7 +194,7 @@ fn agent(value: &[u8]) -> bool {
     }
     // Semicolons part comments; one behind the last comment parts something else.
     let behind = memchr::memrchr(b';', value) > memchr::memrchr(b')', value);
-    behind || memchr::memmem::find(value, b"..").is_some() || scanner::look(value).is_some()
+    behind || twice(value, b".") || scanner::look(value).is_some()
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use super::words;
+
 /// Bytes that a resolved lookup is kept to: longer ones say nothing more.
 const OUTPUT_BYTES_MAX: usize = 256;
 /// How deep lookups are nested.
@@ -13,7 +15,7 @@ const DEPTH_MAX: usize = 16;
 
 /// The range of the first lookup that asks for a name over the network.
 pub(super) fn lookup(value: &[u8]) -> Option<Range<usize>> {
-    let first = memchr::memmem::find(value, b"${")?;
+    let first = words::find(value, b"${")?;
     // Open lookups: where they began, and their text so far.
     let mut open: Vec<(usize, Vec<u8>)> = Vec::new();
     let mut at = first;
@@ -48,13 +50,11 @@ pub(super) fn lookup(value: &[u8]) -> Option<Range<usize>> {
 
 /// A lookup that is put together in ways that [`lookup`] does not follow: the word behind a dollar.
 pub(super) fn disguised(value: &[u8]) -> Option<super::Sign> {
-    let at = memchr::memmem::find(value, b"jndi:")?;
+    let at = words::find(value, b"jndi:")?;
     let before = &value[..at];
     let dollar = memchr::memrchr(b'$', before)?;
     let near = at - dollar <= OUTPUT_BYTES_MAX
-        && memchr::memchr(b'{', &before[dollar..])
-            .or(memchr::memmem::find(&before[dollar..], b"%7b"))
-            .is_some();
+        && memchr::memchr(b'{', &before[dollar..]).or(words::find(&before[dollar..], b"%7b")).is_some();
     near.then_some(super::Sign { rule: "lookup", score: 92, range: dollar..value.len() })
 }
 
@@ -73,7 +73,7 @@ fn resolve(text: &[u8]) -> Vec<u8> {
         // `date` writes letters in quotes as they are.
         b"date" => rest.iter().copied().filter(|byte| *byte != b'\'').collect(),
         b"base64" => data_encoding::BASE64.decode(rest).unwrap_or_default(),
-        _ => match memchr::memmem::find(text, b":-") {
+        _ => match words::find(text, b":-") {
             Some(at) => text[at + 2..].to_vec(),
             None => Vec::new(),
         },

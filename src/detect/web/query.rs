@@ -1,20 +1,22 @@
-//! Small languages that a value may be put into: filters of LDAP, conditions of document stores, documents and queries of
-//! XML, and the lines of protocols.
+//! Small languages that a value may be put into: filters of LDAP, conditions of document stores, and the lines of
+//! protocols.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::Sign;
 use super::forms::{Form, Forms};
+use super::{Sign, words};
 
-fn find(text: &[u8], needle: &str) -> Option<usize> {
-    memchr::memmem::find(text, needle.as_bytes())
+pub(super) fn find(text: &[u8], needle: &str) -> Option<usize> {
+    words::find(text, needle.as_bytes())
 }
 
-struct Best(Option<Sign>);
+/// The best sign so far.
+#[derive(Default)]
+pub(super) struct Best(pub(super) Option<Sign>);
 
 impl Best {
-    fn see(&mut self, rule: &'static str, score: u8, range: Range<usize>) {
+    pub(super) fn see(&mut self, rule: &'static str, score: u8, range: Range<usize>) {
         if self.0.as_ref().is_none_or(|best| best.score < score) {
             self.0 = Some(Sign { rule, score, range });
         }
@@ -88,34 +90,6 @@ const FILTERS: &[Form] = &[
     (")(&", 66),
 ];
 
-/// What documents and queries of XML have.
-const DOCUMENTS: &[Form] = &[
-    ("<!element", 78),
-    ("<!attlist", 78),
-    ("<!notation", 80),
-    ("xi:include", 88),
-    ("xinclude", 82),
-    ("xsi:schemalocation", 70),
-    ("<xsl:", 76),
-    ("<?xml-stylesheet", 55),
-    ("<![cdata[", 62),
-    ("/child::", 70),
-    ("ancestor::", 70),
-    ("descendant::", 70),
-    ("parent::", 66),
-    ("following-sibling::", 70),
-    ("child::node()", 74),
-    ("name(/", 70),
-    ("string-length(/", 74),
-    ("count(/", 72),
-    ("document('", 62),
-    ("or position()", 70),
-    ("//*[", 68),
-    ("text()=", 68),
-    ("soap:envelope", 60),
-    ("<methodcall>", 62),
-];
-
 /// Conditions of document stores: an operator as a key, or JavaScript that is always true.
 pub(super) fn nosql(text: &[u8]) -> Option<Sign> {
     let mut best = Best(None);
@@ -167,13 +141,16 @@ pub(super) fn nosql(text: &[u8]) -> Option<Sign> {
 pub(super) fn ldap(text: &[u8]) -> Option<Sign> {
     let mut best = Best(None);
     let value = text.trim_ascii();
-    // Marks of a filter and nothing else: somebody asks whether they are escaped. A star alone asks for all.
-    if !value.is_empty()
-        && value.len() <= 8
-        && value.iter().all(|byte| matches!(byte, b'(' | b')' | b'|' | b'&' | b'!' | b'*'))
-        && value.iter().any(|byte| !matches!(byte, b'*' | b'!'))
-    {
+    // Marks of a filter and nothing else: somebody asks whether they are escaped. Stars ask for all, and exclamation
+    // marks are an exclamation.
+    let marks = |of: &[u8]| value.iter().all(|byte| of.contains(byte));
+    let said = marks(b"*") || marks(b"!");
+    if !value.is_empty() && value.len() <= 8 && marks(b"()|&!*") && !said || value == b"@*" {
         best.see("probe", 60, 0..text.len());
+    }
+    // An account, and what else begins so: a name that is looked up has no star.
+    if value.strip_suffix(b"*").is_some_and(is_account) {
+        best.see("account", 64, 0..text.len());
     }
     for at in memchr::memchr_iter(b')', text).take(32) {
         let rest = text[at + 1..].trim_ascii_start();
@@ -199,36 +176,21 @@ pub(super) fn ldap(text: &[u8]) -> Option<Sign> {
     best.0
 }
 
-/// External entities, inclusions and queries of XML.
-pub(super) fn xml(text: &[u8]) -> Option<Sign> {
-    let mut best = Best(None);
-    let entity = find(text, "<!entity");
-    let doctype = find(text, "<!doctype");
-    let external = find(text, " system").or_else(|| find(text, " public")).is_some();
-    if let Some(at) = entity {
-        let score = if external || find(&text[at..], "%").is_some() { 94 } else { 84 };
-        best.see("entity", score, at..text.len());
-    }
-    if let Some(at) = doctype {
-        let html = find(&text[at..], "html").is_some_and(|found| found < 14);
-        let subset = find(&text[at..], "[").is_some();
-        best.see(
-            "doctype",
-            if external && !html {
-                86
-            } else if subset {
-                80
-            } else if html {
-                20
-            } else {
-                66
-            },
-            at..text.len(),
-        );
-    }
-    static FOUND: LazyLock<Forms> = LazyLock::new(|| Forms::new(DOCUMENTS));
-    FOUND.each(text, &mut |score, range| best.see("xml", score, range.start..text.len()));
-    best.0
+/// Whether a name is that of an account which systems have from the beginning, or an attribute that accounts have.
+fn is_account(name: &[u8]) -> bool {
+    let known = [
+        &b"admin"[..],
+        b"administrator",
+        b"root",
+        b"uid=",
+        b"cn=",
+        b"sn=",
+        b"mail=",
+        b"samaccountname=",
+        b"userpassword=",
+        b"objectclass=",
+    ];
+    known.contains(&name)
 }
 
 /// Fields of HTTP that an answer or a request would get (RFC 9110 §5), in lower case.
@@ -389,26 +351,27 @@ mod tests {
 
     #[test]
     fn each_language_has_its_marks() {
-        let yes: [Case; 10] = [
+        let yes: &[Case] = &[
             (nosql, "user[$ne]=x"),
             (nosql, "{\"$gt\":\"\"}"),
             (nosql, "' || '1'=='1"),
             (ldap, "*)(uid=*))(|(uid=*"),
             (ldap, "x)(&(a=b)"),
-            (xml, "<!doctype a [<!entity b system \"file:///c\">]>"),
-            (xml, "<xi:include href=\"x\"/>"),
+            (ldap, "administrator*"),
             (lines, "a\r\nset-cookie: b=c"),
             (lines, "a\r\nrcpt to:<b@example.com>"),
             (lines, "x\r\na001 logout"),
         ];
         yes.iter().for_each(|(look, text)| assert!(of(*look, text) >= 60, "{text}"));
-        let no: [Case; 8] = [
+        let no: &[Case] = &[
             (nosql, "costs $5 or $in total"),
             (nosql, "a || b"),
             (ldap, "f(x) (y)"),
             (ldap, "1) (2"),
-            (xml, "<!doctype html>"),
-            (xml, "a < b"),
+            (ldap, "*"),
+            (ldap, "*/*"),
+            (ldap, "!!!"),
+            (ldap, "shoes*"),
             (lines, "first\nsecond: line"),
             (lines, "dear sir\r\nwe write to you"),
         ];

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::Sign;
+use super::{Sign, words};
 use crate::detect::Kind;
 
 /// Schemes that clients of servers speak and browsers' links do not.
@@ -145,7 +145,7 @@ pub(super) fn look(text: &[u8], kind: Kind) -> Option<Sign> {
         led(value, &mut see);
     }
     // A URL inside of a path or of other text: only what is inside counts.
-    for at in memchr::memmem::find_iter(text, b"://").take(8) {
+    for at in words::find_iter(text, b"://").take(8) {
         let start = text[..at]
             .iter()
             .rposition(|byte| !byte.is_ascii_alphanumeric() && *byte != b'.')
@@ -195,6 +195,12 @@ fn split(rest: &[u8]) -> (&[u8], &[u8]) {
     (&rest[..end], &rest[end..])
 }
 
+/// `name:password`, as some write it before a host: with a dot it may be taken for the host itself.
+fn is_login(user: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-');
+    user.iter().all(plain) && memchr::memchr_iter(b':', user).count() == 1 && !user.starts_with(b":")
+}
+
 fn url(value: &[u8], at: usize, kind: Kind, see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
     let all = at..at + value.len();
     let len = value
@@ -227,7 +233,9 @@ fn url(value: &[u8], at: usize, kind: Kind, see: &mut dyn FnMut(&'static str, u8
             let authority = rest[slashes..].split(|byte| *byte == b'/').next().unwrap_or_default();
             let end = authority.iter().position(|byte| matches!(byte, b'#' | b'?'));
             let user = &authority[..end.unwrap_or(authority.len())];
-            if user.contains(&b'@') || end.is_some_and(|end| authority.get(end + 1) == Some(&b'@')) {
+            if memchr::memrchr(b'@', user).is_some_and(|at| !is_login(&user[..at]))
+                || end.is_some_and(|end| authority.get(end + 1) == Some(&b'@'))
+            {
                 see("userinfo", 68, all.clone());
             }
             if host.first().is_none_or(|byte| *byte <= b' ') && rest.len() > slashes || user.contains(&b'&') {

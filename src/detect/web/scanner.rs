@@ -2,12 +2,11 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
-
-use super::{Sign, gate};
+use super::Sign;
+use super::forms::{Form, Forms};
 
 /// Names in a `User-Agent`, in lower case, and how clear they are.
-const NAMES: &[(&str, u8)] = &[
+const NAMES: &[Form] = &[
     ("sqlmap", 95),
     ("nikto", 95),
     ("nessus", 92),
@@ -106,14 +105,12 @@ const NAMES: &[(&str, u8)] = &[
 
 /// The program that a `User-Agent` in lower case names.
 pub(super) fn look(text: &[u8]) -> Option<Sign> {
-    static FIND: LazyLock<Option<AhoCorasick>> =
-        LazyLock::new(|| gate::finder(NAMES.iter().map(|(name, _)| name)));
-    let find = FIND.as_ref()?;
-    let found = find.find_iter(text).filter(|found| {
+    static FIND: LazyLock<Forms> = LazyLock::new(|| Forms::new(NAMES));
+    let found = FIND.apart(text).filter(|(_, found)| {
         let before = found.start().checked_sub(1).map(|at| text[at]);
         before.is_none_or(|byte| !byte.is_ascii_alphabetic())
     });
-    let best = found.max_by_key(|found| NAMES[found.pattern().as_usize()].1)?;
-    let score = NAMES[best.pattern().as_usize()].1;
+    let ((_, score), best) = found.max_by_key(|((_, score), _)| *score)?;
+    let score = *score;
     Some(Sign { rule: "tool", score, range: best.range() })
 }

@@ -9,8 +9,8 @@ mod names;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::Sign;
 use super::forms::Forms;
+use super::{Sign, words};
 use crate::detect::Kind;
 
 /// The best sign of a decoded text in lower case.
@@ -39,7 +39,7 @@ pub(super) fn look(text: &[u8], kind: Kind) -> Option<Sign> {
 fn in_comment(text: &[u8], at: usize) -> bool {
     let before = &text[..at.min(text.len())];
     let count = |of: u8| memchr::memchr_iter(of, before).count();
-    count(b'(') > count(b')') && memchr::memmem::find(before, b"$(").is_none()
+    count(b'(') > count(b')') && words::find(before, b"$(").is_none()
 }
 
 /// Known commands in a row from which a list of words reads as a script.
@@ -195,15 +195,13 @@ fn command_score(command: &lex::Command, kind: Kind, see: &mut dyn FnMut(&'stati
 
 /// Forms of the shell that need no command's name.
 fn whole(text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
-    let find = |needle: &str| memchr::memmem::find(text, needle.as_bytes());
+    let find = |needle: &str| words::find(text, needle.as_bytes());
     // Functions in the environment (CVE-2014-6271), with whatever blanks.
     if let Some(at) = find("()")
         && text[at + 2..].trim_ascii_start().starts_with(b"{")
     {
         let body = text[at + 2..].trim_ascii_start();
-        let colon = memchr::memmem::find(body, b":;").is_some()
-            || memchr::memmem::find(body, b"|").is_some()
-            || at == 0;
+        let colon = words::find(body, b":;").is_some() || words::find(body, b"|").is_some() || at == 0;
         see("function", if colon { 92 } else { 58 }, at..text.len());
     }
     // `f() { f & f; }; f`: a function that calls itself twice, and its call.
@@ -265,7 +263,7 @@ fn expansion(text: &[u8], see: &mut dyn FnMut(&'static str, u8, Range<usize>)) {
                     && (matches!(rest, [b'#' | b'%' | b'^', ..] | [b',', b',', ..])
                         || rest.starts_with(b"//") && rest.len() > 2)
             }),
-            Some(b'(') => rest.starts_with(b"((") && memchr::memmem::find(rest, b"))").is_some(),
+            Some(b'(') => rest.starts_with(b"((") && words::find(rest, b"))").is_some(),
             _ => false,
         };
         if found {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::{Bytes, Kind, Views};
-use super::body;
+use super::{body, words};
 
 /// Where a part lies in the field.
 #[derive(Clone, Debug)]
@@ -43,9 +43,7 @@ pub(super) fn parts(views: &Views<'_>, each: &mut Each<'_>) {
         Kind::Body => body::parts(views, Place::At(0), each),
         Kind::Cookie => cookies(views, each),
         // What is no URL stands where one should.
-        Kind::Referrer
-            if memchr::memmem::find(views.raw, b"://").is_none() && !views.raw.starts_with(b"/") =>
-        {
+        Kind::Referrer if words::find(views.raw, b"://").is_none() && !views.raw.starts_with(b"/") => {
             each(&views.part(whole, Kind::Value), Place::At(0));
         }
         Kind::Url | Kind::Referrer => match memchr::memchr(b'?', views.raw) {

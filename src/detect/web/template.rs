@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Sign;
+use super::{Sign, words};
 
 /// Opening and closing marks, and how often prose has them.
 const MARKS: &[(&str, &str, u8)] = &[
@@ -38,10 +38,10 @@ const EXPRESSION_BYTES_MAX: usize = 512;
 pub(super) fn look(text: &[u8]) -> Option<Sign> {
     let mut best: Option<Sign> = None;
     for (open, close, lift) in MARKS {
-        for at in memchr::memmem::find_iter(text, open.as_bytes()).take(EXPRESSIONS_MAX) {
+        for at in words::find_iter(text, open.as_bytes()).take(EXPRESSIONS_MAX) {
             let from = at + open.len();
             let rest = &text[from..text.len().min(from + EXPRESSION_BYTES_MAX)];
-            let Some(len) = memchr::memmem::find(rest, close.as_bytes()) else { continue };
+            let Some(len) = words::find(rest, close.as_bytes()) else { continue };
             let score =
                 expression(&rest[..len], open).saturating_add(if len > 0 { *lift } else { 0 }).min(96);
             if best.as_ref().is_none_or(|best| best.score < score) {
@@ -76,7 +76,7 @@ fn expression(inside: &[u8], open: &str) -> u8 {
     let call = memchr::memchr(b'(', inside).is_some_and(|at| {
         at > 0 && (inside[at - 1].is_ascii_alphanumeric() || matches!(inside[at - 1], b'_' | b'\'' | b']'))
     });
-    let under = memchr::memmem::find(inside, b"__").is_some();
+    let under = words::find(inside, b"__").is_some();
     let dotted = inside.windows(3).any(|three| {
         three[1] == b'.'
             && (three[0].is_ascii_alphabetic() || matches!(three[0], b'\'' | b'"' | b']' | b')'))

@@ -5,8 +5,10 @@
 //! scheme is code, CSS that is code, and a string of a script that ends early and calls something.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use super::Sign;
+use super::forms::{Form, Forms};
+use super::{Sign, words};
 use crate::detect::Kind;
 
 /// Elements that run, load or lead away, and how clear that is.
@@ -117,7 +119,7 @@ const SCHEMES: &[&str] = &[
 ];
 
 /// Names that scripts are made of, in the forms that matter in an injection.
-const SINKS: &[(&str, u8)] = &[
+const SINKS: &[Form] = &[
     ("document.cookie", 88),
     ("document.write", 88),
     ("document.domain", 82),
@@ -372,26 +374,26 @@ fn attributes(text: &[u8], from: usize, to: usize, in_tag: bool, see: &mut See<'
 
 /// An attribute's value that ends early: `">…</a>`, `" x="…" />`.
 fn broken(text: &[u8], see: &mut See<'_>) {
-    let ends = memchr::memmem::find(text, b"\">").or_else(|| memchr::memmem::find(text, b"'>"));
+    let ends = words::find(text, b"\">").or_else(|| words::find(text, b"'>"));
     if let Some(at) = ends
-        && memchr::memmem::find(&text[at..], b"</").is_some()
+        && words::find(&text[at..], b"</").is_some()
     {
         see("attribute_end", 66, at..text.len());
     }
-    if let Some(at) = memchr::memmem::find(text, b"=\"")
-        && memchr::memmem::find(&text[at..], b"/>").is_some()
+    if let Some(at) = words::find(text, b"=\"")
+        && words::find(&text[at..], b"/>").is_some()
         && memchr::memchr(b'<', text).is_none()
     {
         see("attribute_end", 64, at..text.len());
     }
-    if memchr::memmem::find(text, b"-->").is_some() {
+    if words::find(text, b"-->").is_some() {
         see("comment_end", 62, 0..text.len());
     }
 }
 
 fn is_event(name: &[u8]) -> bool {
-    static TABLE: std::sync::LazyLock<std::collections::HashSet<&'static [u8]>> =
-        std::sync::LazyLock::new(|| EVENTS.split_ascii_whitespace().map(str::as_bytes).collect());
+    static TABLE: LazyLock<std::collections::HashSet<&'static [u8]>> =
+        LazyLock::new(|| EVENTS.split_ascii_whitespace().map(str::as_bytes).collect());
     TABLE.contains(name)
 }
 
@@ -429,12 +431,9 @@ fn scheme(text: &[u8], range: Range<usize>, see: &mut See<'_>) {
 
 /// Words of scripts, and a string that ends early.
 fn script(text: &[u8], see: &mut See<'_>) {
-    static FIND: std::sync::LazyLock<Option<aho_corasick::AhoCorasick>> =
-        std::sync::LazyLock::new(|| aho_corasick::AhoCorasick::new(SINKS.iter().map(|(word, _)| word)).ok());
-    let Some(find) = FIND.as_ref() else { return };
+    static FIND: LazyLock<Forms> = LazyLock::new(|| Forms::new(SINKS));
     let (mut best, mut seen, mut range) = (0u8, 0u32, 0..0);
-    for found in find.find_iter(text).take(TAGS_MAX) {
-        let (word, score) = SINKS[found.pattern().as_usize()];
+    for (&(word, score), found) in FIND.apart(text).take(TAGS_MAX) {
         let start = found.start();
         let glued =
             start > 0 && text[start - 1].is_ascii_alphanumeric() && !word.starts_with(['.', '-', '@']);
@@ -461,7 +460,7 @@ fn script(text: &[u8], see: &mut See<'_>) {
         see("script", score.min(97), range);
     }
     // A call whose name is built: `[]['x']('…')`, `a=eval,a(…)`.
-    if let Some(at) = memchr::memmem::find(text, b"](")
+    if let Some(at) = words::find(text, b"](")
         && text[..at].contains(&b'[')
     {
         let strings = text[..at].iter().filter(|byte| matches!(byte, b'\'' | b'"' | b'`')).count();

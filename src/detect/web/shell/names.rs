@@ -1,5 +1,7 @@
 //! Names of commands, and what else shells know.
 
+use super::super::words::find;
+
 /// How sure a name is a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -164,7 +166,7 @@ pub(super) fn is_product(text: &[u8]) -> bool {
         .iter()
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(**byte, b'-' | b'.' | b'_'))
         .count();
-    name > 1 && matches!(text.get(name), Some(b'/' | b' ')) && memchr::memmem::find(text, b" (").is_some()
+    name > 1 && matches!(text.get(name), Some(b'/' | b' ')) && find(text, b" (").is_some()
         || name > 1 && text.get(name) == Some(&b'/')
 }
 
@@ -172,7 +174,7 @@ pub(super) fn is_product(text: &[u8]) -> bool {
 pub(super) fn is_glob(name: &[u8]) -> bool {
     let slash = memchr::memchr(b'/', name);
     slash.is_some_and(|at| at == 0 || in_bin(name) || matches!(name[0], b'?' | b'*' | b'.'))
-        && memchr::memmem::find(name, b"//").is_none()
+        && find(name, b"//").is_none()
         && !name.contains(&b'=')
         && !name.contains(&b':')
         && !name.ends_with(b"/*")
@@ -185,7 +187,7 @@ pub(super) fn is_glob(name: &[u8]) -> bool {
 /// Whether a path lies where programs do.
 pub(super) fn in_bin(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"/").unwrap_or(name);
-    if memchr::memmem::find(name, b"/bin/").is_some() || memchr::memmem::find(name, b"system32").is_some() {
+    if find(name, b"/bin/").is_some() || find(name, b"system32").is_some() {
         return true;
     }
     [

@@ -1,5 +1,6 @@
 //! SQL tokens of a text in lower case.
 
+use super::super::words::find;
 use super::words::{self, Word};
 
 /// Where the text was put.
@@ -145,7 +146,7 @@ fn token(rest: &[u8], first: bool) -> (Kind, usize) {
         [b'?', b'|' | b'&', ..] => (Kind::Compare, 2),
         [b'?', ..] => (Kind::Variable, 1),
         [b'#', ..] => (Kind::Tail, line(rest)),
-        [b'/', b'*', ..] => match memchr::memmem::find(&rest[2..], b"*/") {
+        [b'/', b'*', ..] => match find(&rest[2..], b"*/") {
             Some(at) => (Kind::Comment, at + 4),
             None => (Kind::Tail, rest.len()),
         },

@@ -10,6 +10,7 @@ mod operand;
 mod statement;
 
 use super::super::Sign;
+use super::super::words::find;
 use super::lex::{Context, Kind, Token};
 use super::words::{self, Word};
 use operand::{Operand, alike};
@@ -81,6 +82,9 @@ pub(super) fn fuse(text: &[u8], tokens: &[Token], context: Context) -> Option<Si
     }
     let (weights, first) = ([0.0; RULES.len()], [0; RULES.len()]);
     let mut signs = Signs { text, tokens, closes: closes(tokens), quoted, free, weights, first };
+    if signs.contradicts() {
+        return None;
+    }
     signs.breaks();
     for at in usize::from(quoted)..tokens.len() {
         signs.at(at);
@@ -128,6 +132,20 @@ impl<'t> Signs<'t> {
 
     fn is(&self, at: usize, text: &str) -> bool {
         self.tokens.get(at).is_some_and(|token| token.of(self.text) == text.as_bytes())
+    }
+
+    /// `1 != 1`, `'a' is not 'a'` and nothing else: what never holds opens nothing.
+    fn contradicts(&self) -> bool {
+        let last = self.tokens.len().saturating_sub(1);
+        let literal = |at| matches!(self.kind(at), Some(Kind::Number | Kind::Text));
+        let not = match last {
+            2 => matches!(self.text(1), b"!=" | b"<>"),
+            3 => {
+                self.is(1, "is") && self.is(2, "not") || self.is(1, "not") && self.word(2) == Some(Word::Like)
+            }
+            _ => false,
+        };
+        not && literal(0) && literal(last) && self.text(0) == self.text(last)
     }
 
     fn text(&self, at: usize) -> &'t [u8] {
@@ -339,8 +357,8 @@ impl<'t> Signs<'t> {
             }
         }
         // Comments in place of blanks.
-        if let Some(at) = memchr::memmem::find(self.text, b"/*")
-            && let Some(len) = memchr::memmem::find(&self.text[at..], b"*/")
+        if let Some(at) = find(self.text, b"/*")
+            && let Some(len) = find(&self.text[at..], b"*/")
         {
             let before = at.checked_sub(1).and_then(|at| self.text.get(at));
             let after = self.text.get(at + len + 2);
