@@ -134,24 +134,31 @@ impl Generation {
 /// Odd numbers without a pattern: the fractions of the square roots of 2, 3 and 5.
 const SEEDS: [u64; 3] = [0x6a09_e667_f3bc_c909, 0xbb67_ae85_84ca_a73b, 0x3c6e_f372_fe94_f82b];
 
-/// Spreads values over the places, 16 bytes a step. Whoever makes values that share a place makes them forgotten, no more.
+/// Bytes of a step.
+const BLOCK: usize = 16;
+
+/// Spreads values over the places. Whoever makes values that share a place makes them forgotten, no more.
 #[inline]
 fn hash(asker: Asker, value: &[u8]) -> u32 {
     let mut state = SEEDS[0] ^ u64::from(asker.0) << 32 ^ u64::from(asker.1) << 16 ^ value.len() as u64;
-    let (blocks, rest) = value.as_chunks::<16>();
-    for block in blocks {
+    for block in value.as_chunks::<BLOCK>().0 {
         state = fold(state, block);
     }
-    if !rest.is_empty() {
-        let mut block = [0; 16];
-        block[..rest.len()].copy_from_slice(rest);
-        state = fold(state, &block);
-    }
+    // The last bytes, some of them again: nothing is copied.
+    let rest = match value.last_chunk::<BLOCK>() {
+        Some(last) => *last,
+        None => {
+            let mut short = [0; BLOCK];
+            short.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
+            short
+        }
+    };
+    state = fold(state, &rest);
     (state ^ state >> 32) as u32
 }
 
 #[inline]
-fn fold(state: u64, block: &[u8; 16]) -> u64 {
+fn fold(state: u64, block: &[u8; BLOCK]) -> u64 {
     let both = u128::from_le_bytes(*block);
     let product = u128::from(both as u64 ^ SEEDS[1] ^ state) * u128::from((both >> 64) as u64 ^ SEEDS[2]);
     state.rotate_left(23) ^ product as u64 ^ (product >> 64) as u64
