@@ -79,7 +79,8 @@ struct Generation {
 struct Place {
     hash: u32,
     start: u32,
-    asker: Asker,
+    step: u32,
+    field: u16,
     /// Bytes of the value; none where the place is free.
     len: u16,
 }
@@ -95,7 +96,8 @@ impl Generation {
     fn has(&self, key: &Key<'_>) -> bool {
         for at in Self::probes(key) {
             let Some(place) = self.places.get(at).filter(|place| place.len > 0) else { return false };
-            if place.hash == key.hash && place.asker == key.asker && self.value(place) == key.value {
+            let asker = (place.step, place.field);
+            if place.hash == key.hash && asker == key.asker && self.value(place) == key.value {
                 return true;
             }
         }
@@ -118,7 +120,8 @@ impl Generation {
         let free = Self::probes(key).find(|at| self.places[*at].len == 0).filter(|_| !full);
         let Some(at) = free else { return false };
         let (start, len) = (self.bytes.len() as u32, key.value.len() as u16);
-        self.places[at] = Place { hash: key.hash, start, len, asker: key.asker };
+        let (step, field) = key.asker;
+        self.places[at] = Place { hash: key.hash, start, step, field, len };
         self.bytes.extend_from_slice(key.value);
         self.values += 1;
         true
