@@ -5,7 +5,10 @@
 #[expect(dead_code, reason = "a bench takes a part")]
 mod course;
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use aludel::event::{Facts, LayoutBuilder, Mask, OptionValue, Options, Row, Segment, Span, Value};
@@ -40,9 +43,14 @@ impl Messages {
 
     /// The same lines over and over.
     fn repeated(lines: &[String]) -> Self {
+        Self::of_lines(lines.iter().cycle(), INPUT_BYTES)
+    }
+
+    /// Lines, up to a number of bytes.
+    fn of_lines<'a>(lines: impl IntoIterator<Item = &'a String>, most: usize) -> Self {
         let (mut text, mut spans) = (String::new(), Vec::new());
-        for line in lines.iter().cycle() {
-            if text.len() >= INPUT_BYTES {
+        for line in lines {
+            if text.len() >= most {
                 break;
             }
             let start = text.len() as u32;
@@ -110,6 +118,20 @@ impl<'a> Turn<'a> {
         Self { format, row, fields: Fields::new(), messages }
     }
 
+    /// What a message is told as.
+    fn told(&mut self, span: Span) -> Option<&'static str> {
+        self.row.clear();
+        self.fields.clear();
+        self.format.parse_as(span, &mut self.row.texts, &mut self.fields).ok()?
+    }
+
+    /// Whether a message is of the format.
+    fn takes(&mut self, span: Span) -> bool {
+        self.row.clear();
+        self.fields.clear();
+        self.format.parse(span, &mut self.row.texts, &mut self.fields).is_ok()
+    }
+
     /// All messages, one after the other.
     fn run(&mut self) {
         for span in &self.messages.spans {
@@ -149,13 +171,12 @@ enum Plain<'a> {
 
 /// Megabytes a second of the fastest of many turns, by the time of this thread's processor: others on the machine do not
 /// count.
-fn rate(bytes: usize, mut turn: impl FnMut()) -> f64 {
-    const TURNS: usize = 200;
+fn rate(turns: usize, bytes: usize, mut turn: impl FnMut()) -> f64 {
     let now = || {
         let time = clock_gettime(ClockId::ThreadCPUTime);
         time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
     };
-    let turns = (0..TURNS).map(|_| {
+    let turns = (0..turns).map(|_| {
         let start = now();
         turn();
         now() - start
@@ -189,7 +210,7 @@ impl Race<'_> {
         if !asked || std::env::args().any(|argument| argument == "--test") {
             return;
         }
-        let (ours, theirs) = (rate(bytes, || ours.run()), rate(bytes, theirs));
+        let (ours, theirs) = (rate(200, bytes, || ours.run()), rate(200, bytes, theirs));
         let met = if ours >= f64::from(self.goal) { "met" } else { "missed" };
         said.push(format!(
             "{:<24} {ours:>6.0} MB/s, goal {:>3} {met:<6}  regex {theirs:>5.0} MB/s, ratio {:.1}",
@@ -366,6 +387,102 @@ fn told(criterion: &mut Criterion) {
     }
 }
 
+/// Messages of one file that are measured, at most.
+const FILE_LINES: usize = 2000;
+
+/// Turns over a file, of which the fastest counts.
+const FILE_TURNS: usize = 40;
+
+/// `auto` beside the named format on collected logs, where they are at hand: for each file, the lines that are of the
+/// format of most of its lines. `cargo bench --bench grammar -- files`
+fn files(_: &mut Criterion) {
+    let asked = std::env::args().any(|argument| argument == "files");
+    // What is learnt of one file must not help with another, nor leave no room for it: each has a process.
+    if let Some(file) = std::env::var_os(ONE_FILE) {
+        if let Some(found) = told_beside_named(Path::new(&file)) {
+            eprintln!("{found}");
+        }
+        return;
+    }
+    let folder = std::env::var("ALUDEL_CORPORA").unwrap_or_else(|_| "../shared/corpora".to_owned());
+    if !asked || !Path::new(&folder).is_dir() {
+        return;
+    }
+    let mut paths = Vec::new();
+    ["filebeat-modules", "loghub", "misc-formats", "multiline"]
+        .iter()
+        .for_each(|set| logs(&Path::new(&folder).join(set), &mut paths));
+    let (mut told, mut named, mut near, mut count) = (0.0, 0.0, 0, 0);
+    let own = std::env::current_exe().expect("this program");
+    for path in paths {
+        let done =
+            Command::new(&own).args(["--bench", "files"]).env(ONE_FILE, &path).output().expect("starts");
+        let said = String::from_utf8_lossy(&done.stderr);
+        let Some((name, [auto, own])) = said.lines().find_map(|line| {
+            let mut words = line.split(' ');
+            let name = words.next()?;
+            Some((name, [words.next()?.parse::<f64>().ok()?, words.next()?.parse::<f64>().ok()?]))
+        }) else {
+            continue;
+        };
+        (told, named, count) = (told + auto, named + own, count + 1);
+        near += usize::from(auto <= 1.3 * own);
+        let file = path.strip_prefix(&folder).unwrap_or(&path).display();
+        eprintln!("{:>5.2} {auto:>7.0} ns told, {own:>6.0} named {name}: {file}", auto / own);
+    }
+    eprintln!("{:.2} of all {count} files; {near} of them at most 1.3", told / named);
+}
+
+/// A file that this process measures, as a variable of its environment.
+const ONE_FILE: &str = "ALUDEL_BENCH_FILE";
+
+/// The format of a file's lines, and what a line costs by `auto` and by name, in nanoseconds.
+fn told_beside_named(path: &Path) -> Option<String> {
+    let (name, lines) = lines_of_one_format(path)?;
+    let messages = Messages::repeated(&lines);
+    let bytes: usize = messages.spans.iter().map(|span| span.len as usize).sum();
+    let by = |name: &str| {
+        let mut turn = Turn::new(name, &Options::default(), &[], &messages);
+        // Megabytes a second are bytes a microsecond.
+        1000.0 * bytes as f64 / rate(FILE_TURNS, bytes, || turn.run()) / messages.spans.len() as f64
+    };
+    Some(format!("{name} {} {}", by("auto"), by(name)))
+}
+
+/// The files below a folder that may be logs.
+fn logs(folder: &Path, found: &mut Vec<PathBuf>) {
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        let name = path.to_string_lossy().into_owned();
+        if path.is_dir() {
+            logs(&path, found);
+        } else if !["expected", ".md", ".yml", ".json", ".csv"].iter().any(|no| name.contains(no)) {
+            found.push(path);
+        }
+    }
+}
+
+/// The format of most lines of a file, and those lines.
+fn lines_of_one_format(path: &Path) -> Option<(&'static str, Vec<String>)> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let lines: Vec<String> = text.lines().take(FILE_LINES).map(str::to_owned).collect();
+    let messages = Messages::of_lines(&lines, usize::MAX);
+    let mut turn = Turn::new("auto", &Options::default(), &[], &messages);
+    let told: Vec<_> = messages.spans.iter().map(|span| turn.told(*span)).collect();
+    let mut counts = BTreeMap::new();
+    told.iter().flatten().for_each(|name| *counts.entry(*name).or_insert(0) += 1);
+    let (name, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    // One that is in colours is told without them.
+    let mut by_name = Turn::new(name, &Options::default(), &[], &messages);
+    let taken: Vec<_> = messages.spans.iter().map(|span| by_name.takes(*span)).collect();
+    let told = told.into_iter().zip(taken).map(|(told, taken)| told.filter(|_| taken));
+    let lines: Vec<_> =
+        lines.into_iter().zip(told).filter(|(_, told)| *told == Some(name)).map(|(line, _)| line).collect();
+    (lines.len() >= 5).then_some((name, lines))
+}
+
 fn all(criterion: &mut Criterion) {
     parse(criterion, "W1/nginx.access", "nginx.access", &[], &Messages::of(W1));
     let json = Messages::of(W2);
@@ -385,5 +502,5 @@ fn all(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, goals, patterns, told, all);
+criterion_group!(benches, goals, patterns, told, files, all);
 criterion_main!(benches);

@@ -34,6 +34,8 @@ mod zone;
 pub use bind::{Bind, Place, Reference};
 pub use zone::{Calendar, Zone};
 
+use std::ops::Range;
+
 use crate::event::{Options, Row, Slot, Span, Texts, Value};
 use crate::signature::{Field, Signature};
 
@@ -44,6 +46,8 @@ pub enum Target {
     Slot(Slot),
     /// A key (with dots, a path) below a named object, known from the data only.
     Key(Slot, Span),
+    /// The same, for a key of which it is known that the layout does not name it.
+    Rest(Slot, Span),
 }
 
 /// Fields as a format finds them, committed together.
@@ -63,6 +67,18 @@ pub trait Format: Send + Sync {
         fields: &mut Fields,
     ) -> Result<Option<&'static str>, Mismatch> {
         self.parse(input, texts, fields).map(|()| None)
+    }
+
+    /// The same by some of its line forms only; the number of the one that took the text. A format without such is one
+    /// form.
+    fn parse_by(
+        &self,
+        _forms: Range<usize>,
+        input: Span,
+        texts: &mut Texts,
+        fields: &mut Fields,
+    ) -> Result<usize, Mismatch> {
+        self.parse(input, texts, fields).map(|()| 0)
     }
 }
 
@@ -140,6 +156,7 @@ pub fn commit(row: &mut Row, fields: &mut Fields) {
             Target::Slot(slot) if matches!(value, Value::Object(_)) => row.write(slot, value),
             Target::Slot(slot) => row.set(slot, value),
             Target::Key(parent, key) => row.put(parent, key, value),
+            Target::Rest(parent, key) => row.add(parent, key, value),
         }
     }
     fields.clear();

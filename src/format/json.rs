@@ -49,6 +49,43 @@ pub struct Json {
 struct Node {
     slot: Slot,
     children: Vec<Child>,
+    /// Where a child is, by bits of its fingerprint or in one of the next places: one more than its number.
+    /// There are at least twice as many places as children.
+    places: Box<[u16]>,
+}
+
+impl Node {
+    fn new(slot: Slot, children: Vec<Child>) -> Self {
+        let mut places = vec![0u16; (2 * children.len()).next_power_of_two()];
+        let last = places.len() - 1;
+        for (number, child) in (1..).zip(&children) {
+            let mut at = place(child.fingerprint) & last;
+            while places[at] != 0 {
+                at = (at + 1) & last;
+            }
+            places[at] = number;
+        }
+        Self { slot, children, places: places.into() }
+    }
+
+    #[inline]
+    fn child(&self, print: u64, key: &[u8]) -> Option<&Child> {
+        let last = self.places.len() - 1;
+        let mut at = place(print) & last;
+        loop {
+            let child = self.children.get((*self.places.get(at)? as usize).wrapping_sub(1))?;
+            if child.fingerprint == print && *child.key == *key {
+                return Some(child);
+            }
+            at = (at + 1) & last;
+        }
+    }
+}
+
+/// Bits that differ where two fingerprints do, mostly.
+#[inline]
+fn place(print: u64) -> usize {
+    (print.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
 }
 
 #[derive(Debug)]
@@ -80,7 +117,7 @@ impl Json {
 
 fn add(layout: &Layout, slot: Slot, nodes: &mut Vec<Node>) -> usize {
     let at = nodes.len();
-    nodes.push(Node { slot, children: Vec::new() });
+    nodes.push(Node::new(slot, Vec::new()));
     let mut children = Vec::new();
     let mut next = slot + 1;
     while next < layout.end(slot) {
@@ -90,7 +127,7 @@ fn add(layout: &Layout, slot: Slot, nodes: &mut Vec<Node>) -> usize {
         children.push(Child { fingerprint: fingerprint(&key), key, slot: next, node });
         next = end;
     }
-    nodes[at].children = children;
+    nodes[at] = Node::new(slot, children);
     at
 }
 
@@ -206,7 +243,8 @@ impl Reader<'_> {
             let from = (key.start - self.span.start) as usize;
             self.scanner.slice(from, from + key.len as usize)
         };
-        let child = node.children.iter().find(|child| child.fingerprint == print && *child.key == *bytes);
+        let child = node.child(print, bytes);
+        let is_path = child.is_none() && bytes.contains(&b'.');
         self.twice |= keys.seen(print);
         if keys.len() > REST_KEYS_MAX && (child.is_none() || keys.len() > REST_KEYS_MAX + SLOTS_MAX) {
             return Err(self.scanner.wrong("more keys than an event may have"));
@@ -220,7 +258,8 @@ impl Reader<'_> {
             }
             None => {
                 let value = self.value()?;
-                self.fields.push((Target::Key(node.slot, key), value));
+                let to = if is_path { Target::Key(node.slot, key) } else { Target::Rest(node.slot, key) };
+                self.fields.push((to, value));
                 Ok(())
             }
         }

@@ -152,7 +152,7 @@ impl Members {
     #[cold]
     fn early_place(&self, fields: &Fields, same: impl Fn(Span) -> bool) -> Option<usize> {
         let is_it = |target: &Target| match target {
-            Target::Key(parent, other) => *parent == self.root && same(*other),
+            Target::Key(parent, other) | Target::Rest(parent, other) => *parent == self.root && same(*other),
             Target::Slot(_) => false,
         };
         let end = self.early.min(fields.len());

@@ -4,22 +4,26 @@
 //! whatever came before it, so that the result does not depend on how a stream was cut into batches. Most candidates
 //! are never tried: [`gate`] rules them out by a line's first bytes, and learns how from the first lines it sees.
 
+mod candidate;
 mod gate;
 mod lead;
 mod needs;
+mod shortcut;
 mod told;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use memchr::memmem::{self, Finder};
+use memchr::memmem;
 
 use super::{Grammar, Parser, parser};
-use crate::event::{ESCAPE, LayoutBuilder, Mask, Options, Slot, Span, Texts, Value, strip_ansi};
-use crate::format::{Bind, Fields, Format, Gives, Mismatch, Target};
+use crate::event::{ESCAPE, Options, Span, Texts, Value, strip_ansi};
+use crate::format::{Bind, Fields, Format, Gives, Mismatch};
 use crate::limits::AUTO_FIELDS_MAX;
 use crate::signature::{Field, Type};
-use gate::{Begin, Gate, Shortcut};
+use candidate::{Candidate, look};
+use gate::{Begin, Gate};
+use shortcut::Shortcut;
 
 pub use told::{Share, Told};
 
@@ -99,28 +103,6 @@ pub(super) struct Auto {
     joined: Option<usize>,
 }
 
-/// A format and where its fields go.
-struct Candidate {
-    name: &'static str,
-    format: Box<dyn Format>,
-    /// Texts of which a line must hold one; none where any may be.
-    marks: Box<[Finder<'static>]>,
-    /// For a grammar, which is bound to a layout of its own: together they have more fields than a layout may name.
-    targets: Option<Targets>,
-    /// Where what another program wrote goes, if it holds such.
-    inner: Option<Target>,
-}
-
-/// A grammar that is bound to a layout of its own.
-struct Own {
-    format: Box<dyn Format>,
-    targets: Targets,
-    inner: Option<Target>,
-}
-
-/// Where fields go, by their slots.
-type Targets = Box<[Target]>;
-
 impl Auto {
     pub(super) fn new(bind: &mut Bind<'_>) -> Result<Self, String> {
         let candidates: Vec<_> =
@@ -158,63 +140,76 @@ impl Auto {
     /// The first format that takes the text; its fields are appended.
     #[inline]
     fn first(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&Candidate> {
-        let begin = self.gate.begin(texts.bytes(input))?;
-        if let Some((number, shortcut)) = begin.habit()
-            && let found @ Some(_) = self.again(number, (begin, shortcut), input, texts, fields)
-        {
-            return found;
+        let mark = fields.len();
+        let hint = self.gate.hint(texts.bytes(input));
+        let mut held = None;
+        if let Some(number) = hint.candidate() {
+            held = self.take(number, input, texts, fields).map(|form| (number, form));
+            if let Some((number, form)) = held
+                && let Some(shortcut) = self.gate.of_form(number, form)
+                && self.is_first(number, shortcut, input, texts, fields)
+            {
+                return self.candidates.get(number);
+            }
         }
-        let (number, found) = self.any(begin, input, texts, fields)?;
-        begin.note(number, texts.bytes(input));
-        Some(found)
+        let mut begin = self.gate.begin();
+        while begin.look_on(texts.bytes(input)) {
+            let Some((number, shortcut)) = begin.habit() else { continue };
+            if held.is_none_or(|(held, _)| held != number) {
+                fields.truncate(mark);
+                held = self.take(number, input, texts, fields).map(|form| (number, form));
+            }
+            if held.is_some() && self.is_first(number, shortcut, input, texts, fields) {
+                hint.set(number);
+                return self.candidates.get(number);
+            }
+        }
+        fields.truncate(mark);
+        let found = self.any(&begin, input, texts, fields)?;
+        self.gate.note(hint, &begin, found, texts.bytes(input));
+        self.candidates.get(found.0)
     }
 
-    /// A format, if it takes the text and is sure to be the first that does.
+    /// Whether a format that takes the text is sure to be the first that does.
     #[inline]
-    fn again(
+    fn is_first(
         &self,
         number: usize,
-        (begin, shortcut): (Begin<'_>, &Shortcut),
+        shortcut: &Shortcut,
         input: Span,
         texts: &mut Texts,
         fields: &mut Fields,
-    ) -> Option<&Candidate> {
+    ) -> bool {
         let bytes = texts.bytes(input);
         let after_joined = self.joined.is_some_and(|joined| joined < number);
         if !shortcut.is_open(bytes) || after_joined && memchr::memchr(b'\n', bytes).is_some() {
-            return None;
+            return false;
         }
-        let mark = fields.len();
-        let found = self.take(number, input, texts, fields)?;
-        let mut before = begin.before(shortcut, texts.bytes(input));
-        if before
-            .any(|before| Some(before) != self.joined && self.take(before, input, texts, fields).is_some())
-        {
-            // Then which is the first of all is found as ever.
-            fields.truncate(mark);
-            return None;
-        }
-        Some(found)
+        let mut before = self.gate.before(shortcut, bytes);
+        !before.any(|(before, form)| {
+            let rival = self.candidates.get(before).filter(|_| Some(before) != self.joined);
+            rival.is_some_and(|rival| rival.takes(form, input, texts, fields))
+        })
     }
 
-    /// The first format that takes the text, of all that may, and its number.
+    /// The first format that takes the text, of all that may: its number and that of its line form.
     fn any(
         &self,
-        begin: Begin<'_>,
+        begin: &Begin<'_>,
         input: Span,
         texts: &mut Texts,
         fields: &mut Fields,
-    ) -> Option<(usize, &Candidate)> {
+    ) -> Option<(usize, usize)> {
         let bytes = texts.bytes(input);
         let mut joined = self.joined.filter(|_| memchr::memchr(b'\n', bytes).is_some());
         for number in begin.candidates(bytes) {
             if let Some(first) = joined.take_if(|joined| *joined < number)
-                && let Some(found) = self.take(first, input, texts, fields)
+                && let Some(form) = self.take(first, input, texts, fields)
             {
-                return Some((first, found));
+                return Some((first, form));
             }
-            if let Some(found) = self.take(number, input, texts, fields) {
-                return Some((number, found));
+            if let Some(form) = self.take(number, input, texts, fields) {
+                return Some((number, form));
             }
         }
         let joined = joined?;
@@ -222,8 +217,8 @@ impl Auto {
     }
 
     #[inline]
-    fn take(&self, number: usize, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&Candidate> {
-        self.candidates.get(number).filter(|candidate| candidate.take(input, texts, fields))
+    fn take(&self, number: usize, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<usize> {
+        self.candidates.get(number)?.take(input, texts, fields)
     }
 }
 
@@ -246,134 +241,12 @@ impl Format for Auto {
     }
 }
 
-impl Candidate {
-    fn new(parser: Parser, bind: &mut Bind<'_>) -> Result<Self, String> {
-        let (format, targets, told, inner) = match parser {
-            Parser::Grammar(grammar) => {
-                let Own { format, targets, inner } = own_layout(grammar, bind)?;
-                (format, Some(targets), grammar.told(), inner)
-            }
-            other => (other.bind(bind)?, None, &[][..], None),
-        };
-        let marks = told.iter().map(|mark| Finder::new(mark).into_owned()).collect();
-        Ok(Self { name: parser.name(), format, marks, targets, inner })
-    }
-
-    /// Takes the text, if it is of the format.
-    #[inline]
-    fn take(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> bool {
-        let bytes = texts.bytes(input);
-        let is_marked = self.marks.is_empty() || self.marks.iter().any(|mark| mark.find(bytes).is_some());
-        if !is_marked || !looks_like(self.name, bytes) {
-            return false;
-        }
-        let mark = fields.len();
-        if self.format.parse(input, texts, fields).is_err() {
-            fields.truncate(mark);
-            return false;
-        }
-        if let Some(targets) = &self.targets {
-            let of = |slot: Slot| targets.get(slot as usize).copied();
-            for (target, _) in fields.iter_mut().skip(mark) {
-                *target = match *target {
-                    Target::Slot(slot) => of(slot).unwrap_or(*target),
-                    Target::Key(parent, key) => match of(parent) {
-                        Some(Target::Slot(parent) | Target::Key(parent, _)) => Target::Key(parent, key),
-                        None => *target,
-                    },
-                };
-            }
-        }
-        true
-    }
-}
-
-/// Binds a grammar to a layout of its fields only, and says where each of them goes in the pipeline's: a slot where
-/// that names it, else a key.
-fn own_layout(grammar: &Grammar, bind: &mut Bind<'_>) -> Result<Own, String> {
-    let mut builder = LayoutBuilder::default();
-    for field in grammar.fields() {
-        builder.add(&field.path);
-    }
-    let layout = builder.build();
-    let root = bind.root()?;
-    let mut wanted = Mask::default();
-    let mut inner = None;
-    let targets = (0..layout.len() as Slot).map(|slot| {
-        let path = layout.path(slot);
-        let target = match bind.slot(path) {
-            _ if slot == 0 => Target::Slot(root),
-            Ok(slot) => Target::Slot(slot),
-            Err(_) => Target::Key(root, bind.constant(path.as_bytes())),
-        };
-        let (Target::Slot(place) | Target::Key(place, _)) = target;
-        let is_inner = grammar.inner() == Some(path);
-        if is_inner {
-            inner = Some(target);
-        }
-        if is_inner || bind.wanted.contains(place) {
-            wanted.insert(slot);
-        }
-        target
-    });
-    let targets = targets.collect();
-    let mut own = Bind {
-        layout: &layout,
-        prefix: "",
-        options: bind.options,
-        constants: bind.constants,
-        reference: bind.reference.clone(),
-        wanted,
-    };
-    Ok(Own { format: grammar.bind(&mut own)?, targets, inner })
-}
-
 /// What a format takes if it is asked for, and what it is told by, differ for those that take nearly anything: a
 /// grammar says so with `told`.
 pub fn may_be(name: &str, text: &[u8]) -> bool {
     let told = super::get(name).map_or(&[][..], Grammar::told);
     (told.is_empty() || told.iter().any(|mark| memmem::find(text, mark.as_bytes()).is_some()))
-        && looks_like(name, text)
-}
-
-/// The same for what no text tells.
-fn looks_like(name: &str, text: &[u8]) -> bool {
-    match name {
-        // Pairs from the first word on; prose with an `=` somewhere is not logfmt.
-        "logfmt" => {
-            let mut words = text.split(|&byte| byte == b' ');
-            let pair = |word: &[u8]| memchr::memchr(b'=', word).is_some_and(|at| at > 0);
-            words.next().is_some_and(pair)
-                && words.next().is_none_or(|word| pair(word) || word.is_empty() || text.contains(&b'"'))
-        }
-        // A time, a word, a word: the host of a syslog line, unless it is a level.
-        "system.syslog" | "syslog" => {
-            let mut words = text.split(|&byte| byte == b' ');
-            !words.next().is_some_and(|time| time.first().is_some_and(u8::is_ascii_digit))
-                || !words.next().is_some_and(is_level)
-        }
-        "docker.compose" => !text.split(|&byte| byte == b' ').next().is_some_and(is_level),
-        "json" | "docker" => text.trim_ascii_start().first() == Some(&b'{'),
-        _ => true,
-    }
-}
-
-/// A level, as programs write it behind a time or in front of a message.
-fn is_level(word: &[u8]) -> bool {
-    let word = word.strip_suffix(b":").unwrap_or(word);
-    let levels: &[&[u8]] = &[
-        b"trace",
-        b"debug",
-        b"info",
-        b"notice",
-        b"warn",
-        b"warning",
-        b"error",
-        b"critical",
-        b"fatal",
-        b"status",
-    ];
-    levels.iter().any(|level| level.eq_ignore_ascii_case(word))
+        && look(name).is_none_or(|look| look(text))
 }
 
 /// Tells lines apart one by one.

@@ -1,5 +1,7 @@
 //! A grammar bound to a layout: the plan that runs.
 
+use std::ops::Range;
+
 use memchr::memmem::{Finder, FinderRev};
 
 use super::columns::Columns;
@@ -235,16 +237,16 @@ impl Bound {
         })
     }
 
-    /// Tries the line forms in order; gives the number of the first that fits from `first` on.
+    /// Tries some of the line forms in order; gives the number of the first that fits.
     pub(super) fn find(
         &self,
-        first: usize,
+        tried: Range<usize>,
         input: Span,
         texts: &mut Texts,
         fields: &mut Fields,
     ) -> Result<usize, Mismatch> {
         if let Some(objects) = &self.objects {
-            let forms = self.lines.iter().enumerate().skip(first);
+            let forms = self.lines.iter().enumerate().take(tried.end).skip(tried.start);
             let forms = forms.filter_map(|(at, line)| match line {
                 Line::Object(form) => Some((at, form)),
                 Line::Text(_) | Line::Columns(_) => None,
@@ -271,7 +273,7 @@ impl Bound {
         fields.extend(self.zone);
         let mark = fields.len();
         let mut furthest = Mismatch::at(0, "an empty message");
-        for (at, line) in self.lines.iter().enumerate().skip(first) {
+        for (at, line) in self.lines.iter().enumerate().take(tried.end).skip(tried.start) {
             let done = match line {
                 Line::Text(ops) => self.run(ops, (text, plain), texts, fields),
                 Line::Columns(columns) => columns.parse(self, text, texts, fields),
@@ -386,7 +388,17 @@ fn trace(grammar: &Grammar, bind: &Bind<'_>) -> Result<Option<(Slot, exception::
 
 impl Format for Bound {
     fn parse(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Result<(), Mismatch> {
-        self.find(0, input, texts, fields).map(drop)
+        self.find(0..self.lines.len(), input, texts, fields).map(drop)
+    }
+
+    fn parse_by(
+        &self,
+        forms: Range<usize>,
+        input: Span,
+        texts: &mut Texts,
+        fields: &mut Fields,
+    ) -> Result<usize, Mismatch> {
+        self.find(forms, input, texts, fields)
     }
 }
 

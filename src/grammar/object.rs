@@ -204,7 +204,7 @@ impl Objects {
             // An object whose members are named stands there as its members only.
             let mut above = match (slot, target) {
                 (Some(slot), _) | (None, Target::Slot(slot)) => self.layout.parent(slot),
-                (None, Target::Key(parent, _)) => parent,
+                (None, Target::Key(parent, _) | Target::Rest(parent, _)) => parent,
             };
             while above != 0 {
                 must.remove(above);
@@ -271,6 +271,7 @@ impl Objects {
                 memchr::memchr(b'.', key)?;
                 key.split(|&byte| byte == b'.').try_fold(parent, |at, key| self.layout.child(at, key))
             }
+            Target::Rest(..) => None,
         }
     }
 
@@ -278,8 +279,8 @@ impl Objects {
     fn key(&self, target: Target, texts: &mut Texts) -> Span {
         match target {
             Target::Slot(slot) => self.paths[usize::from(slot)],
-            Target::Key(0, key) => key,
-            Target::Key(parent, key) => {
+            Target::Key(0, key) | Target::Rest(0, key) => key,
+            Target::Key(parent, key) | Target::Rest(parent, key) => {
                 let mut path = texts.scratch();
                 path.extend_from_slice(self.layout.path(parent).as_bytes());
                 path.push(b'.');
@@ -301,7 +302,7 @@ fn is_late(mark: usize, given: &mut Mask, fields: &mut Fields) -> bool {
                 given.insert(*slot);
                 at += 1;
             }
-            Target::Key(..) => at += 1,
+            Target::Key(..) | Target::Rest(..) => at += 1,
         }
     }
     count > 0 && at == mark

@@ -48,12 +48,12 @@ impl Bench {
         self.row.clear();
         let span = self.row.texts.push(text.as_bytes());
         let mut fields = Fields::new();
-        let line = self.bound.find(first, span, &mut self.row.texts, &mut fields)?;
+        let line = self.bound.find(first..usize::MAX, span, &mut self.row.texts, &mut fields)?;
         let mut parsed = Parsed::new();
         for (target, value) in fields {
             let path = match target {
                 Target::Slot(slot) => self.row.layout().path(slot).to_owned(),
-                Target::Key(parent, key) => {
+                Target::Key(parent, key) | Target::Rest(parent, key) => {
                     let parent = self.row.layout().path(parent);
                     let key = String::from_utf8_lossy(self.row.texts.bytes(key)).into_owned();
                     if parent.is_empty() { key } else { format!("{parent}.{key}") }

@@ -130,7 +130,7 @@ fn replace(row: &mut Row, fields: &Fields) {
         return;
     }
     let keys = fields.iter().filter_map(|(target, _)| match target {
-        Target::Key(parent, key) => Some((*parent, *key)),
+        Target::Key(parent, key) | Target::Rest(parent, key) => Some((*parent, *key)),
         Target::Slot(_) => None,
     });
     row.forget(keys);

@@ -4,6 +4,8 @@
 //! In: the items of a line form. Out: states of an [`Automaton`]. What is not described here stands for any text, so
 //! that a new kind costs time and never a line.
 
+use std::collections::HashSet;
+
 use super::super::kind::Kind;
 use super::super::plan::Item;
 use crate::format::time::{PatternPiece, TimeForm};
@@ -68,8 +70,14 @@ pub(super) struct Automaton {
 /// Bytes, at the least, of a line's beginning that its states describe.
 const LEAD_BYTES: usize = 48;
 
+/// Pairs of states that are looked at, to see whether two beginnings can be one.
+const PAIRS_MAX: usize = 4000;
+
 /// Bytes, at the least, of a look ahead that are described in place of what comes behind it.
 const AHEAD_BYTES: usize = 3;
+
+/// Bytes of hosts and addresses, beside those beyond ASCII.
+const HOST: &[u8] = b"A-Za-z0-9._:%-";
 
 /// Seconds, a fraction and a zone, behind hours and minutes.
 const TAIL: &[u8] = b"[0-9.,:]*[ \xe2\x80\xaf]*[AaPp]?[.]?[Mm]?[.]? ?[-+0-9:]*[A-Za-z]*";
@@ -142,6 +150,33 @@ impl Automaton {
             }
             _ => self.read(set, next),
         })
+    }
+
+    /// Whether a text can begin as it may from one state and from another.
+    pub(super) fn meet(&self, one: u32, other: u32) -> bool {
+        let mut seen = HashSet::new();
+        let mut open = vec![(one, other)];
+        while let Some(pair) = open.pop() {
+            if !seen.insert(pair) {
+                continue;
+            }
+            // Then it is not known.
+            if seen.len() > PAIRS_MAX {
+                return true;
+            }
+            let state = |of: u32| &self.states[of as usize];
+            match (state(pair.0), state(pair.1)) {
+                (State::Open, _) | (_, State::Open) => return true,
+                (State::Either(of), _) => open.extend(of.iter().map(|&one| (one, pair.1))),
+                (_, State::Either(of)) => open.extend(of.iter().map(|&other| (pair.0, other))),
+                (State::Read(bytes, one), State::Read(others, other)) => {
+                    if bytes.meets(others) {
+                        open.push((*one, *other));
+                    }
+                }
+            }
+        }
+        false
     }
 
     /// A whole line form.
@@ -221,11 +256,33 @@ impl Automaton {
                 self.add(State::Either(words))
             }
             Kind::Time(form) => self.time(form, next),
+            Kind::Addresses => self.addresses(next),
+            Kind::Int(..) => self.shape(b"[+-]?9+", next),
+            Kind::Status => self.shape(b"[+-]?99?9?", next),
             _ => match bytes_of(kind) {
                 Some(bytes) => self.some(bytes, next),
                 None => self.open(),
             },
         }
+    }
+
+    /// Hosts or addresses: behind a comma also with blanks only between them.
+    fn addresses(&mut self, next: u32) -> u32 {
+        let more = self.add(State::Either(Vec::new()));
+        let comma = self.shape(b", ?", more);
+        let blank = self.text(b" ", more);
+        let behind = self.add(State::Either(vec![comma, blank, next]));
+        let another = self.host(behind);
+        self.states[more as usize] = State::Either(vec![another]);
+        let behind_first = self.add(State::Either(vec![comma, next]));
+        self.host(behind_first)
+    }
+
+    /// One of them, with quotes or without.
+    fn host(&mut self, next: u32) -> u32 {
+        let behind = self.shape(b"\"?", next);
+        let body = self.some(set_of(HOST).or(Bytes::that(|byte| byte >= 0x80)), behind);
+        self.shape(b"\"?", body)
     }
 
     fn time(&mut self, form: &TimeForm, next: u32) -> u32 {
@@ -286,7 +343,7 @@ fn set_of(inside: &[u8]) -> Bytes {
 
 /// The bytes of which a capture takes at least one, for kinds that are no more than that.
 fn bytes_of(kind: &Kind) -> Option<Bytes> {
-    let host = set_of(b"A-Za-z0-9._:%-").or(Bytes::that(|byte| byte >= 0x80));
+    let host = set_of(HOST).or(Bytes::that(|byte| byte >= 0x80));
     Some(match kind {
         Kind::Label => set_of(b"A-Za-z0-9_-"),
         Kind::Dotted => set_of(b"A-Za-z0-9_.$-"),

@@ -16,13 +16,13 @@ use super::super::{Grammar, Line};
 const TEXTS_MAX: usize = 48;
 
 /// So many of the texts that a form asks for are kept: which of them the lines of another hold is seen later.
-const CHOICES_MAX: usize = 4;
+const CHOICES_MAX: usize = 12;
 
 /// Shorter texts stand in nearly every line.
 const TEXT_BYTES_MIN: usize = 2;
 
 /// One in so many samples may hold a text that is looked for.
-const SAMPLES_PER_HIT: usize = 16;
+const SAMPLES_PER_HIT: usize = 4;
 
 /// Texts, of which one must be in a line.
 pub(super) type AnyOf = Vec<Vec<u8>>;
@@ -107,6 +107,10 @@ impl Rarity {
                     all.extend(each.collect::<Option<Vec<_>>>().map(|each| each.concat()));
                 }
                 Item::Ahead(items) => all.append(&mut self.of_items(own, items)),
+                // What stands in its place ends in the same.
+                Item::Capture { kind: Kind::Until(end) | Kind::UntilLast(end), .. } => {
+                    all.push(vec![end.clone()])
+                }
                 Item::Capture { kind: Kind::OneOf(words), absent, .. } => {
                     all.push(words.iter().chain(absent).cloned().collect());
                 }
@@ -134,10 +138,16 @@ fn keys(object: &Object) -> Vec<AnyOf> {
     keys.collect()
 }
 
+/// Texts that are looked for at once: more make a search by vectors slow.
+const PACKED_TEXTS: usize = 48;
+
+/// Searches by vectors, one behind the other, that are no slower than one without them.
+const PACKED_MAX: usize = 4;
+
 /// Looks for texts.
 pub(super) enum Search {
     /// With vector instructions.
-    Packed(packed::Searcher),
+    Packed(Vec<packed::Searcher>),
     /// Where they cannot be had, or the texts are too many.
     Plain(AhoCorasick),
 }
@@ -148,17 +158,27 @@ impl Search {
         if texts.is_empty() {
             return None;
         }
-        packed::Searcher::new(texts).map(Self::Packed).or_else(|| {
+        let few = texts.len() <= PACKED_TEXTS * PACKED_MAX;
+        let packed = || texts.chunks(PACKED_TEXTS).map(packed::Searcher::new).collect::<Option<_>>();
+        few.then(packed).flatten().map(Self::Packed).or_else(|| {
             let small = Some(AhoCorasickKind::ContiguousNFA);
             AhoCorasick::builder().kind(small).build(texts).ok().map(Self::Plain)
         })
+    }
+
+    /// What it costs on a line of a length, about, in nanoseconds.
+    pub(super) fn cost(&self, len: usize) -> usize {
+        match self {
+            Self::Packed(searches) => searches.len() * (10 + len / 8),
+            Self::Plain(_) => 10 + 2 * len,
+        }
     }
 
     /// Whether a line holds one of them.
     #[inline]
     pub(super) fn is_in(&self, line: &[u8]) -> bool {
         match self {
-            Self::Packed(search) => search.find(line).is_some(),
+            Self::Packed(searches) => searches.iter().any(|search| search.find(line).is_some()),
             Self::Plain(search) => search.is_match(line),
         }
     }
