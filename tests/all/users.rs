@@ -273,7 +273,7 @@ fn profiles_stay_within_their_bound() {
     engine.save(&mut state);
     assert!(state.len() <= engine.bytes(), "{} bytes of {}", state.len(), engine.bytes());
     let said = engine.warnings();
-    assert!(said.iter().any(|said| said.contains("users were forgotten")), "{said:?}");
+    assert!(said.iter().any(|said| said.contains("keys were forgotten")), "{said:?}");
     assert!(!said.iter().any(|said| said.contains("found no place")), "{said:?}");
     // They are still known well: what is new to one of them raises an alert, and nothing else did.
     assert!(engine.alerts().iter().all(|alert| alert.detector == "user_behaviour" && alert.score.is_some()));
