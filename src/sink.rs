@@ -393,6 +393,11 @@ pub trait Sink: Send {
     }
     /// No more bodies will come: finish what is open. Step until [`Next::Done`].
     fn close(&mut self);
+    /// All that came from elsewhere has settled, and only what this run wrote down itself may come: what waits for its
+    /// turn need not. True when all that follows from it is written; else asked again after the next step.
+    fn conclude(&mut self) -> bool {
+        true
+    }
     /// Fields that were set aside since the last call, since the destination could not take them, with the number of
     /// rows: as `DESTINATION FIELD`.
     fn set_aside(&mut self) -> Vec<(String, u64)> {

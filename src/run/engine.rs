@@ -78,6 +78,14 @@ struct Shared {
     stop: AtomicBool,
     /// Sources that are still read.
     reading: AtomicUsize,
+    /// Those of them that hand on what comes from elsewhere, and not what aludel itself wrote down.
+    reading_others: AtomicUsize,
+    /// Whether sources that hand on what aludel wrote down itself wait for them, to end (`--once`).
+    awaits_others: bool,
+    /// None of those is read any more, and all that they gave has settled.
+    others_settled: AtomicBool,
+    /// Sinks that have written all that follows from it.
+    concluded: AtomicUsize,
     input: Pool,
     /// For each sink.
     bodies: Vec<Pool>,
@@ -110,6 +118,11 @@ impl Shared {
     /// Whether nothing will be read any more.
     fn is_over(&self) -> bool {
         self.stop.load(Ordering::Acquire) || self.reading.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether all has settled that came from elsewhere, and what follows from it is written down.
+    fn is_concluded(&self) -> bool {
+        self.concluded.load(Ordering::Acquire) == self.bodies.len()
     }
 
     fn is_stopped(&self) -> bool {
@@ -162,6 +175,12 @@ impl Engine {
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
             reading: AtomicUsize::new(parts.readers.len()),
+            reading_others: AtomicUsize::new(
+                plan.sources.iter().filter(|of| of.plan.own().is_none()).count(),
+            ),
+            awaits_others: settings.once && plan.sources.iter().any(|of| of.plan.own().is_some()),
+            others_settled: AtomicBool::new(false),
+            concluded: AtomicUsize::new(0),
             input: Pool::new(BUDGET_INPUT_BYTES),
             bodies: plan.sinks.iter().map(|_| Pool::new(share)).collect(),
             lags: Mutex::new(parts.lags.clone()),
@@ -173,7 +192,7 @@ impl Engine {
             warnings: Mutex::new(std::mem::take(&mut parts.warnings)),
         });
         let mut engine = Self { shared, wakes: Vec::new(), threads: Vec::new(), settler: None, stats };
-        match engine.spawn(&plan, &settings.clock, &settings.fs, parts, bells) {
+        match engine.spawn(&plan, settings, parts, bells) {
             Ok(()) => Ok(engine),
             Err(error) => {
                 engine.stop();
@@ -187,19 +206,21 @@ impl Engine {
     fn spawn(
         &mut self,
         plan: &Arc<Runnable>,
-        clock: &Arc<dyn Clock>,
-        fs: &Arc<dyn Fs>,
+        settings: &Settings,
         parts: Parts,
         bells: Vec<(Waker, Receiver<()>)>,
     ) -> Result<(), String> {
+        let (clock, fs) = (&settings.clock, &settings.fs);
         let (to_settler, for_settler) = bounded(SETTLER_QUEUE);
         let (to_workers, for_workers) = bounded(QUEUE_ITEMS);
         for (index, reader) in parts.readers.into_iter().enumerate() {
             let wake =
                 Arc::new(Wake::new().map_err(|error| format!("cannot make an event descriptor: {error}"))?);
             self.wakes.push(wake.clone());
+            let is_own = plan.sources.get(index).is_some_and(|source| source.plan.own().is_some());
             let reading = Reading {
                 index,
+                is_own,
                 shared: self.shared.clone(),
                 stats: self.stats.clone(),
                 clock: clock.clone(),

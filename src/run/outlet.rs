@@ -51,6 +51,11 @@ impl Outlet {
         }
     }
 
+    /// All that came from elsewhere has settled; true when all that follows from it is written.
+    pub fn conclude(&mut self) -> bool {
+        self.sink.conclude()
+    }
+
     /// Whether it was closed.
     pub fn is_closing(&self) -> bool {
         self.closing

@@ -135,7 +135,8 @@ fn open_sources(
             .plan
             .open(world, cursors)
             .map_err(|error| format!("cannot open source {}: {error}", source.name))?;
-        if settings.once {
+        // What a run writes down itself is there when all else of it has settled.
+        if settings.once && source.plan.own().is_none() {
             opened.finish();
         }
         readers.push(Reader::new(opened, index, stats.clone()));

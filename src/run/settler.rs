@@ -461,6 +461,12 @@ impl Settler {
         }
     }
 
+    /// Whether something that came from elsewhere has not settled yet, or a letter or a gap is not written down.
+    pub fn has_open_of_others(&self) -> bool {
+        let is_written = self.settled.is_empty() && self.records.is_empty() && !self.letters.is_waiting();
+        !is_written || self.open.values().any(|open| !self.is_own(open.source))
+    }
+
     /// Whether a sink is done with all that it was offered, as far as the settler was told.
     pub fn owes(&self, sink: usize) -> bool {
         self.owed.get(sink).is_some_and(|owed| *owed > 0)

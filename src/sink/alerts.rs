@@ -87,6 +87,7 @@ impl SinkPlan for Plan {
             trouble: None,
             warnings,
             changed: true,
+            concludes: false,
             closed: false,
         };
         Ok((Box::new(sink), cursors))
@@ -218,6 +219,8 @@ struct Alerts {
     warnings: Vec<String>,
     /// Whether observations came in since it was told what rules did.
     changed: bool,
+    /// Whether what waits is applied at the next step.
+    concludes: bool,
     closed: bool,
 }
 
@@ -291,7 +294,7 @@ impl Sink for Alerts {
     fn step(&mut self, now: Duration, settled: &mut Vec<Settled>) -> Next {
         self.take(now);
         let waited = self.engine.waiting();
-        let next = if self.closed {
+        let next = if self.closed || mem::take(&mut self.concludes) {
             self.engine.drain();
             None
         } else {
@@ -327,6 +330,11 @@ impl Sink for Alerts {
 
     fn close(&mut self) {
         self.closed = true;
+    }
+
+    fn conclude(&mut self) -> bool {
+        self.concludes = self.engine.waiting() > 0;
+        !self.concludes && self.unwritten.is_empty()
     }
 
     fn rules(&mut self) -> Vec<(String, RuleCounts)> {

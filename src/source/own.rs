@@ -35,7 +35,7 @@ static LETTERS_SIGNATURE: Signature = Signature {
     summary: "Hands on dead letters, to be sent to any sink.",
     doc: "`.message` is a letter as a JSON object, as it lies in the data folder: write `parse .message as aludel.letter`. \
           A letter is handed on whether or not it was replayed, and stays in the folder; see `aludel dlq`. \
-          With `--once`, letters that the same run writes are handed on by the next.\n\n\
+          With `--once`, letters of events from elsewhere are handed on by the same run.\n\n\
           Where an event of this source is refused in turn, its letter is in the folder and is not handed on: a \
           destination that refuses everything gets each letter once. A crash at the moment at which a letter was \
           written may write it again: `aludel.id` tells.",
@@ -62,7 +62,7 @@ static ALERTS_SIGNATURE: Signature = Signature {
     doc: "`.message` is an alert as a JSON object, as it lies in the data folder: write `parse .message as aludel.alert`. \
           An alert is written once, with an id that is made of its rule, its key and its start. Events without a time of \
           their own have that of reading, which is another when they are read again: of those, a crash can write an \
-          alert again under another id. It stays in the folder, 64 MiB of each pipeline. With `--once`, alerts that the same run raises are handed on by the next.\n\n\
+          alert again under another id. It stays in the folder, 64 MiB of each pipeline. With `--once`, alerts on events from elsewhere are handed on by the same run.\n\n\
           Where all that is wanted is to send the alerts of a pipeline, write `alerts to SINK` as its last line: that stands for \
           such a source and a pipeline that parses and sends them.",
     form: "alerts { … }",

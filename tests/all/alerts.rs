@@ -107,9 +107,6 @@ fn workers_batches_and_restarts_change_nothing() {
             file.write_all(part.concat().as_bytes()).expect("written");
             run(folder.path(), workers);
         }
-        // What a run raises is handed on by the next.
-        run(folder.path(), workers);
-        run(folder.path(), workers);
         let (alerts, told) = (alerts(folder.path(), "logins"), lines(&folder.path().join("told.ndjson")));
         let id = |line: &String, path: &str| -> String {
             let event: Value = serde_json::from_str(line).expect("json");
@@ -140,6 +137,24 @@ fn workers_batches_and_restarts_change_nothing() {
     for (workers, parts) in [(2, 1), (8, 1), (2, 3)] {
         assert_eq!(without_stream(alerts_of(workers, parts)), wanted, "{workers} workers, {parts} parts");
     }
+}
+
+/// What the last lines of a log raise waits for nothing that comes after them.
+#[test]
+fn a_run_to_the_end_hands_on_the_alerts_that_it_raises() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("logins.aludel"), PIPELINE).expect("written");
+    fs::create_dir_all(folder.path().join("in")).expect("a folder");
+    let line = |second: usize| {
+        format!(
+            "Nov 23 08:00:{second:02} web-1 sshd[400]: Failed password for ada from 203.0.113.7 port 40001 ssh2\n"
+        )
+    };
+    fs::write(folder.path().join("in/auth.log"), (0..8).map(line).collect::<String>()).expect("written");
+    run(folder.path(), 2);
+    let told = lines(&folder.path().join("told.ndjson"));
+    assert!(told.iter().any(|line| line.contains("\"guessed\"")), "{told:?}");
+    assert_eq!(told.len(), alerts(folder.path(), "logins").len());
 }
 
 /// Each line counts once: a rule that wants a hundred of a block of a hundred fires for each block, one that wants one

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, select};
 
-use super::Shared;
+use super::{REST, Shared};
 use crate::limits::TROUBLE_EVERY;
 use crate::observe::{Stats, count};
 use crate::run::outlet::Outlet;
@@ -24,7 +24,7 @@ pub(super) fn deliver(
     stats: &Stats,
     clock: &dyn Clock,
 ) {
-    let mut open = true;
+    let (mut open, mut concludes) = (true, shared.awaits_others);
     let mut next = Next::Idle;
     // The trouble that was told, until it is over, and when.
     let (mut told, mut told_at) = (false, None::<Duration>);
@@ -41,6 +41,7 @@ pub(super) fn deliver(
                 return;
             }
         };
+        let wait = if concludes { wait.min(REST) } else { wait };
         let offer = |outlet: &mut Outlet, body: Body| {
             stats.lock().sinks[index].1.bytes += body.payload_bytes() as u64;
             outlet.offer(body, clock.monotonic());
@@ -65,6 +66,10 @@ pub(super) fn deliver(
         }
         let stepped = outlet.step(clock.monotonic());
         next = stepped.next;
+        if concludes && shared.others_settled.load(Ordering::Acquire) && outlet.conclude() {
+            concludes = false;
+            shared.concluded.fetch_add(1, Ordering::AcqRel);
+        }
         shared.bodies[index].release(stepped.released);
         let now = clock.monotonic();
         match &stepped.trouble {

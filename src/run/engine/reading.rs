@@ -23,6 +23,8 @@ const ABSORB_FULL: Duration = Duration::from_millis(2);
 /// The thread of a source.
 pub(super) struct Reading {
     pub(super) index: usize,
+    /// Whether it hands on what aludel itself wrote down.
+    pub(super) is_own: bool,
     pub(super) shared: Arc<Shared>,
     pub(super) stats: Arc<Stats>,
     pub(super) clock: Arc<dyn Clock>,
@@ -33,6 +35,9 @@ pub(super) struct Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
+        if !self.is_own {
+            self.shared.reading_others.fetch_sub(1, Ordering::AcqRel);
+        }
         self.shared.reading.fetch_sub(1, Ordering::AcqRel);
         self.shared.turned.notify_all();
     }
@@ -43,7 +48,12 @@ impl Reading {
     pub(super) fn run(&self, reader: &mut Reader) {
         let mut notices = Vec::new();
         let mut ended = false;
+        let mut awaits_others = self.shared.awaits_others && self.is_own;
         loop {
+            if awaits_others && self.shared.is_concluded() {
+                awaits_others = false;
+                reader.source.finish();
+            }
             for (stream, low) in self.shared.take_lows(self.index) {
                 reader.source.settled(&stream, low);
             }
@@ -98,6 +108,7 @@ impl Reading {
                 Read::More => {}
                 Read::Wait(until) => {
                     let wait = until.saturating_sub(self.clock.monotonic());
+                    let wait = if awaits_others { wait.min(REST) } else { wait };
                     self.wake.wait(wait, reader.source.wake_fd());
                 }
                 Read::End if owes && !stopping => ended = true,

@@ -1,5 +1,6 @@
 //! The thread of the settler.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(super) fn settle(
     let mut watch = Watch::default();
     let mut flushed = clock.monotonic();
     loop {
+        // Before the look at the queue: who ended has said all.
+        let others_ended = shared.reading_others.load(Ordering::Acquire) == 0;
         let wait = (flushed + FLUSH_EVERY).saturating_sub(clock.monotonic());
         let ended = match messages.recv_timeout(wait) {
             Ok(message) => {
@@ -38,7 +41,12 @@ pub(super) fn settle(
                 shared.lags().done(done);
                 false
             }
-            Err(crossbeam::channel::RecvTimeoutError::Timeout) => false,
+            Err(crossbeam::channel::RecvTimeoutError::Timeout) => {
+                if others_ended && !settler.has_open_of_others() {
+                    shared.others_settled.store(true, Ordering::Release);
+                }
+                false
+            }
             Err(crossbeam::channel::RecvTimeoutError::Disconnected) => true,
         };
         shared.originals.exchange(&mut settler, wakes);
