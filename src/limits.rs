@@ -219,8 +219,9 @@ pub const PARQUET_PARTITIONS_MAX: usize = 32;
 /// Bytes that the open row groups of a Parquet sink may hold in memory.
 pub const PARQUET_BUFFER_BYTES: usize = 24 * 1024 * 1024;
 
-/// Bytes that a `file` sink writes before it syncs them; they stay in the budget until then.
-pub const FILE_SYNC_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes that a `file` sink writes before it syncs them. They stay in the budget until then, of which a sink among many has
+/// little more: with a bound that it never reaches, each sync would wait for its time.
+pub const FILE_SYNC_BYTES: usize = 1024 * 1024;
 /// How long a `file` sink collects rows before it syncs them.
 pub const FILE_SYNC_LINGER: Duration = Duration::from_millis(100);
 
