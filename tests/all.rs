@@ -134,6 +134,8 @@ mod race_workload;
 mod readme;
 #[path = "all/redaction.rs"]
 mod redaction;
+#[path = "all/support/rules.rs"]
+mod rules;
 #[path = "all/support/scores.rs"]
 mod scores;
 #[path = "all/sim_files.rs"]

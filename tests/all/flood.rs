@@ -6,14 +6,11 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use aludel::catalog::{self, Machine};
 use aludel::detect::stateful::{Alert, Engine, Observation, Rule, Sign, State};
-use aludel::lang::{self, plan::each_observer};
-use aludel::position::{EventId, PipelineTag, StreamId};
 
+use super::rules::{event, rules_of};
 use super::scores;
 use super::sites::{Case, KINDS, Request, Setting, sites};
 
@@ -57,15 +54,7 @@ pipeline sites {
   | to out
 }
 "#;
-    let machine = Machine { folder: PathBuf::new() };
-    let (_, plan, diagnostics) = lang::compile(text, &catalog::signatures(), &machine);
-    let plan = plan.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let mut rules = Vec::new();
-    each_observer(&plan.pipelines[0].steps, &mut |of| {
-        rules
-            .push(Rule::new("sites", &of.name, &of.options, &["site".to_owned()], "client").expect("a rule"));
-    });
-    rules
+    rules_of(text, "site", "client")
 }
 
 /// Spreads a number over all bits, as a hash does.
@@ -75,19 +64,10 @@ fn hash(of: u64) -> u64 {
 }
 
 fn observation(at: usize, rule: usize, of: &Request) -> Observation {
-    let id = EventId {
-        stream: StreamId(1),
-        generation: 0,
-        lane: 0,
-        pipeline: PipelineTag::new("sites"),
-        start: at as u64 * 100,
-        end: at as u64 * 100 + 100,
-        part: 0,
-    };
     let labels = if rule == 0 { format!("{{\"site\":\"{}\"}}", of.site) } else { "{}".to_owned() };
     Observation {
         time_ns: of.time * 1_000_000_000,
-        id: id.encode(),
+        id: event(at, "sites").encode(),
         rule,
         sign: Sign::Hit,
         key: if rule == 0 { of.site as u64 } else { 0 },

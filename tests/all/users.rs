@@ -5,17 +5,14 @@
 #![allow(clippy::print_stdout)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use aludel::catalog::{self, Machine};
 use aludel::detect::stateful::{Alert, Engine, Observation, Rule, Sign, Traits};
-use aludel::lang::{self, plan::each_observer};
 use aludel::limits::BEHAVIOUR_STATE_BYTES_MAX;
-use aludel::position::{EventId, PipelineTag, StreamId};
 use serde_json::Value;
 
 use super::people::{Case, KINDS, Login, Setting, company};
+use super::rules::{event, rules_of};
 use super::scores;
 
 /// 2026-03-01T00:00:00Z, a Sunday.
@@ -82,26 +79,10 @@ pipeline users {
   | to out
 }
 "#;
-    let machine = Machine { folder: PathBuf::new() };
-    let (_, plan, diagnostics) = lang::compile(text, &catalog::signatures(), &machine);
-    let plan = plan.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let mut rules = Vec::new();
-    each_observer(&plan.pipelines[0].steps, &mut |of| {
-        rules.push(Rule::new("users", &of.name, &of.options, &["user".to_owned()], "").expect("a rule"));
-    });
-    rules.remove(0)
+    rules_of(text, "user", "").remove(0)
 }
 
 fn observation(at: usize, of: &Login) -> Observation {
-    let id = EventId {
-        stream: StreamId(1),
-        generation: 0,
-        lane: 0,
-        pipeline: PipelineTag::new("users"),
-        start: at as u64 * 100,
-        end: at as u64 * 100 + 100,
-        part: 0,
-    };
     let (city, country, lat, lon, _) = of.place();
     let [network, device, resource] =
         [of.network.to_string(), format!("device{}", of.device), format!("host{}", of.resource)];
@@ -110,7 +91,7 @@ fn observation(at: usize, of: &Login) -> Observation {
     Traits { location: Some((lat, lon)), place: city.as_bytes(), aspects }.write(&mut traits);
     Observation {
         time_ns: of.time * 1_000_000_000,
-        id: id.encode(),
+        id: event(at, "users").encode(),
         rule: 0,
         sign: Sign::Hit,
         key: u64::from(of.user),
