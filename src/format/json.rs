@@ -70,17 +70,24 @@ impl Node {
 
     #[inline]
     fn child(&self, print: u64, key: &[u8]) -> Option<&Child> {
+        let is_it = |child: &&Child| child.fingerprint == print && *child.key == *key;
+        if self.children.len() <= FEW {
+            return self.children.iter().find(is_it);
+        }
         let last = self.places.len() - 1;
         let mut at = place(print) & last;
         loop {
             let child = self.children.get((*self.places.get(at)? as usize).wrapping_sub(1))?;
-            if child.fingerprint == print && *child.key == *key {
+            if is_it(&child) {
                 return Some(child);
             }
             at = (at + 1) & last;
         }
     }
 }
+
+/// Children that are sooner compared one by one than looked up.
+const FEW: usize = 8;
 
 /// Bits that differ where two fingerprints do, mostly.
 #[inline]
