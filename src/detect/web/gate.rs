@@ -29,8 +29,12 @@ const PLAIN_BYTES_MAX: usize = 512;
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
     let own = ["127.", "169.254.", "100.100.", "192.0.0.192", "0.0.0.0", ":///", "script:", "data:"];
     let plain = |word: &&str| Bytes::of(word.as_bytes()).only(REFERRER);
-    let words =
-        own.into_iter().chain(files::words()).chain(code::words()).chain(remote::words()).chain(sql::plain());
+    let words = own
+        .into_iter()
+        .chain(files::words())
+        .chain(code::words())
+        .chain(remote::hosts::words())
+        .chain(sql::plain());
     let words = words.chain(xss::NAMES);
     Words::new(words.filter(plain))
 });
