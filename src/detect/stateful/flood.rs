@@ -1,9 +1,9 @@
-//! Floods: far more events of a key than usual within a window, or from far more sources.
+//! Floods: far more events of a key than usual within a window, from far more sources, or from sources of another kind.
 //!
 //! In: observations, in order; what varies is the source, and its name stands where a profile has its traits. Out: alerts that
 //! say how much came, what is usual and who sent most. A key has a [`Baseline`] once it is busy; what it brings in the
 //! window that is open is counted exactly, its sources by a [`Sketch`](sketch::Sketch), the greatest of them by a
-//! [`Top`](top::Top). Windows are those of the time of events; one is judged as soon as it is too full and learned from
+//! [`Top`](top::Top); how many sources so many events usually have is a [`Variety`](variety::Variety). Windows are those of the time of events; one is judged as soon as it is too full and learned from
 //! when it is over.
 
 mod baseline;
@@ -12,6 +12,7 @@ mod ongoing;
 mod signature;
 mod sketch;
 mod top;
+mod variety;
 mod window;
 
 use std::collections::BTreeMap;
@@ -64,8 +65,14 @@ impl Track {
         if self.baseline.is_none() && count > norms.few() {
             self.baseline = Some(Box::new(Baseline::new(norms.season, begun_ns)));
         }
-        if let Some(baseline) = self.baseline.as_mut().filter(|_| count > 0) {
-            baseline.learn(begun_ns, self.window.learned(is_watched), &usual, norms);
+        let windows = start_ns.saturating_sub(begun_ns) / norms.window_ns;
+        if let Some(baseline) = &mut self.baseline {
+            if count > 0 {
+                let (window, learned) = (&self.window, self.window.learned(is_watched, norms));
+                baseline.learn(begun_ns, learned, &usual, norms);
+                baseline.variety.learn(count as f64, window.sources.count(), learned[0], window.lasting());
+            }
+            baseline.variety.rest(windows - i64::from(count > 0));
         }
         self.count();
         self.window = Window::open(start_ns, self.baseline.as_deref(), norms);

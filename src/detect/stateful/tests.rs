@@ -137,13 +137,13 @@ fn a_flood_is_told_with_what_is_usual_who_sends_it_and_its_end() {
     for of in 0..185 {
         minute(&mut engine, of, 20, &usual);
     }
-    // Four of ten from one network, the others each from another one.
+    // The hour was never seen: it takes ten times as much. Four of ten from one network, the others each from another one.
     let many = |n: i64| match n % 10 {
         0..4 => format!("203.0.113.{}", n % 97),
         _ => format!("2001:db8:{n:x}:1::/64"),
     };
     for of in 185..187 {
-        minute(&mut engine, of, 2000, &many);
+        minute(&mut engine, of, 5000, &many);
     }
     for of in 187..200 {
         minute(&mut engine, of, 20, &usual);
@@ -155,9 +155,9 @@ fn a_flood_is_told_with_what_is_usual_who_sends_it_and_its_end() {
     assert_eq!(
         reasons,
         [
-            "60 events within 2 s, usual are 20 ± 4 within 1m; 60 sources, usual are 5 ± 2; 203.0.113.0/24 sends 40 %",
-            "676 events within 21 s, usual are 20 ± 4 within 1m; 503 sources, usual are 5 ± 2; 203.0.113.0/24 sends 40 %",
-            "the flood is over after 2m: 4,000 events, at most 2,000 within 1m; 1,277 sources",
+            "244 events within 3 s, usual are 20 ± 4 within 1m; 229 sources, usual are 5 ± 2, and 61 of so many events; 203.0.113.0/24 sends 40 %",
+            "3,828 events within 46 s, usual are 20 ± 4 within 1m; 2,369 sources, usual are 5 ± 2, and 957 of so many events; 203.0.113.0/24 sends 40 %",
+            "the flood is over after 2m: 10,000 events, at most 5,000 within 1m; 3,088 sources",
         ]
     );
     let severities: Vec<_> = alerts.iter().map(|of| of["severity"].as_str().unwrap_or_default()).collect();

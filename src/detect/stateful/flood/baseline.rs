@@ -7,6 +7,7 @@
 
 use super::super::bytes::{Get, Put};
 use super::norms::{Norms, Season};
+use super::variety::Variety;
 
 /// Nanoseconds of an hour.
 const HOUR_NS: i64 = 3_600_000_000_000;
@@ -17,6 +18,12 @@ const PRIOR: f64 = 0.5;
 /// So many days in a row say how others are: some of them are working days, and their hours are the fullest or the others'
 /// are.
 const DAYS_MIN: u32 = 5;
+/// So many days in a row may all be days of rest.
+const WEEKEND: i64 = 2;
+/// And a working day may have so many times as much: rate alone says nothing below.
+const CAUTION: f64 = 10.0;
+/// Rate alone says less where more days are known, but not all.
+const CAUTION_LESS: f64 = 2.0;
 /// A fullest window with so many times the mean is no chance: something comes at that hour.
 const STANDS_OUT: f64 = 4.0;
 /// How much of what is known of deviations stays, from window to window.
@@ -59,8 +66,11 @@ pub(super) struct Usual {
     pub(super) deviation: f64,
     /// The fullest window of the hour.
     pub(super) peak: f64,
-    /// Whether this hour of the week was never seen, and too few of other days to say how it is.
-    pub(super) is_new: bool,
+    /// How many times as much rate alone must be: more than once where this hour of the week was never seen, and too few of
+    /// other days to say how it is.
+    pub(super) caution: f64,
+    /// What windows of the last hours had, where nothing better is known of this one.
+    pub(super) late: f64,
 }
 
 /// The hour that is going on.
@@ -76,6 +86,8 @@ struct Hour {
 /// A baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Baseline {
+    /// The first hour, and all of them.
+    since_hour: i64,
     all: Bin,
     /// Hours of the day, then of the week, as far as the rule has seasons.
     bins: Box<[Bin]>,
@@ -83,6 +95,8 @@ pub(super) struct Baseline {
     deviation: [f32; MEASURES],
     /// What the last hours had, and what they usually have.
     late: [(f32, f32); MEASURES],
+    /// Sources of so many events.
+    pub(super) variety: Variety,
     hour: Hour,
 }
 
@@ -95,10 +109,12 @@ impl Baseline {
             Season::Week => DAY + WEEK,
         };
         Self {
+            since_hour: start_ns.div_euclid(HOUR_NS),
             all: Bin::default(),
             bins: vec![Bin::default(); bins].into(),
             deviation: [0.0; MEASURES],
             late: [(0.0, 0.0); MEASURES],
+            variety: Variety::default(),
             hour: Self::begins(start_ns),
         }
     }
@@ -133,11 +149,16 @@ impl Baseline {
         let part = part as f64 / HOUR_NS as f64;
         let (of_day, of_week) = places(start_ns.div_euclid(HOUR_NS));
         let samples = |place| self.bin(place).map(|bin| bin.samples);
-        let is_new = match (samples(of_day), samples(of_week)) {
-            (Some(of_days), Some(0)) => of_days < DAYS_MIN,
-            (Some(of_days), None) => of_days == 0,
-            _ => self.all.samples == 0,
+        // Hours at which nothing ever comes are never seen: there it is days that count.
+        let age = (before - self.since_hour) / DAY as i64;
+        let caution = match (samples(of_day), samples(of_week)) {
+            (Some(of_days), None | Some(0)) if i64::from(of_days).max(age) <= WEEKEND => CAUTION,
+            (Some(of_days), Some(0)) if of_days < DAYS_MIN => CAUTION_LESS,
+            (Some(0), None) => CAUTION_LESS,
+            _ if self.all.samples == 0 => CAUTION,
+            _ => 1.0,
         };
+        let is_new = caution > 1.0;
         std::array::from_fn(|at| {
             let (first, second) = (self.hourly(before, at, norms), self.hourly(before + 1, at, norms));
             let like_today = if is_new { self.like_today(at) } else { 1.0 };
@@ -148,7 +169,8 @@ impl Baseline {
             let mean = mean * like_today;
             // Of events that come by chance the square root deviates; a mean deviation is less than a standard one.
             let deviation = (1.25 * f64::from(self.deviation[at]) * mean).max(mean.sqrt());
-            Usual { mean, deviation, peak, is_new }
+            let late = if is_new { f64::from(self.late[at].0) / 2.0 } else { 0.0 };
+            Usual { mean, deviation, peak, caution, late }
         })
     }
 
@@ -204,6 +226,7 @@ impl Baseline {
     }
 
     pub(super) fn save(&self, out: &mut Vec<u8>) {
+        out.put_i64(self.since_hour);
         out.put_u64(self.bins.len() as u64);
         for bin in [&self.all].into_iter().chain(&self.bins) {
             bin.mean.iter().chain(&bin.peak).for_each(|of| out.extend_from_slice(&of.to_le_bytes()));
@@ -211,6 +234,7 @@ impl Baseline {
         }
         let late = self.late.iter().flat_map(|(had, have)| [had, have]);
         self.deviation.iter().chain(late).for_each(|of| out.extend_from_slice(&of.to_le_bytes()));
+        self.variety.save(out);
         out.put_i64(self.hour.number);
         out.put_i64(self.hour.seen_ns);
         self.hour.sum.iter().chain(&self.hour.peak).for_each(|of| out.put_u64(of.to_bits()));
@@ -219,6 +243,7 @@ impl Baseline {
     pub(super) fn load(from: &mut Get<'_>) -> Option<Self> {
         let float = |from: &mut Get<'_>| from.array().map(f32::from_le_bytes);
         let double = |from: &mut Get<'_>| from.u64().map(f64::from_bits);
+        let since_hour = from.i64()?;
         let count = from.count()?;
         let bin = |from: &mut Get<'_>| {
             let mean = [float(from)?, float(from)?];
@@ -229,10 +254,19 @@ impl Baseline {
         let bins = (0..count).map(|_| bin(from)).collect::<Option<_>>()?;
         let deviation = [float(from)?, float(from)?];
         let late = [(float(from)?, float(from)?), (float(from)?, float(from)?)];
+        let variety = Variety::load(from)?;
         let (number, seen_ns) = (from.i64()?, from.i64()?);
         let sum = [double(from)?, double(from)?];
         let peak = [double(from)?, double(from)?];
-        Some(Self { all, bins, deviation, late, hour: Hour { number, seen_ns, sum, peak } })
+        Some(Self {
+            since_hour,
+            all,
+            bins,
+            deviation,
+            late,
+            variety,
+            hour: Hour { number, seen_ns, sum, peak },
+        })
     }
 }
 

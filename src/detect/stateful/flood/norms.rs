@@ -70,13 +70,10 @@ impl Norms {
         (self.at_least as f64 / (2.0 * self.factor)) as u64
     }
 
-    /// What a window may have where so much is usual; twice as much where nothing is known of its hour.
-    pub(super) fn limit(&self, usual: &super::baseline::Usual) -> f64 {
-        let of_mean = (self.factor * usual.mean).max(usual.mean + DEVIATIONS * usual.deviation);
+    /// What a window may have where so much is usual, with so many deviations.
+    pub(super) fn limit(&self, usual: &super::baseline::Usual, deviations: f64) -> f64 {
+        let of_mean = (self.factor * usual.mean).max(usual.mean + deviations * usual.deviation);
         let of_peak = usual.peak * (1.0 + self.factor) / 2.0;
-        of_mean.max(of_peak) * if usual.is_new { 2.0 } else { 1.0 }
+        of_mean.max(of_peak)
     }
 }
-
-/// So many standard deviations above the usual are not chance: traffic comes in bursts, and is not spread as errors are.
-const DEVIATIONS: f64 = 6.0;

@@ -50,7 +50,7 @@ impl Ongoing {
         norms: &Norms,
     ) -> Option<Alert> {
         self.last_ns = window.start_ns;
-        let step = (1 + window.excess().log(STEP).max(0.0) as u8).min(STEPS_MAX);
+        let step = (1 + window.excess(norms).log(STEP).max(0.0) as u8).min(STEPS_MAX);
         if step <= self.step {
             return None;
         }

@@ -60,6 +60,11 @@ impl Top {
         most
     }
 
+    /// How often whoever came most often came at least.
+    pub(super) fn first(&self) -> u64 {
+        self.counters.iter().map(Most::least).max().unwrap_or_default()
+    }
+
     /// Memory beside itself.
     pub(super) fn bytes(&self) -> usize {
         self.counters.capacity() * size_of::<Most>() + self.bytes

@@ -10,10 +10,20 @@ use super::baseline::{Baseline, MEASURES, Usual};
 use super::norms::Norms;
 use super::sketch::Sketch;
 use super::top::{Most, Top};
+use super::variety::{STRANGERS_LET, Variety};
 use crate::shown::number;
 
 /// Fewer sources than this are not many, whatever is usual.
 const SOURCES_MIN: f64 = 50.0;
+/// So many standard deviations above the usual are not chance: traffic comes in bursts, and is not spread as errors are.
+const DEVIATIONS: f64 = 8.0;
+/// So many where one source sends most of it, and of an hour that was never seen no more than so many times as much.
+const DEVIATIONS_OF_ONE: f64 = 6.0;
+const CAUTION_OF_ONE: f64 = 2.0;
+/// Strangers may bring such a part of what raises an alert of others, in all windows beyond [`STRANGERS_LET`] of each.
+const STRANGERS_MAX: f64 = 0.16;
+/// They are told when three quarters of a window are over: fewer events have more sources each.
+const TOLD: (i64, i64) = (3, 4);
 /// Who sends less than this share is not named.
 const SHARE_MIN: u64 = 5;
 /// So many are named.
@@ -25,10 +35,17 @@ const ALONE: u64 = 80;
 #[derive(Debug)]
 pub(super) struct Window {
     pub(super) start_ns: i64,
+    /// The latest event.
+    newest_ns: i64,
     pub(super) count: u64,
     /// What is usual, and what is too much: of events, of sources.
     pub(super) usual: [Usual; MEASURES],
     limit: [f64; MEASURES],
+    /// How many events are too many where one source sends most of them.
+    limit_of_one: f64,
+    /// How many sources so many events usually have, and the events that those of strangers are held against.
+    variety: Variety,
+    strangers_of: f64,
     pub(super) sources: Sketch,
     /// Different sources, as of the last look, and the count at which to look again: looking costs a pass over the sketch.
     different: f64,
@@ -42,15 +59,27 @@ impl Window {
     /// One that begins then.
     pub(super) fn open(start_ns: i64, baseline: Option<&Baseline>, norms: &Norms) -> Self {
         let usual = baseline.map(|of| of.usual(start_ns, norms));
-        let limit = usual.map_or([norms.at_least as f64, f64::INFINITY], |usual| {
-            let [events, sources] = usual.map(|usual| norms.limit(&usual));
-            [events.max(norms.at_least as f64), sources.max(SOURCES_MIN)]
+        let at_least = norms.at_least as f64;
+        let limit =
+            |usual: &Usual, deviations, caution| norms.limit(usual, deviations) * usual.caution.min(caution);
+        let limits = usual.map_or([at_least, f64::INFINITY], |usual| {
+            let [events, sources] = usual.map(|usual| limit(&usual, DEVIATIONS, f64::INFINITY));
+            [events.max(at_least), sources.max(SOURCES_MIN)]
+        });
+        let of_one = usual
+            .map_or(at_least, |[events, _]| limit(&events, DEVIATIONS_OF_ONE, CAUTION_OF_ONE).max(at_least));
+        let strangers_of = usual.map_or(f64::INFINITY, |[events, _]| {
+            events.mean.max(events.late).max(at_least / norms.factor) * norms.factor
         });
         Self {
             start_ns,
+            newest_ns: start_ns,
             count: 0,
+            strangers_of,
+            variety: baseline.map(|of| of.variety).unwrap_or_default(),
             usual: usual.unwrap_or_default(),
-            limit,
+            limit: limits,
+            limit_of_one: of_one,
             sources: Sketch::default(),
             different: 0.0,
             look_at: 0,
@@ -63,6 +92,7 @@ impl Window {
     /// Takes in an event.
     pub(super) fn note(&mut self, of: &Observation) {
         self.count += 1;
+        self.newest_ns = self.newest_ns.max(of.time_ns);
         if self.count.is_power_of_two() {
             // A few of many, from all of the window.
             self.evidence.note(of);
@@ -92,23 +122,54 @@ impl Window {
 
     /// Whether there is too much.
     pub(super) fn is_over(&self, norms: &Norms) -> bool {
-        let counts = [self.count as f64, self.different];
-        self.count >= norms.at_least && counts.iter().zip(&self.limit).any(|(count, limit)| count >= limit)
+        self.count >= norms.at_least && self.excess(norms) >= 1.0
     }
 
-    /// How many times as much as is too much.
-    pub(super) fn excess(&self) -> f64 {
-        (self.count as f64 / self.limit[0]).max(self.different / self.limit[1])
+    /// How many times as much as is too much: by rate alone, by strangers where there is more than usual, or by one who sends
+    /// two thirds of it.
+    pub(super) fn excess(&self, norms: &Norms) -> f64 {
+        let count = self.count as f64;
+        let alone = (count / self.limit[0]).max(self.different / self.limit[1]);
+        let is_told = self.newest_ns.saturating_sub(self.start_ns) / TOLD.0 >= norms.window_ns / TOLD.1;
+        let strangers = if is_told { self.strangers(self.different) } else { 0.0 };
+        // That they are strangers' makes a flood of it, but no graver one.
+        let excess = alone.max((strangers / STRANGERS_MAX).min(1.0));
+        let by_one = count / self.limit_of_one;
+        let is_by_one = || self.top.first() * 3 >= self.count * 2;
+        if excess < 1.0 && by_one >= 1.0 && is_by_one() { by_one } else { excess }
     }
 
-    /// What is to be learned of it: of a key that is watched no more than what raises an alert.
-    pub(super) fn learned(&self, is_watched: bool) -> [f64; MEASURES] {
+    /// What strangers brought, in the last windows too, beyond what is let pass.
+    fn strangers(&self, different: f64) -> f64 {
+        let count = self.count as f64;
+        if count < self.usual[0].mean {
+            return 0.0;
+        }
+        let part = self.variety.strangers(count, different) / self.strangers_of;
+        (f64::from(self.variety.lasting) + part - STRANGERS_LET).max(0.0)
+    }
+
+    /// What strangers brought, for the next window.
+    pub(super) fn lasting(&self) -> f64 {
+        self.strangers(self.sources.count()).min(STRANGERS_MAX)
+    }
+
+    /// What is to be learned of it: of a key that is watched no more than what raises an alert, and of a flood no more than
+    /// what would raise one of an hour that is known.
+    pub(super) fn learned(&self, is_watched: bool, norms: &Norms) -> [f64; MEASURES] {
         let counts = [self.count as f64, self.sources.count()];
-        std::array::from_fn(|at| if is_watched { counts[at].min(self.limit[at]) } else { counts[at] })
+        if !is_watched {
+            return counts;
+        }
+        let is_over = self.is_over(norms);
+        std::array::from_fn(|at| {
+            let caution = if is_over { self.usual[at].caution } else { 1.0 };
+            counts[at].min(self.limit[at] / caution)
+        })
     }
 
-    /// In words: `12,300 events within 12 s, usual are 180 ± 40 within 1m; 9,400 sources, usual are 150 ± 13;
-    /// 203.0.113.0/24 sends 41 %`.
+    /// In words: `12,300 events within 12 s, usual are 180 ± 40 within 1m; 9,400 sources, usual are 150 ± 13, and
+    /// 4,100 of so many events; 203.0.113.0/24 sends 41 %`.
     pub(super) fn words(&self, now_ns: i64, norms: &Norms) -> String {
         let seconds = now_ns.saturating_sub(self.start_ns) / 1_000_000_000 + 1;
         let within = plain(norms.window_ns);
@@ -124,7 +185,11 @@ impl Window {
         );
         let different = self.sources.count();
         if different > 0.0 {
-            let usual = if is_known { format!(", usual are {}", usual(1)) } else { String::new() };
+            let mut usual = if is_known { format!(", usual are {}", usual(1)) } else { String::new() };
+            if self.strangers(different) >= STRANGERS_MAX {
+                let (of_so_many, _) = self.variety.usual(self.count as f64);
+                usual += &format!(", and {} of so many events", number(of_so_many.round() as u64));
+            }
             words += &format!("; {} sources{usual}", number(different.round() as u64));
         }
         for (at, most) in self.named().into_iter().enumerate() {
@@ -157,6 +222,7 @@ impl Window {
 
     pub(super) fn save(&self, out: &mut Vec<u8>) {
         out.put_i64(self.start_ns);
+        out.put_i64(self.newest_ns);
         out.put_u64(self.count);
         out.put_u64(self.different.to_bits());
         out.put_u64(self.look_at);
@@ -168,12 +234,12 @@ impl Window {
 
     /// Reads it; what is usual follows from the baseline, which does not change while the window is open.
     pub(super) fn load(from: &mut Get<'_>, baseline: Option<&Baseline>, norms: &Norms) -> Option<Self> {
-        let (start_ns, count) = (from.i64()?, from.u64()?);
+        let (start_ns, newest_ns, count) = (from.i64()?, from.i64()?, from.u64()?);
         let (different, look_at) = (f64::from_bits(from.u64()?), from.u64()?);
         let (sources, top, networks) = (Sketch::load(from)?, Top::load(from)?, Top::load(from)?);
         let evidence = Evidence::load(from)?;
         let open = Self::open(start_ns, baseline, norms);
-        Some(Self { count, different, look_at, sources, top, networks, evidence, ..open })
+        Some(Self { newest_ns, count, different, look_at, sources, top, networks, evidence, ..open })
     }
 }
 
