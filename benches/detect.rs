@@ -1,12 +1,17 @@
 //! Benign requests through gate and detectors: path, query, referrer and agent of each; decisions on whether a key keeps
-//! to its limit, among a thousand and a million keys; and values looked up among three million entries of lists.
+//! to its limit, among a thousand and a million keys; requests held against what their page usually has; and values looked
+//! up among three million entries of lists.
 
 use std::hint::black_box;
+use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use aludel::detect::stateful::gcra::{Gcra, Quota, Semantics, Verdict};
+use aludel::detect::stateful::{Engine, Observation, Rule, Sign};
 use aludel::detect::threat::{List, Probe, Terms, read};
 use aludel::detect::{Judge, Kind, Pool};
-use aludel::event::Options;
+use aludel::event::{OptionValue, Options};
+use aludel::position::{EventId, PipelineTag, StreamId};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Requests of visitors: path, query, referrer, agent.
@@ -80,6 +85,74 @@ fn rate(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A rule of floods with the options' defaults.
+fn flood_rule(keys: &[String]) -> Rule {
+    let (text, seconds) =
+        (|of: &str| OptionValue::Text(of.into()), |of| OptionValue::Duration(Duration::from_secs(of)));
+    let values = vec![
+        ("name", text("pages")),
+        ("severity", text("high")),
+        ("season", text("week")),
+        ("window", seconds(60)),
+        ("learn", seconds(2 * 86_400)),
+        ("half_life", seconds(14 * 86_400)),
+        ("quiet", seconds(600)),
+        ("at_least", OptionValue::Int(100)),
+        ("factor", OptionValue::Int(3)),
+    ];
+    Rule::new("web", "flood", &Options::new(Vec::new(), values), keys, "source.ip").expect("a rule")
+}
+
+/// Observations of one iteration, all within the time of one window: so many that all keys have a baseline.
+const OBSERVATIONS: u64 = 1 << 16;
+
+/// Requests of visitors who come from ten thousand addresses: as one key, as ten sites, as a thousand pages. What a worker made
+/// of them is cloned on the way, which stands for reading it back.
+fn flood(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("flood");
+    group.throughput(Throughput::Elements(OBSERVATIONS));
+    group.sample_size(10);
+    let id = |at: u64| {
+        let (stream, pipeline) = (StreamId(1), PipelineTag::new("web"));
+        EventId { stream, generation: 0, lane: 0, pipeline, start: at, end: at + 1, part: 0 }.encode()
+    };
+    let mut dice = 7_u64;
+    let mut seen: Vec<Observation> = (0..OBSERVATIONS)
+        .map(|at| {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let source = (dice >> 33) % 10_000;
+            Observation {
+                time_ns: 0,
+                id: id(at),
+                rule: 0,
+                sign: Sign::Hit,
+                key: dice >> 48,
+                value: key(source),
+                labels: b"{\"url.path\":\"/item/4711/blue-shoes\"}"[..].into(),
+                evidence: b"{\"source.ip\":\"203.0.113.7\"}"[..].into(),
+                traits: Ipv4Addr::from(key(source) as u32).to_string().into_bytes().into(),
+            }
+        })
+        .collect();
+    for keys in [1, 10, 1000] {
+        let names = if keys == 1 { Vec::new() } else { vec!["url.path".to_owned()] };
+        let mut engine = Engine::new(&[flood_rule(&names)]);
+        let mut minute = 0;
+        group.bench_function(format!("{keys} keys"), |bench| {
+            bench.iter(|| {
+                for (at, of) in seen.iter_mut().enumerate() {
+                    of.time_ns = (minute * 60 + at as i64 * 60 / OBSERVATIONS as i64) * SECOND;
+                    let of = Observation { key: key(of.key % keys), ..of.clone() };
+                    engine.take(of, Duration::ZERO, None);
+                }
+                minute += 1;
+                black_box(engine.alerts().len())
+            });
+        });
+    }
+    group.finish();
+}
+
 /// A list of a million lines.
 fn list(line: impl Fn(u64) -> String) -> List {
     let text: Vec<String> = (0..1_000_000).map(line).collect();
@@ -122,5 +195,5 @@ fn threat(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, benign, rate, threat);
+criterion_group!(benches, benign, rate, flood, threat);
 criterion_main!(benches);
