@@ -1,52 +1,15 @@
-//! Lists of lines: one indicator each, netsets, hosts files, CSV with or without a header.
+//! Lists of lines: one indicator each, netsets, hosts files, CSV with or without a header; what a record of CSV is
+//! stands in `cells.rs`.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use super::cells::{Columns, cells, has_open_quote, header};
 use super::indicator::{Indicator, Net};
 use super::notes::Note;
 use super::read::{Intake, confidence, name, time};
 use crate::limits::THREAT_LINE_BYTES_MAX;
 
-/// Usual names of columns that hold indicators.
-const VALUES: &[&str] = &[
-    "indicator",
-    "ioc",
-    "ioc_value",
-    "value",
-    "ip",
-    "ips",
-    "ip_address",
-    "ipaddress",
-    "address",
-    "dst_ip",
-    "src_ip",
-    "cidr",
-    "network",
-    "netblock",
-    "domain",
-    "domain_name",
-    "hostname",
-    "fqdn",
-    "url",
-    "hash",
-    "file_hash",
-    "md5",
-    "md5_hash",
-    "sha1",
-    "sha1_hash",
-    "sha256",
-    "sha256_hash",
-    "sha512",
-    "sha512_hash",
-];
-/// Of columns that say how sure an entry is.
-const CONFIDENCES: &[&str] = &["confidence", "confidence_level"];
-/// Of columns that say how long an entry is valid.
-const EXPIRIES: &[&str] =
-    &["expires", "expires_at", "expiry", "expiration", "expiration_date", "valid_until"];
-/// Of columns that name what an entry belongs to.
-const NAMES: &[&str] = &["name", "malware", "malware_printable", "signature", "threat", "listingreason"];
 /// Names of hosts files that are no one's.
 const LOCAL: &[&[u8]] = &[
     b"localhost",
@@ -78,16 +41,6 @@ enum Form {
     Plain,
     /// Cells.
     Cells(Columns),
-}
-
-/// Which cells are what.
-#[derive(Debug)]
-struct Columns {
-    delimiter: u8,
-    values: Vec<usize>,
-    confidence: Option<usize>,
-    expires: Option<usize>,
-    name: Option<usize>,
 }
 
 /// The lines of one file, taken in in order.
@@ -359,81 +312,4 @@ fn without_comment(text: &[u8]) -> &[u8] {
     let is_mark = |pair: &[u8]| matches!(pair, [b' ' | b'\t', b'#' | b';']);
     let end = text.windows(2).position(is_mark).unwrap_or(text.len());
     text.get(..end).unwrap_or(text)
-}
-
-/// The columns of a header, if one of them is known to hold indicators.
-fn header(text: &[u8], intake: &Intake<'_>) -> Option<Columns> {
-    let [value, sure, until] = &intake.terms.columns;
-    for delimiter in *b",;\t|" {
-        let names: Vec<String> = cells(text, delimiter)
-            .iter()
-            .map(|cell| {
-                String::from_utf8_lossy(cell.trim_ascii()).to_ascii_lowercase().replace([' ', '-'], "_")
-            })
-            .collect();
-        let named = |name: &str| {
-            let name = name.to_ascii_lowercase().replace([' ', '-'], "_");
-            names.iter().position(|known| *known == name)
-        };
-        let usual = |of: &[&str]| names.iter().position(|name| of.contains(&name.as_str()));
-        let values: Vec<usize> = match value {
-            Some(value) => named(value).into_iter().collect(),
-            None => (0..names.len()).filter(|at| VALUES.contains(&names[*at].as_str())).collect(),
-        };
-        let pick = |option: &Option<String>, of: &[&str]| match option {
-            Some(name) => named(name).map(Some),
-            None => Some(usual(of)),
-        };
-        if let (false, Some(confidence), Some(expires)) =
-            (values.is_empty(), pick(sure, CONFIDENCES), pick(until, EXPIRIES))
-        {
-            return Some(Columns { delimiter, values, confidence, expires, name: usual(NAMES) });
-        }
-    }
-    None
-}
-
-/// Whether the last cell of a record is in quotes that are not closed.
-fn has_open_quote(text: &[u8], delimiter: u8) -> bool {
-    memchr::memchr_iter(b'"', text).count() % 2 == 1 && split(text, delimiter).1
-}
-
-/// The cells of a record (RFC 4180); blanks around quotes are dropped.
-fn cells(text: &[u8], delimiter: u8) -> Vec<Cow<'_, [u8]>> {
-    split(text, delimiter).0
-}
-
-/// The cells, and whether the last is in quotes that are not closed.
-fn split(text: &[u8], delimiter: u8) -> (Vec<Cow<'_, [u8]>>, bool) {
-    let (mut cells, mut is_open) = (Vec::new(), false);
-    let mut rest = Some(text);
-    while let Some(text) = rest {
-        let blanks = text.iter().take_while(|byte| **byte == b' ').count();
-        let quoted = text.get(blanks..).and_then(|text| text.strip_prefix(b"\""));
-        let Some(quoted) = quoted else {
-            let end = memchr::memchr(delimiter, text).unwrap_or(text.len());
-            cells.push(Cow::Borrowed(text.get(..end).unwrap_or_default()));
-            rest = text.get(end + 1..);
-            continue;
-        };
-        let (mut cell, mut at) = (Vec::new(), 0);
-        is_open = true;
-        while let Some(&byte) = quoted.get(at) {
-            at += 1;
-            if byte != b'"' {
-                cell.push(byte);
-            } else if quoted.get(at) == Some(&b'"') {
-                cell.push(b'"');
-                at += 1;
-            } else {
-                is_open = false;
-                break;
-            }
-        }
-        let behind = quoted.get(at..).unwrap_or_default();
-        let end = memchr::memchr(delimiter, behind).unwrap_or(behind.len());
-        cells.push(Cow::Owned(cell));
-        rest = behind.get(end + 1..);
-    }
-    (cells, is_open)
 }
