@@ -88,7 +88,7 @@ impl Behaviour {
         profile.session.keep_from(of.time_ns.saturating_sub(self.norms.within_ns));
         let (norms, crowd) = (&self.norms, &mut self.crowd);
         let time_ns = of.time_ns;
-        let (traits, is_surprising, offset) = (&traits, false, None);
+        let (traits, kinds, offset) = (&traits, Default::default(), None);
         let visit = Visit {
             norms,
             crowd,
@@ -98,7 +98,9 @@ impl Behaviour {
             weight,
             users,
             is_watched,
-            is_surprising,
+            kinds,
+            known: [false; 4],
+            is_back: false,
             offset,
         };
         if visit.surprises() {
@@ -191,7 +193,7 @@ fn is_watched(of: &Profile, norms: &Norms, time_ns: i64) -> bool {
 /// An alert, where what was surprising of late is a step graver than the last alert said.
 fn raise(rule: &Rule, of: &Observation, profile: &mut Profile, norms: &Norms) -> Option<Alert> {
     let session = &mut profile.session;
-    let score = session.score();
+    let score = session.score;
     let step = norms.step(score);
     if step <= session.step {
         return None;

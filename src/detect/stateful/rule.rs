@@ -147,13 +147,16 @@ static USER_BEHAVIOUR: Signature = Signature {
           takes up (a new service, a new browser), a network over which many seem to jump (a VPN, a mobile carrier) and things \
           that are new all the time count little. \
           **The score** is in bits: each more is half as likely, ten are a thousandth. What is surprising within `within` is \
-          judged together: how many new values there are, how odd the hours were; of country, network and hour the greatest \
-          counts, and what is left is combined by Fisher's method. An alert is raised at `threshold` (`low`) and again at \
-          each 4 bits more; 6 more are `medium`, 12 `high`, 20 `critical`. Its `score` ranks the alerts of a day, its reason \
+          judged together: how many new values there are, how odd the hours were. What one event comes with is weighed \
+          against two stories: somebody else has the account (place, travel and device; less where network or device are \
+          the user's own, and for a new country to which one can have travelled), or the user does what they never did \
+          (hours and resources; less for the first few resources, and where a day's work goes on into the night). The \
+          gravest event counts. An alert is raised at `threshold` (`low`) and again at each 4 bits more; 6 more are \
+          `medium`, 12 `high`, 20 `critical`. Its `score` ranks the alerts of a day, its reason \
           tells each point with its bits. \
           **Travel** is judged between successive locations, less twice `radius`. To a place where the user has been, within \
-          a country and within a network jumps have rates of their own. Hours are those of the sun where the user is, UTC \
-          without a location, and are not judged on a journey. \
+          a country, within a network and with the same device jumps have rates of their own. Hours are those of the sun \
+          where the user is, UTC without a location, and are judged where the user mostly is. \
           **What it misses**: users who are new (`learn`, `learn_hours`), and what becomes usual slowly. \
           Program and system tell devices better than a whole user agent, which changes with each update: \
           `device = [.user_agent.name, .user_agent.os.name]`. Bounded: some 15,000 users, 64 values of each kind per user; \
@@ -244,7 +247,7 @@ pub fn kind(name: &str) -> Option<&'static Signature> {
 }
 
 /// Grows with each change of what a snapshot holds of profiles.
-const PROFILES_LAYOUT: u32 = 2;
+const PROFILES_LAYOUT: u32 = 3;
 
 /// Whether a detector holds events against profiles.
 pub fn keeps_profiles(name: &str) -> bool {

@@ -22,6 +22,10 @@ const ODD: (f64, f64) = (0.02, 50.0);
 const LONE: f64 = 3.0;
 /// … which they are not from so many bits on, nor fully within [`LONE`] of that.
 const RARE: f64 = 14.0;
+/// Whose day's work goes on into the night is seldom somebody else: so many bits less …
+const GOES_ON: f64 = 6.0;
+/// … and who comes at an odd hour has nothing else that is new, so that it tells more than its bits.
+const ALONE: f64 = 1.4;
 /// Looks that are more than being awake.
 const LOOKS_ENOUGH: usize = 3;
 /// Of odd sessions half are odder by a step.
@@ -65,8 +69,9 @@ pub(super) struct Crowd {
     jumps: [f32; WAYS],
     every: f32,
     hours: f32,
-    /// In how many sessions an hour was at least so odd, with so many looks at odd hours; and the hours of all.
-    odd: [[f32; LOOKS]; ODDNESS],
+    /// In how many sessions an hour was at least so odd, with so many looks at odd hours, of those that went on after others
+    /// and those that began afresh; and the hours of all.
+    odd: [[[f32; LOOKS]; ODDNESS]; 2],
     judged_hours: f32,
     /// At which hours users come.
     pub(super) week: Hours,
@@ -168,7 +173,7 @@ impl Crowd {
     /// How improbable odd hours are, in bits, for a user who has such at this rate: that one is so odd, and that so much was
     /// done in them, which says more than the first: who is awake once looks once. Notes it; `before` was noted.
     pub(super) fn odd(&mut self, before: Option<Oddness>, now: Oddness, user: Rate, weight: f64) -> f64 {
-        let rows = &mut self.odd;
+        let rows = &mut self.odd[usize::from(now.afresh)];
         // Each step from the one before it, so that the first who gets there is not taken for the first of all times.
         let odd = Rate { of: rows[0][0], all: self.judged_hours }.share(ODD.0, ODD.1, weight);
         let odder =
@@ -182,9 +187,10 @@ impl Crowd {
             let noted = before.filter(|before| step <= before.step).map_or(0, looks);
             row.iter_mut().take(looks(now)).skip(noted).for_each(|of| *of += count);
         }
+        let goes_on = if now.afresh { 0.0 } else { GOES_ON };
         let common = ((RARE - bits(usual)) / LONE).clamp(0.0, 1.0);
         let lone = LONE * common * LOOKS_ENOUGH.saturating_sub(now.looks) as f64;
-        bits(user.of_user(usual, weight)) + again - lone
+        bits(user.of_user(usual, weight)) + again + ALONE - lone - goes_on
     }
 
     /// An hour of a user who is known well.
@@ -227,7 +233,7 @@ impl Crowd {
         self.jumps.iter_mut().chain(counts).for_each(|count| *count *= by);
         self.in_a_row.iter_mut().flatten().for_each(|count| *count *= by);
         self.readiness.iter_mut().for_each(|sum| *sum *= f64::from(by));
-        self.odd.iter_mut().flatten().for_each(|count| *count *= by);
+        self.odd.iter_mut().flatten().flatten().for_each(|count| *count *= by);
         self.week.scale(by);
     }
 
@@ -236,7 +242,12 @@ impl Crowd {
         self.jumps.iter().chain([&self.every, &self.hours]).for_each(|count| put_f32(out, *count));
         self.in_a_row.iter().flatten().for_each(|count| put_f32(out, *count));
         self.readiness.iter().for_each(|sum| put_f64(out, *sum));
-        self.odd.iter().flatten().chain([&self.judged_hours]).for_each(|count| put_f32(out, *count));
+        self.odd
+            .iter()
+            .flatten()
+            .flatten()
+            .chain([&self.judged_hours])
+            .for_each(|count| put_f32(out, *count));
         self.week.save(out);
         out.put_u64(self.values.len() as u64);
         for ((aspect, hash), value) in &self.values {
@@ -263,7 +274,7 @@ impl Crowd {
         for sum in &mut crowd.readiness {
             *sum = get_f64(from)?;
         }
-        for count in crowd.odd.iter_mut().flatten().chain([&mut crowd.judged_hours]) {
+        for count in crowd.odd.iter_mut().flatten().flatten().chain([&mut crowd.judged_hours]) {
             *count = get_f32(from)?;
         }
         crowd.week = Hours::load(from)?;

@@ -95,6 +95,9 @@ impl Known {
 /// are: one makes nothing usual, a shift does.
 const ODD_SETTLES: f32 = 4.0;
 
+/// Who did nothing for so many hours begins afresh; until then a day's work goes on.
+pub(super) const AWAY_HOURS: i32 = 2;
+
 /// An hour of late.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recent {
@@ -106,11 +109,14 @@ pub(super) struct Recent {
     pub(super) odd: f32,
     /// In which of its twelfths something was done, as bits: a look each.
     pub(super) looks: u16,
+    /// Whether the user had been away for some hours, or else went on.
+    pub(super) afresh: bool,
 }
 
-/// The odd hours of a session: the step of the oddest, and how many looks at them there were.
+/// The odd hours of a session: whether they began afresh, the step of the oddest, and how many looks at them there were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Oddness {
+    pub(super) afresh: bool,
     pub(super) step: usize,
     pub(super) looks: usize,
 }
@@ -127,7 +133,7 @@ pub(super) struct Profile {
     /// Hours of late, which are not in the histogram yet: what is odd once does not make the next hour usual at once.
     recent: Vec<Recent>,
     /// In how many sessions an hour was at least so odd, and the hours of all.
-    pub(super) odd: [f32; ODDNESS],
+    pub(super) odd: [[f32; ODDNESS]; 2],
     pub(super) judged_hours: f32,
     /// Whose hours the user keeps.
     pub(super) stays: Stays,
@@ -150,7 +156,7 @@ impl Profile {
             hour: i32::MIN,
             hours: Hours::default(),
             recent: Vec::new(),
-            odd: [0.0; ODDNESS],
+            odd: [[0.0; ODDNESS]; 2],
             judged_hours: 0.0,
             stays: Stays::default(),
             last: None,
@@ -164,8 +170,14 @@ impl Profile {
     }
 
     /// Takes in an hour in which the user was active; what is older than so many hours is usual from then on.
-    pub(super) fn active(&mut self, of: Recent, within_hours: i32) {
+    pub(super) fn active(&mut self, mut of: Recent, within_hours: i32) {
         let hour = of.hour;
+        // What begins afresh at an odd hour is so until it ends.
+        let before = self
+            .recent
+            .last()
+            .filter(|before| before.odd > 0.0 && before.hour >= hour.saturating_sub(AWAY_HOURS));
+        of.afresh = before.map_or(of.afresh, |before| before.afresh);
         self.active_hours = self.active_hours.saturating_add(1);
         self.recent.push(of);
         let (hours, too_many) = (&mut self.hours, self.recent.len().saturating_sub(BEHAVIOUR_POINTS_MAX));
@@ -186,7 +198,13 @@ impl Profile {
     pub(super) fn odd_since(&self, hour: i32) -> Option<Oddness> {
         let odd = || self.recent.iter().filter(|of| of.hour >= hour && of.odd > 0.0);
         let step = odd().map(|of| step(f64::from(of.odd))).max()?;
-        Some(Oddness { step, looks: odd().map(|of| of.looks.count_ones() as usize).sum() })
+        let afresh = odd().any(|of| of.afresh);
+        Some(Oddness { afresh, step, looks: odd().map(|of| of.looks.count_ones() as usize).sum() })
+    }
+
+    /// Whether an hour of late was odd.
+    pub(super) fn is_odd(&self, hour: i32) -> bool {
+        self.recent.iter().rev().any(|of| of.hour == hour && of.odd > 0.0)
     }
 
     /// One more look at an hour. Returns the hour of the week where it is odd and the look is not one of those before.
@@ -214,7 +232,7 @@ impl Profile {
     pub(super) fn scale(&mut self, by: f32) {
         self.hours.scale(by);
         self.recent.iter_mut().for_each(|of| of.weight *= by);
-        self.odd.iter_mut().chain([&mut self.judged_hours]).for_each(|count| *count *= by);
+        self.odd.iter_mut().flatten().chain([&mut self.judged_hours]).for_each(|count| *count *= by);
         self.places.scale(by);
         self.jumps.iter_mut().chain([&mut self.place_hours]).for_each(|count| *count *= by);
         for known in &mut self.known {
@@ -236,8 +254,9 @@ impl Profile {
             put_f32(out, of.weight);
             put_f32(out, of.odd);
             out.extend_from_slice(&of.looks.to_le_bytes());
+            out.push(u8::from(of.afresh));
         }
-        self.odd.iter().chain([&self.judged_hours]).for_each(|count| put_f32(out, *count));
+        self.odd.iter().flatten().chain([&self.judged_hours]).for_each(|count| put_f32(out, *count));
         self.stays.save(out);
         out.push(u8::from(self.last.is_some()));
         if let Some(last) = &self.last {
@@ -260,9 +279,10 @@ impl Profile {
             let (hour, of_week) = (i32::from_le_bytes(from.array()?), from.byte()?);
             let (weight, odd) = (get_f32(from)?, get_f32(from)?);
             let looks = u16::from_le_bytes(from.array()?);
-            of.recent.push(Recent { hour, of_week, weight, odd, looks });
+            let afresh = from.byte()? == 1;
+            of.recent.push(Recent { hour, of_week, weight, odd, looks, afresh });
         }
-        for count in of.odd.iter_mut().chain([&mut of.judged_hours]) {
+        for count in of.odd.iter_mut().flatten().chain([&mut of.judged_hours]) {
             *count = get_f32(from)?;
         }
         of.stays = Stays::load(from)?;

@@ -22,7 +22,7 @@ pub(super) fn distance_km(from: (f64, f64), to: (f64, f64)) -> f64 {
 }
 
 /// Ways to seem to jump that are told apart, see [`Jump::way`].
-pub(super) const WAYS: usize = 8;
+pub(super) const WAYS: usize = 16;
 
 /// Where a user was last.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,7 @@ pub(super) struct Last {
     pub(super) at: (f64, f64),
     pub(super) country: u64,
     pub(super) network: u64,
+    pub(super) device: u64,
     /// What it is called.
     pub(super) name: Box<str>,
 }
@@ -43,7 +44,8 @@ pub(super) struct Jump {
     /// How sure it is that it cannot have been, 0 to 1: twice the speed is.
     pub(super) sure: f64,
     /// Which kind of jump: each has a rate of its own. To where the user has been before, within a network or within a
-    /// country an address is moved by its carrier, or by a VPN; to a new place abroad hardly ever.
+    /// country an address is moved by its carrier, or by a VPN; to a new place abroad hardly ever. A phone that roams is
+    /// another device than the one before.
     pub(super) way: usize,
 }
 
@@ -60,8 +62,10 @@ impl Last {
         let least_kmh = least_km / (took_ns.max(CLOCKS_NS) as f64 / HOUR_NS);
         let over = least_kmh / norms.speed_kmh - 1.0;
         let same = |a: u64, b: u64| usize::from(a == b && a != 0);
-        let way =
-            usize::from(is_known) | same(self.network, to.network) << 1 | same(self.country, to.country) << 2;
+        let way = usize::from(is_known)
+            | same(self.network, to.network) << 1
+            | same(self.country, to.country) << 2
+            | same(self.device, to.device) << 3;
         (over > 0.0).then(|| Jump { km, took_ns, sure: over.min(1.0), way })
     }
 
@@ -71,14 +75,15 @@ impl Last {
         put_f64(out, self.at.1);
         out.put_u64(self.country);
         out.put_u64(self.network);
+        out.put_u64(self.device);
         out.put_bytes(self.name.as_bytes());
     }
 
     pub(super) fn load(from: &mut Get<'_>) -> Option<Self> {
         let (time_ns, at) = (from.i64()?, (get_f64(from)?, get_f64(from)?));
-        let (country, network) = (from.u64()?, from.u64()?);
+        let (country, network, device) = (from.u64()?, from.u64()?, from.u64()?);
         let name = String::from_utf8_lossy(from.bytes()?).into();
-        Some(Self { time_ns, at, country, network, name })
+        Some(Self { time_ns, at, country, network, device, name })
     }
 }
 
@@ -89,6 +94,9 @@ impl Jump {
         format!("{} km in {}, {} km/h", round(self.km), length(self.took_ns), round(kmh))
     }
 }
+
+/// A place is usual where so much is done, as a share of what is done at the most usual one.
+const USUAL_SHARE: f32 = 0.1;
 
 /// The places at which a user was, with what they weigh.
 #[derive(Clone, Debug, Default)]
@@ -112,6 +120,14 @@ impl Places {
         }
         self.0.push((at.0 as f32, at.1 as f32, weight));
         false
+    }
+
+    /// Whether a place is one where the user mostly is, or one of several.
+    pub(super) fn is_usual(&self, at: (f64, f64), norms: &Norms) -> bool {
+        let most = self.0.iter().map(|of| of.2).fold(0.0, f32::max);
+        let here =
+            self.0.iter().find(|of| distance_km((f64::from(of.0), f64::from(of.1)), at) <= norms.radius_km);
+        here.is_some_and(|of| of.2 >= most * USUAL_SHARE)
     }
 
     /// Longitude of the place at which most was done.

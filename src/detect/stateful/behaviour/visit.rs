@@ -5,9 +5,9 @@ use super::super::traits::{Aspect, Traits};
 use super::crowd::Crowd;
 use super::hours::{ODD_MIN, of_week};
 use super::norms::Norms;
-use super::profile::{Oddness, Profile, Recent};
+use super::profile::{AWAY_HOURS, Oddness, Profile, Recent};
 use super::rate::{Rate, bits};
-use super::session::{Group, Point};
+use super::session::{GROUPS, Group, Point};
 use super::stays::offset;
 use super::travel::Last;
 use crate::limits::BEHAVIOUR_PLACE_BYTES_MAX;
@@ -33,18 +33,23 @@ pub(super) struct Visit<'a> {
     pub(super) users: usize,
     /// Whether the user is known well; else this is to learn from only.
     pub(super) is_watched: bool,
-    pub(super) is_surprising: bool,
+    /// What is surprising in this event, in bits.
+    pub(super) kinds: [f64; GROUPS.len()],
+    /// Which aspects the event has that are not new in the session.
+    pub(super) known: [bool; 4],
+    /// Whether the user seems to have jumped to where they were before.
+    pub(super) is_back: bool,
     /// Hours between UTC and the sun at the place of the event, where the user can be.
     pub(super) offset: Option<i8>,
 }
 
 impl Visit<'_> {
-    /// Whether anything is surprising; then it is a point of the user's session.
+    /// Whether more is surprising than before in the user's session.
     pub(super) fn surprises(mut self) -> bool {
         self.place();
         Aspect::ALL.into_iter().for_each(|aspect| self.aspect(aspect));
         self.active();
-        self.is_surprising
+        self.profile.session.event(self.kinds, self.known)
     }
 
     /// Hours since the epoch.
@@ -52,13 +57,19 @@ impl Visit<'_> {
         i32::try_from(self.time_ns.div_euclid(HOUR_NS)).unwrap_or_default()
     }
 
-    fn point(&mut self, group: Group, bits: f64, words: impl FnOnce(&Self) -> String) {
+    fn point(&mut self, group: Group, of: u64, bits: f64, words: impl FnOnce(&Self) -> String) {
         if !self.is_watched || bits < BITS_MIN {
             return;
         }
         let words = words(self).into();
-        self.is_surprising = true;
-        self.profile.session.add(Point { time_ns: self.time_ns, group, bits: bits as f32, words });
+        self.kind(group, bits);
+        self.profile.session.add(Point { time_ns: self.time_ns, group, of, bits: bits as f32, words });
+    }
+
+    /// A group is surprising by so many bits in this event.
+    fn kind(&mut self, group: Group, bits: f64) {
+        let most = &mut self.kinds[group.number()];
+        *most = most.max(bits);
     }
 
     /// Whether a rate does not have this session yet. It counts once: what is surprising does not make the same again usual
@@ -83,6 +94,8 @@ impl Visit<'_> {
             self.crowd.hour_somewhere(weight);
         }
         let is_known = self.profile.places.see(at, weight as f32, self.norms);
+        let spot = spot(at);
+        self.kind(Group::Travel, self.profile.session.bits_of(Group::Travel, spot));
         self.profile.stays.note(hour, offset(at.1));
         // Where they were a moment ago, as most are.
         if self.profile.last.as_ref().is_some_and(|last| last.at == at) {
@@ -90,13 +103,15 @@ impl Visit<'_> {
         }
         if let Some(last) = self.profile.last.as_mut().filter(|last| last.at == at) {
             last.time_ns = last.time_ns.max(self.time_ns);
+            last.device = self.traits.aspects[Aspect::Device as usize].1;
             return;
         }
-        let [country, network] =
-            [Aspect::Country, Aspect::Network].map(|of| self.traits.aspects[of as usize].1);
-        let here = Last { time_ns: self.time_ns, at, country, network, name: self.name(at).into() };
+        let [country, network, device] =
+            [Aspect::Country, Aspect::Network, Aspect::Device].map(|of| self.traits.aspects[of as usize].1);
+        let here = Last { time_ns: self.time_ns, at, country, network, device, name: self.name(at).into() };
         let before = self.profile.last.clone();
         let jump = before.as_ref().and_then(|last| last.jump(&here, is_known, self.norms));
+        self.is_back = is_known && jump.is_some();
         if let (Some(last), Some(jump)) = (&before, jump) {
             let user = self.before(Group::Travel, self.profile.jumps[jump.way], self.profile.place_hours);
             let probability = self.crowd.jumps(jump.way, user, [last.network, network], weight);
@@ -104,7 +119,9 @@ impl Visit<'_> {
                 self.profile.jumps[jump.way] += weight as f32;
             }
             let sure = jump.sure;
-            self.point(Group::Travel, bits(probability) * sure, |of| {
+            // At a place where the user has been before only the jump itself is odd.
+            let spot = if is_known { 0 } else { spot };
+            self.point(Group::Travel, spot, bits(probability) * sure, |of| {
                 let here = (of.time_ns, of.name(at));
                 let there = (last.time_ns, last.name.to_string());
                 let (first, second) = if there.0 <= here.0 { (there, here) } else { (here, there) };
@@ -144,9 +161,15 @@ impl Visit<'_> {
         if text.is_empty() {
             return;
         }
+        self.kind(Group::Of(aspect), self.profile.session.bits_of(Group::Of(aspect), hash));
         let (hour, weight) = (self.hour(), self.weight);
         let known = &mut self.profile.known[aspect as usize];
         let look = known.see(hash, hour, weight as f32);
+        // What is new where the user seems to jump back to was so when they came.
+        if self.is_back && !look.is_new && matches!(aspect, Aspect::Country | Aspect::Network) {
+            self.kinds[Group::Of(aspect).number()] = 0.0;
+        }
+        self.known[aspect as usize] = !look.is_new && self.kinds[Group::Of(aspect).number()] == 0.0;
         if self.is_watched && known.hour != hour {
             known.hour = hour;
             known.rate.all += weight as f32;
@@ -161,7 +184,7 @@ impl Visit<'_> {
             }
             let rate = self.before(group, rate.of, rate.all);
             let new = self.crowd.is_new((aspect, hash), rate, before, self.users, weight);
-            self.point(group, new.bits, |of| {
+            self.point(group, hash, new.bits, |of| {
                 format!(
                     "{} {} for the first time, after {} others; {} of {} users have it",
                     aspect.name(),
@@ -190,13 +213,19 @@ impl Visit<'_> {
             if let Some(at) = self.profile.odd_again(hour, look) {
                 self.odd(before, at, within_hours);
             }
+            if self.profile.is_odd(hour) {
+                self.kind(Group::Hour, self.profile.session.bits_of(Group::Hour, 0));
+            }
             return;
         }
+        let afresh = hour.saturating_sub(self.profile.hour) > AWAY_HOURS;
         self.profile.hour = hour;
         let (at, mut odd) = self.oddness(hour);
         self.crowd.week.note(at, weight);
         // Who is on a journey keeps other hours.
-        let is_judged = self.is_watched && self.norms.hours && !self.profile.session.is_elsewhere();
+        let is_usual = self.traits.location.is_none_or(|at| self.profile.places.is_usual(at, self.norms));
+        let is_judged =
+            self.is_watched && self.norms.hours && !self.profile.session.is_elsewhere() && is_usual;
         if is_judged {
             self.profile.judged_hours += weight;
             self.crowd.judged_hour(self.weight);
@@ -204,7 +233,7 @@ impl Visit<'_> {
         if !is_judged || odd < ODD_MIN {
             odd = 0.0;
         }
-        let recent = Recent { hour, of_week: at as u8, weight, odd: odd as f32, looks: look };
+        let recent = Recent { hour, of_week: at as u8, weight, odd: odd as f32, looks: look, afresh };
         self.profile.active(recent, within_hours);
         if odd > 0.0 {
             self.odd(before, at, within_hours);
@@ -230,17 +259,28 @@ impl Visit<'_> {
         let Some(now) = self.profile.odd_since(self.hour().saturating_sub(within_hours)) else { return };
         let weight = self.weight as f32;
         let counted = before.filter(|before| now.step <= before.step).map_or(0.0, |_| weight);
-        let user =
-            Rate { of: (self.profile.odd[now.step] - counted).max(0.0), all: self.profile.judged_hours };
+        let user = Rate {
+            of: (self.profile.odd[usize::from(now.afresh)][now.step] - counted).max(0.0),
+            all: self.profile.judged_hours,
+        };
         let bits = self.crowd.odd(before, now, user, self.weight);
         let fresh = before.map_or(0, |before| before.step + 1);
-        self.profile.odd.iter_mut().take(now.step + 1).skip(fresh).for_each(|count| *count += weight);
+        self.profile.odd[usize::from(now.afresh)]
+            .iter_mut()
+            .take(now.step + 1)
+            .skip(fresh)
+            .for_each(|count| *count += weight);
         let (hour, day) = (self.hour(), DAYS[at / 24 % DAYS.len()]);
         let offset = (at as i32 - of_week(hour) as i32 + 84).rem_euclid(168) - 84;
-        self.point(Group::Hour, bits, |_| {
+        self.point(Group::Hour, 0, bits, |_| {
             format!("active on {day} at {:02} h (UTC{offset:+}), hardly ever before", at % 24)
         });
     }
+}
+
+/// A place as a number.
+fn spot(at: (f64, f64)) -> u64 {
+    (u64::from((at.0 as f32).to_bits()) << 32 | u64::from((at.1 as f32).to_bits())).max(1)
 }
 
 /// The time of day in UTC.
