@@ -520,5 +520,7 @@ pub const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
 pub const SNAPSHOT_PER_MIB: Duration = Duration::from_secs(2);
 /// The longest that state is not written down.
 pub const SNAPSHOT_EVERY_MAX: Duration = Duration::from_secs(60);
+/// Alerts wait for a snapshot: where there are some it is due after this part of the usual time.
+pub const SNAPSHOT_ALERTS_PART: u32 = 8;
 /// Streams of which a snapshot says what is settled; of more, those are forgotten that were quiet for longest.
 pub const SNAPSHOT_STREAMS_MAX: usize = 100_000;

@@ -393,8 +393,9 @@ pub trait Sink: Send {
     }
     /// No more bodies will come: finish what is open. Step until [`Next::Done`].
     fn close(&mut self);
-    /// All that came from elsewhere has settled, and only what this run wrote down itself may come: what waits for its
-    /// turn need not. True when all that follows from it is written; else asked again after the next step.
+    /// All that there is from elsewhere has come, and only what this run wrote down itself may: what waits for its turn
+    /// need not. True when all that follows from it is written; else asked again after the next step. A sink that is
+    /// closed without this word will go on in the next run.
     fn conclude(&mut self) -> bool {
         true
     }
@@ -424,6 +425,8 @@ pub struct RuleCounts {
     pub alerts: u64,
     /// Observations that came too late to count.
     pub late: u64,
+    /// Observations that came when later ones had been counted.
+    pub behind: u64,
     /// Observations that found no place: of keys beyond those that a rule can watch.
     pub overflowed: u64,
     /// Keys that were known and forgotten to make room.

@@ -208,6 +208,8 @@ impl Page {
         counters(out, "aludel_rule_alerts", "Alerts that a rule has raised", None, alerts)?;
         let help = "Events that came too late for a rule to count";
         counters(out, "aludel_rule_late_events", help, None, of(|of| of.late))?;
+        let help = "Events that a rule counted out of their order, since later ones had been counted";
+        counters(out, "aludel_rule_behind_events", help, None, of(|of| of.behind))?;
         let help = "Events of keys that a rule has no place for, or pushed others out that were known well";
         counters(out, "aludel_rule_overflowed_events", help, None, of(|of| of.overflowed))?;
         let help = "Keys that a rule knew and has forgotten to make room";

@@ -1,10 +1,12 @@
 //! The sink behind stateful detectors: it owns the state of one pipeline's rules, and writes their alerts down.
 //!
 //! In: observations, which the step `detect` makes on the workers. Out: alerts as lines in a folder of the data folder,
-//! which the source `alerts` hands on to any sink. A batch is settled when a snapshot has it that is durable: first the
-//! alerts, then the snapshot ([`snapshot`]), then the word that it is settled. So after a crash what the snapshot lacks
-//! is read again, and an alert of it that was written already is known by its id and not written twice. In the pipeline
-//! file there is no such sink: the compiler adds one to each pipeline that needs it.
+//! which the source `alerts` hands on to any sink. A batch is settled when a snapshot has it that is durable
+//! ([`snapshot`]). An alert is raised at once and written when a snapshot is durable that has it, among what is to be
+//! written yet: in what order the logs were read and who was not waited for is decided anew after a crash, and nobody
+//! must have seen what followed from a decision that is forgotten. So after a crash what the snapshot lacks is read
+//! again, and of what it has to write that is not written twice which is there by its id. In the pipeline file there
+//! is no such sink: the compiler adds one to each pipeline that needs it.
 
 mod snapshot;
 
@@ -16,6 +18,7 @@ use std::{io, mem};
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use self::snapshot::{Settlement, Snapshots};
 use super::reorder::Reorder;
@@ -23,10 +26,10 @@ use super::{
     Body, Encoder, EventRef, Next, OpenError, Payload, Provenance, Rehearsal, RuleCounts, Settled, Shape,
     Sink, SinkPlan, World,
 };
-use crate::detect::stateful::bytes::Get;
+use crate::detect::stateful::bytes::{Get, Put};
 use crate::detect::stateful::{Alert, Counts, Engine, Observation, Rule, write_record};
 use crate::event::Row;
-use crate::limits::{SNAPSHOT_EVERY, SNAPSHOT_EVERY_MAX, SNAPSHOT_PER_MIB};
+use crate::limits::{SNAPSHOT_ALERTS_PART, SNAPSHOT_EVERY, SNAPSHOT_EVERY_MAX, SNAPSHOT_PER_MIB};
 use crate::position::CursorRecord;
 use crate::seam::Clock;
 use crate::spool::{Letter, LetterBox, LetterEntry, alert_folder, each_line, segments};
@@ -56,11 +59,13 @@ impl SinkPlan for Plan {
             Snapshots::open(&world.fs, &world.data_dir, &self.pipeline).map_err(failed)?;
         let mut engine = Engine::new(&self.rules);
         let mut warnings = Vec::new();
-        let mut settled = Settlement::default();
+        let (mut settled, mut unwritten) = (Settlement::default(), Vec::new());
         if let Some(kept) = kept {
             let damaged = || snapshots.damaged("its state cannot be read");
             settled = kept.settled;
-            let anew = engine.load(&mut Get(&kept.state), world.clock.monotonic()).ok_or_else(damaged)?;
+            let mut from = Get(&kept.state);
+            let anew = engine.load(&mut from, world.clock.monotonic()).ok_or_else(damaged)?;
+            unwritten = read_unwritten(&mut from).ok_or_else(damaged)?;
             warnings.extend(anew.into_iter().map(|rule| {
                 format!(
                     "rule {rule} of pipeline {} counts something else than before: it begins anew",
@@ -70,6 +75,7 @@ impl SinkPlan for Plan {
         }
         let cursors = settled.cursors(&self.name);
         let known = known(&world, &self.pipeline).map_err(failed)?;
+        unwritten.retain(|alert| !id(alert.get().as_bytes()).is_some_and(|id| known.contains(&id)));
         let sink = Alerts {
             letters: LetterBox::alerts(world.fs.clone(), &world.data_dir, &self.pipeline),
             folder: alert_folder(&world.data_dir, &self.pipeline),
@@ -77,17 +83,19 @@ impl SinkPlan for Plan {
             engine,
             snapshots,
             settled,
-            known,
             window: Reorder::default(),
             taken: Vec::new(),
             released: 0,
-            unwritten: Vec::new(),
+            saved: unwritten.len(),
+            unwritten,
             since: None,
+            saved_at: None,
             retry_at: Duration::ZERO,
             trouble: None,
             warnings,
             changed: true,
             concludes: false,
+            hurries: false,
             closed: false,
         };
         Ok((Box::new(sink), cursors))
@@ -110,17 +118,33 @@ impl SinkPlan for Plan {
     }
 }
 
-/// An id of an alert: 32 digits.
-fn number(id: &str) -> Option<u128> {
-    u128::from_str_radix(id, 16).ok()
-}
-
-/// The ids of the alerts that are in the folder. Those that the snapshot implies do no harm: they come no more.
-fn known(world: &World, pipeline: &str) -> io::Result<BTreeSet<u128>> {
+/// The id of an alert as it is written: 32 digits.
+fn id(line: &[u8]) -> Option<u128> {
     #[derive(serde::Deserialize)]
     struct Id {
         id: String,
     }
+    let Id { id } = serde_json::from_slice(line).ok()?;
+    u128::from_str_radix(&id, 16).ok()
+}
+
+/// Appends the alerts that are to be written.
+fn save_unwritten(alerts: &[Box<RawValue>], out: &mut Vec<u8>) {
+    out.put_u64(alerts.len() as u64);
+    alerts.iter().for_each(|alert| out.put_bytes(alert.get().as_bytes()));
+}
+
+/// Reads them. Earlier versions had none: they wrote them before.
+fn read_unwritten(from: &mut Get<'_>) -> Option<Vec<Box<RawValue>>> {
+    if from.0.is_empty() {
+        return Some(Vec::new());
+    }
+    let alert = |bytes: &[u8]| RawValue::from_string(String::from_utf8(bytes.to_vec()).ok()?).ok();
+    (0..from.count()?).map(|_| alert(from.bytes()?)).collect()
+}
+
+/// The ids of the alerts that are in the folder.
+fn known(world: &World, pipeline: &str) -> io::Result<BTreeSet<u128>> {
     let mut known = BTreeSet::new();
     let folder = alert_folder(&world.data_dir, pipeline);
     world.fs.make_folder(&folder)?;
@@ -131,7 +155,7 @@ fn known(world: &World, pipeline: &str) -> io::Result<BTreeSet<u128>> {
         // A killed process may have left a line that is not on the disk yet: an alert that is known is not written again.
         world.fs.open_append(&path)?.sync()?;
         each_line(&*world.fs, &path, &mut |line| {
-            known.extend(serde_json::from_slice::<Id>(line).ok().and_then(|of| number(&of.id)));
+            known.extend(id(line));
         })?;
     }
     Ok(known)
@@ -180,7 +204,7 @@ fn observations(body: &Body) -> impl Iterator<Item = Observation> + '_ {
 }
 
 /// An alert as it is written; its segment is named by when that is.
-struct Line<'a>(&'a Alert, &'a str);
+struct Line<'a>(&'a RawValue, &'a str);
 
 impl Serialize for Line<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -203,17 +227,18 @@ struct Alerts {
     clock: Arc<dyn Clock>,
     /// What is settled, once the next snapshot is written.
     settled: Settlement,
-    /// Alerts that earlier runs wrote. Those from after their last snapshot are raised again, some time; a snapshot of this
-    /// run may come before that, so they stay until then.
-    known: BTreeSet<u128>,
     window: Reorder,
     /// Batches that were taken in and wait for a snapshot.
     taken: Vec<Settled>,
     released: usize,
-    /// Alerts that are not durable yet.
-    unwritten: Vec<Alert>,
-    /// When the first of the batches was taken that wait for a snapshot.
+    /// Alerts that are not in the folder yet, as lines.
+    unwritten: Vec<Box<RawValue>>,
+    /// How many of those, from the front, the last snapshot has.
+    saved: usize,
+    /// When the first change was made that waits for a snapshot.
     since: Option<Duration>,
+    /// When the last snapshot was written.
+    saved_at: Option<Duration>,
     retry_at: Duration,
     trouble: Option<String>,
     warnings: Vec<String>,
@@ -221,6 +246,8 @@ struct Alerts {
     changed: bool,
     /// Whether what waits is applied at the next step.
     concludes: bool,
+    /// Nothing more comes from elsewhere: snapshots wait for no more.
+    hurries: bool,
     closed: bool,
 }
 
@@ -244,41 +271,53 @@ impl Alerts {
         (SNAPSHOT_EVERY + SNAPSHOT_PER_MIB.saturating_mul(mib)).min(SNAPSHOT_EVERY_MAX)
     }
 
-    /// Makes alerts durable. They do not wait for a snapshot.
+    /// Writes alerts that a snapshot has into the folder.
     fn write_alerts(&mut self) -> io::Result<()> {
-        let raised = self.engine.alerts().into_iter();
-        let known = &mut self.known;
-        self.unwritten.extend(raised.filter(|alert| !number(&alert.id).is_some_and(|id| known.remove(&id))));
-        if self.unwritten.is_empty() {
+        if self.saved == 0 {
             return Ok(());
         }
         let time = Letter::time(self.clock.now_unix_ns());
-        let lines: Vec<_> = self.unwritten.iter().map(|alert| Line(alert, &time)).collect();
+        let lines: Vec<_> = self.unwritten.iter().take(self.saved).map(|alert| Line(alert, &time)).collect();
         let written = self.letters.write(&lines)?;
         self.unwritten.drain(..written);
+        self.saved -= written;
         let dropped = self.letters.dropped();
         if dropped > 0 {
             let folder = self.folder.display();
             self.warnings.push(format!("{folder} is full: its {dropped} oldest alerts were removed"));
         }
-        if self.unwritten.is_empty() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+        if self.saved == 0 { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
+
+    /// When a snapshot is due: sooner where alerts wait for it.
+    fn due(&self, now: Duration) -> Option<Duration> {
+        let usual = self.since.map(|since| since + self.every());
+        let soon = SNAPSHOT_EVERY.max(self.every() / SNAPSHOT_ALERTS_PART);
+        let alerts = self.saved_at.map_or(now, |at| at + soon);
+        let alerts = (self.unwritten.len() > self.saved).then_some(alerts);
+        let due = usual.into_iter().chain(alerts).min()?;
+        Some(if self.closed || self.hurries { now } else { due })
     }
 
     fn write_snapshot(&mut self) -> io::Result<()> {
         let mut state = Vec::new();
         self.engine.save(&mut state);
+        save_unwritten(&self.unwritten, &mut state);
         self.snapshots.write(&mut self.settled, &state)
     }
 
     fn work(&mut self, now: Duration, settled: &mut Vec<Settled>) -> io::Result<()> {
-        self.write_alerts()?;
-        let due = self.since.is_some_and(|since| self.closed || now >= since + self.every());
-        if due {
+        // Texts and numbers only, which always are JSON.
+        let raised = self.engine.alerts().into_iter().filter_map(|of| to_raw_value(&of).ok());
+        self.unwritten.extend(raised);
+        if self.due(now).is_some_and(|due| due <= now) {
             self.write_snapshot()?;
             settled.append(&mut self.taken);
             self.since = None;
+            self.saved_at = Some(now);
+            self.saved = self.unwritten.len();
         }
-        Ok(())
+        self.write_alerts()
     }
 }
 
@@ -294,7 +333,7 @@ impl Sink for Alerts {
     fn step(&mut self, now: Duration, settled: &mut Vec<Settled>) -> Next {
         self.take(now);
         let waited = self.engine.waiting();
-        let next = if self.closed || mem::take(&mut self.concludes) {
+        let next = if mem::take(&mut self.concludes) {
             self.engine.drain();
             None
         } else {
@@ -316,8 +355,7 @@ impl Sink for Alerts {
                 return Next::At(self.retry_at);
             }
         }
-        let snapshot = self.since.map(|since| since + self.every());
-        match next.into_iter().chain(snapshot).min() {
+        match next.into_iter().chain(self.due(now)).min() {
             _ if self.closed => Next::Done,
             Some(at) => Next::At(at),
             None => Next::Idle,
@@ -333,8 +371,9 @@ impl Sink for Alerts {
     }
 
     fn conclude(&mut self) -> bool {
-        self.concludes = self.engine.waiting() > 0;
-        !self.concludes && self.unwritten.is_empty()
+        // Not when it is only closed: what waits then goes into the snapshot, and waits on in the next run.
+        (self.concludes, self.hurries) = (true, true);
+        self.engine.waiting() == 0 && self.unwritten.is_empty()
     }
 
     fn rules(&mut self) -> Vec<(String, RuleCounts)> {
@@ -342,8 +381,9 @@ impl Sink for Alerts {
             return Vec::new();
         }
         let counts = self.engine.counts().map(|of| {
-            let Counts { rule, alerts, late, full, forgotten, bytes } = of;
-            (rule.to_owned(), RuleCounts { alerts, late, overflowed: full, forgotten, bytes: bytes as u64 })
+            let Counts { rule, alerts, late, behind, full, forgotten, bytes } = of;
+            let (overflowed, bytes) = (full, bytes as u64);
+            (rule.to_owned(), RuleCounts { alerts, late, behind, overflowed, forgotten, bytes })
         });
         counts.collect()
     }

@@ -60,9 +60,8 @@ static ALERTS_SIGNATURE: Signature = Signature {
     name: "alerts",
     summary: "Hands on the alerts of stateful detectors, to be sent to any sink.",
     doc: "`.message` is an alert as a JSON object, as it lies in the data folder: write `parse .message as aludel.alert`. \
-          An alert is written once, with an id that is made of its rule, its key and its start. Events without a time of \
-          their own have that of reading, which is another when they are read again: of those, a crash can write an \
-          alert again under another id. It stays in the folder, 64 MiB of each pipeline. With `--once`, alerts on events from elsewhere are handed on by the same run.\n\n\
+          An alert is written once, with an id that is made of its rule, its key and its start. It stays in the folder, 64 MiB of each pipeline. With `--once`, alerts on events from elsewhere are handed on by the same run. \
+          A source of another name hands on all that is kept once more: `start = end` leaves that out.\n\n\
           Where all that is wanted is to send the alerts of a pipeline, write `alerts to SINK` as its last line: that stands for \
           such a source and a pipeline that parses and sends them.",
     form: "alerts { … }",

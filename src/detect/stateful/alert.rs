@@ -87,15 +87,50 @@ pub(super) struct Raised<'a> {
     pub evidence: &'a Evidence,
 }
 
+/// The stage of the alert that says that what others told of is over.
+const OVER: u8 = u8::MAX;
+
+/// What an alert says of something that is over.
+#[derive(Debug)]
+pub(super) struct Over<'a> {
+    /// The key.
+    pub labels: &'a [u8],
+    /// When it began, as the alert has it that told of it.
+    pub start_ns: i64,
+    /// Since when it is over.
+    pub over_ns: i64,
+    /// Events in all.
+    pub count: u64,
+    /// In words.
+    pub reason: String,
+    /// The severity, where it is not the rule's.
+    pub severity: Option<&'static str>,
+}
+
 impl Alert {
+    /// The word that something is over.
+    pub(super) fn over(rule: &Rule, over: Over<'_>) -> Self {
+        let Over { labels, start_ns, over_ns, count, reason, severity } = over;
+        let by = Observation::of_nobody(over_ns, labels);
+        let (score, stage, evidence) = (None, OVER, &Evidence::default());
+        let raised = Raised { by: &by, start_ns, count, reason, severity, score, stage, evidence };
+        Self { state: State::Resolved, ..Self::new(rule, raised) }
+    }
+
     pub(super) fn new(rule: &Rule, raised: Raised<'_>) -> Self {
+        let start_ns = raised.start_ns;
+        Self::told_by(rule, start_ns, raised)
+    }
+
+    /// An alert that its start does not tell from others of its key: `told_ns` does.
+    pub(super) fn told_by(rule: &Rule, told_ns: i64, raised: Raised<'_>) -> Self {
         let Raised { by, start_ns, count, reason, severity, score, stage, evidence } = raised;
         let mut hash = Sha256::new();
         for part in [rule.pipeline.as_bytes(), rule.name.as_bytes(), rule.detector.as_bytes(), &by.labels] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        hash.update(start_ns.to_be_bytes());
+        hash.update(told_ns.to_be_bytes());
         hash.update([stage]);
         let id: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         Self {

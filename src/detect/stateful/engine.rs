@@ -38,6 +38,8 @@ pub struct Counts<'a> {
     pub alerts: u64,
     /// Observations that came too late to count, since the start.
     pub late: u64,
+    /// Observations that came when later ones had been counted, and were counted at once, since the start.
+    pub behind: u64,
     /// Observations that found no place.
     pub full: u64,
     /// Keys that were known and forgotten to make room.
@@ -82,8 +84,10 @@ impl Engine {
         }
         let time_ns = of.time_ns;
         let stream = EventId::decode(&of.id).map_or((0, 0), |id| (id.stream.0, id.generation));
-        if self.watermark_ns.is_some_and(|watermark| time_ns < watermark) {
+        if let Some(watermark_ns) = self.watermark_ns.filter(|watermark| time_ns < *watermark) {
+            self.machines[of.rule].behind += 1;
             self.machines[of.rule].apply(&of, &mut self.alerts);
+            self.end(watermark_ns);
         } else {
             self.waiting_bytes += of.bytes();
             let place = (time_ns, of.id, of.rule, of.sign);
@@ -136,8 +140,21 @@ impl Engine {
         {
             let of = entry.remove();
             self.waiting_bytes -= of.bytes();
+            self.end(of.time_ns);
             self.machines[of.rule].apply(&of, &mut self.alerts);
         }
+        self.end(watermark);
+    }
+
+    /// Says what is over by a time, what is so for longest first.
+    fn end(&mut self, time_ns: i64) {
+        if !self.machines.iter().any(|of| of.are_due(time_ns)) {
+            return;
+        }
+        let mut over = Vec::new();
+        self.machines.iter_mut().for_each(|of| of.end(time_ns, &mut over));
+        over.sort_by_key(|(over_ns, _)| *over_ns);
+        self.alerts.extend(over.into_iter().map(|(_, alert)| alert));
     }
 
     /// Time passes: streams that were quiet for long are not waited for. Returns when to call again.
@@ -182,6 +199,7 @@ impl Engine {
             rule: &of.rule().name,
             alerts: of.raised,
             late: of.late,
+            behind: of.behind,
             full: of.full,
             forgotten: of.forgotten(),
             bytes: of.bytes(),

@@ -25,6 +25,7 @@ use self::ongoing::Ongoing;
 use self::window::Window;
 use super::alert::Alert;
 use super::bytes::{Get, Put};
+use super::ends::Ends;
 use super::machine::Took;
 use super::observation::Observation;
 use super::rule::Rule;
@@ -95,18 +96,15 @@ pub(super) struct Flood {
     bytes: usize,
     /// How long after a flood it is over.
     quiet_ns: i64,
-    /// Keys of which there is a flood, and when it is over if it does not go on.
-    floods: BTreeMap<u64, i64>,
-    /// None of them is over before.
-    over_ns: i64,
+    /// Floods that go on.
+    ends: Ends,
     /// Keys that had to make room.
     pub(super) forgotten: u64,
 }
 
 impl Flood {
     pub(super) fn new(norms: Norms, quiet_ns: i64) -> Self {
-        let (keys, floods) = (BTreeMap::new(), BTreeMap::new());
-        Self { norms, keys, bytes: 0, quiet_ns, floods, over_ns: i64::MAX, forgotten: 0 }
+        Self { norms, keys: BTreeMap::new(), bytes: 0, quiet_ns, ends: Ends::default(), forgotten: 0 }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -115,9 +113,6 @@ impl Flood {
 
     /// Takes in an observation. One of a window that is over came too late.
     pub(super) fn apply(&mut self, rule: &Rule, of: &Observation, alerts: &mut Vec<Alert>) -> Took {
-        if of.time_ns >= self.over_ns {
-            self.end(rule, of, alerts);
-        }
         let norms = &self.norms;
         let start_ns = norms.start_of(of.time_ns);
         let bytes = &mut self.bytes;
@@ -136,31 +131,37 @@ impl Flood {
         }
         track.window.note(of);
         if track.window.is_over(norms) && track.is_watched(norms) {
+            let is_new = track.flood.is_none();
             let flood = track.flood.get_or_insert_with(|| Ongoing::new(start_ns, &of.labels));
             alerts.extend(flood.goes_on(rule, of, &mut track.window, norms));
-            let over_ns = over_ns(flood, norms, self.quiet_ns);
-            self.floods.insert(of.key, over_ns);
-            self.over_ns = self.over_ns.min(over_ns);
+            if is_new {
+                self.ends.begin(of.key, over_ns(flood, norms, self.quiet_ns));
+            }
         }
         *bytes = *bytes + track.bytes() - before;
         if *bytes > FLOOD_STATE_BYTES_MAX { self.make_room() } else { Took::Counted }
     }
 
-    /// Says which floods are over at the time of an event.
-    fn end(&mut self, rule: &Rule, of: &Observation, alerts: &mut Vec<Alert>) {
-        let is_over = |(_, over_ns): &(&u64, &i64)| **over_ns <= of.time_ns;
-        let over: Vec<_> = self.floods.iter().filter(is_over).map(|(key, at)| (*key, *at)).collect();
-        for (key, over_ns) in over {
-            self.floods.remove(&key);
+    pub(super) fn are_due(&self, time_ns: i64) -> bool {
+        self.ends.are_due(time_ns)
+    }
+
+    /// Says which floods are over by a time, and since when.
+    pub(super) fn end(&mut self, rule: &Rule, time_ns: i64, out: &mut Vec<(i64, Alert)>) {
+        let (keys, norms, quiet_ns) = (&self.keys, &self.norms, self.quiet_ns);
+        let until = |key| keys.get(&key)?.flood.as_ref().map(|flood| over_ns(flood, norms, quiet_ns));
+        for (over_ns, key) in self.ends.by(time_ns, until) {
             let Some(track) = self.keys.get_mut(&key) else { continue };
             let before = track.bytes();
-            track.count();
+            if track.flood.as_ref().is_some_and(|flood| flood.last_ns == track.window.start_ns) {
+                // What comes late for its last window does not begin it anew.
+                track.turn(track.window.start_ns.saturating_add(self.norms.window_ns), &self.norms);
+            }
             if let Some(flood) = track.flood.take() {
-                alerts.push(flood.ends(rule, of, over_ns, &self.norms));
+                out.push((over_ns, flood.ends(rule, over_ns, &self.norms)));
             }
             self.bytes = self.bytes + track.bytes() - before;
         }
-        self.over_ns = self.floods.values().copied().min().unwrap_or(i64::MAX);
     }
 
     /// Forgets keys that were not seen for longest; first those that never were busy, since keys of an attacker's choice are
@@ -177,7 +178,6 @@ impl Flood {
     }
 
     fn remove(&mut self, key: u64) {
-        self.floods.remove(&key);
         if let Some(track) = self.keys.remove(&key) {
             self.bytes -= track.bytes();
         }
@@ -226,9 +226,7 @@ impl Flood {
             let window = Window::load(from, baseline.as_deref(), &self.norms)?;
             let flood = if from.byte()? == 1 { Some(Ongoing::load(from)?) } else { None };
             if let Some(flood) = &flood {
-                let over_ns = over_ns(flood, &self.norms, self.quiet_ns);
-                self.floods.insert(key, over_ns);
-                self.over_ns = self.over_ns.min(over_ns);
+                self.ends.begin(key, over_ns(flood, &self.norms, self.quiet_ns));
             }
             let track = Track { first_ns, window, baseline, flood };
             self.bytes += track.bytes();

@@ -83,6 +83,13 @@ pub struct Observation {
 }
 
 impl Observation {
+    /// That time has passed, for a key.
+    pub(super) fn of_nobody(time_ns: i64, labels: &[u8]) -> Self {
+        let (id, rule, sign, key, value) = ([0; EVENT_ID_LEN], 0, Sign::Hit, 0, 0);
+        let (evidence, traits) = (Box::default(), Box::default());
+        Self { time_ns, id, rule, sign, key, value, labels: labels.into(), evidence, traits }
+    }
+
     /// Reads the next record.
     pub fn read(from: &mut Get<'_>) -> Option<Self> {
         let mut record = Get(from.bytes()?);

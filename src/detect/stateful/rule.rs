@@ -35,7 +35,8 @@ const QUIET: OptionSpec = option(
     "quiet",
     OptionType::Duration,
     Some("1h"),
-    "a key that raised an alert raises another one only after it kept to the limit for so long",
+    "a key that raised an alert raises another one only after it kept to the limit for so long; once it did, another alert says that \
+     it is over (`state` `resolved`), as soon as an event tells that so much time has passed. It is at least as long as the time of `limit` where that is a window",
 );
 /// What stands for `quiet` where a detector has no such option.
 const QUIET_USUAL: Duration = Duration::from_secs(3600);
@@ -89,7 +90,8 @@ static BRUTE_FORCE: Signature = Signature {
     summary: "a key fails too often within a time",
     doc: "Failures are counted exactly within a window that slides with the events: the fifth within the time raises the \
           alert. Where `success` is given, a success of a key that raised one is an alert of its own, `critical`: the \
-          guess was right.",
+          guess was right. Of a key that succeeded nothing is said to be over: whether somebody who got in is gone does not \
+          show in failures.",
     form: "detect brute_force { key = .FIELD, when = CONDITION, limit = N per TIME }",
     options: &[
         option("key", OptionType::Exprs, None, KEY),
@@ -153,7 +155,8 @@ static USER_BEHAVIOUR: Signature = Signature {
           (hours and resources; less for the first few resources, and where a day's work goes on into the night). The \
           gravest event counts. An alert is raised at `threshold` (`low`) and again at each 4 bits more; 6 more are \
           `medium`, 12 `high`, 20 `critical`. Its `score` ranks the alerts of a day, its reason \
-          tells each point with its bits. \
+          tells each point with its bits. Nothing says that it is over: what a user did is done, and that they are quiet \
+          since does not undo it. \
           **Travel** is judged between successive locations, less twice `radius`. To a place where the user has been, within \
           a country, within a network and with the same device jumps have rates of their own. Hours are those of the sun \
           where the user is, UTC without a location, and are judged where the user mostly is. \
@@ -249,6 +252,9 @@ pub fn kind(name: &str) -> Option<&'static Signature> {
 /// Grows with each change of what a snapshot holds of profiles.
 const PROFILES_LAYOUT: u32 = 3;
 
+/// The same of keys with a limit.
+const LIMITS_LAYOUT: u32 = 2;
+
 /// Whether a detector holds events against profiles.
 pub fn keeps_profiles(name: &str) -> bool {
     name == USER_BEHAVIOUR.name
@@ -317,6 +323,11 @@ impl Rule {
         let severity = options.text("severity").unwrap_or("medium");
         let quiet = options.duration("quiet").unwrap_or(QUIET_USUAL);
         let quiet_ns = i64::try_from(quiet.as_nanos()).map_err(|_| "`quiet` is too long".to_owned())?;
+        // While the window holds what raised an alert nobody is quiet, and of two alerts each has a start of its own.
+        let quiet_ns = match measure {
+            Measure::Window(span) => quiet_ns.max(span.period_ns),
+            _ => quiet_ns.max(1),
+        };
         Ok(Self {
             name: options.text("name").unwrap_or(detector).to_owned(),
             pipeline: pipeline.to_owned(),
@@ -326,7 +337,11 @@ impl Rule {
             schema: format!(
                 "{1} {detector} {measure:?} {quiet_ns} {keys:?} {distinct} {0:?}",
                 options.int("ipv6"),
-                if keeps_profiles(detector) { PROFILES_LAYOUT } else { 1 },
+                match measure {
+                    Measure::Behaviour(_) => PROFILES_LAYOUT,
+                    Measure::Rate(_) | Measure::Window(_) => LIMITS_LAYOUT,
+                    Measure::Flood(_) => 1,
+                },
             ),
             measure,
             quiet_ns,

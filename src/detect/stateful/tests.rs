@@ -96,7 +96,71 @@ fn a_key_that_was_quiet_raises_another() {
         }
     }
     engine.drain();
-    assert_eq!(lines(&mut engine).len(), 2, "at the second hour it was not quiet for long enough");
+    let states: Vec<_> = engine
+        .alerts()
+        .iter()
+        .map(|alert| (alert.state, alert.time.get(11..16).unwrap_or_default().to_owned()))
+        .collect();
+    let told = |state, time: &str| (state, time.to_owned());
+    assert_eq!(
+        states,
+        [told(State::Firing, "00:00"), told(State::Resolved, "02:00"), told(State::Firing, "03:00")],
+        "at the second hour it was not quiet for long enough"
+    );
+}
+
+/// What ends, and what is said of it; what comes from anybody tells that time has passed.
+#[test]
+fn what_was_told_is_said_to_be_over() {
+    let rules = [
+        rule("brute_force", "ssh", 5, MINUTE, &[]),
+        rule("spread", "spray", 3, MINUTE, &[]),
+        rule("rate", "often", 60, MINUTE, &[("burst", 0)]),
+    ];
+    let mut engine = Engine::new(&rules);
+    for at in 0..60 {
+        for rule in 0..3 {
+            let (key, user) = (["a", "b", "c"][rule], format!("user{at}"));
+            let time = at as i64 * SECOND / 2;
+            engine.take(seen(rule, 1, at, time, key, &user), Duration::ZERO, None);
+        }
+    }
+    engine.drain();
+    assert_eq!(engine.alerts().iter().filter(|of| of.state == State::Firing).count(), 3);
+    let nobody = |engine: &mut Engine, time| {
+        engine.take(seen(0, 1, 1000, time, "nobody", ""), Duration::ZERO, None);
+        engine.alerts()
+    };
+    let hour = 3600 * SECOND;
+    assert!(nobody(&mut engine, hour + 39 * SECOND).is_empty(), "that time has not passed on all streams");
+    let mut saved = Vec::new();
+    engine.save(&mut saved);
+    let over: Vec<String> = nobody(&mut engine, hour + 42 * SECOND).into_iter().map(|of| of.reason).collect();
+    let wanted = [
+        "the failures are over: 60 failures in 30s",
+        "it is over: 60 events in 30s",
+        "it keeps to the limit again: 30 events too many in 29s",
+    ];
+    assert_eq!(over, wanted);
+    assert!(nobody(&mut engine, 2 * hour).is_empty(), "it is said once");
+    let mut engine = Engine::new(&rules);
+    engine.load(&mut Get(&saved), Duration::ZERO).expect("what was saved");
+    assert_eq!(nobody(&mut engine, hour + 42 * SECOND).len(), 3, "also by the next run");
+}
+
+/// Whether somebody who got in is gone, nothing tells.
+#[test]
+fn a_success_is_never_over() {
+    let mut engine = Engine::new(&[rule("brute_force", "ssh", 5, MINUTE, &[])]);
+    for at in 0..10 {
+        engine.take(seen(0, 1, at, at as i64 * SECOND, "a", "root"), Duration::ZERO, None);
+    }
+    let success = seen(0, 1, 30, 40 * SECOND, "a", "root");
+    engine.take(Observation { sign: Sign::Success, ..success }, Duration::ZERO, None);
+    engine.take(seen(0, 1, 31, 7200 * SECOND, "b", "root"), Duration::ZERO, None);
+    let alerts = engine.alerts();
+    assert_eq!(alerts.len(), 2);
+    assert!(alerts.iter().all(|of| of.state == State::Firing), "{alerts:?}");
 }
 
 /// A rule of floods that knows a key at once.
@@ -388,7 +452,7 @@ fn attacks_in_a_day_of_logins_are_found() {
         }
         engine.drain();
         let mut hits = BTreeSet::new();
-        for alert in engine.alerts() {
+        for alert in engine.alerts().into_iter().filter(|of| of.state == State::Firing) {
             let labels: BTreeMap<String, String> = serde_json::from_str(alert.labels.get()).expect("labels");
             let key = labels["source.ip"].split(' ').next().unwrap_or_default().to_owned();
             if alert.rule == "single" && key.starts_with("single") {

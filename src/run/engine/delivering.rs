@@ -52,6 +52,9 @@ pub(super) fn deliver(
                     Ok(body) => offer(&mut outlet, body),
                     Err(_) => {
                         open = false;
+                        if !shared.is_stopped() {
+                            outlet.conclude();
+                        }
                         outlet.close();
                     }
                 },

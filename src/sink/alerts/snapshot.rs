@@ -120,6 +120,9 @@ impl Snapshots {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((snapshots, None)),
             read => read?,
         };
+        // A killed process may have left it without its name on the disk yet: what it says is settled is believed from now
+        // on, and another one must not be there after the power has failed.
+        fs.sync_folder(&folder)?;
         let kept = decode(&bytes).map_err(|why| io::Error::other(snapshots.damaged(why)))?;
         Ok((snapshots, Some(kept)))
     }

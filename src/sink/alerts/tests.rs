@@ -65,18 +65,25 @@ fn flood() -> Rule {
 }
 
 /// One event: its stream and place there, and its record.
+#[derive(Clone)]
 struct Event {
     stream: u64,
     range: std::ops::Range<u64>,
     record: Vec<u8>,
 }
 
+/// Some of it comes later than is waited for.
 fn traffic(seed: u64, len: u64) -> Vec<Event> {
+    traffic_within(seed, len, 14)
+}
+
+/// Traffic whose times go back by so many seconds at most.
+fn traffic_within(seed: u64, len: u64, back_s: u64) -> Vec<Event> {
     let mut dice = Dice::new(seed);
     let (mut clock, mut ends) = (START_NS - 86_400 * SECOND, [0; 3]);
     let event = |_| {
         clock += dice.below(2 * SECOND as u64) as i64;
-        let time_ns = clock - dice.below(14 * SECOND as u64) as i64;
+        let time_ns = clock - dice.below(back_s * SECOND as u64) as i64;
         let stream = dice.below(3);
         let start = ends[stream as usize];
         ends[stream as usize] = start + 50;
@@ -147,6 +154,11 @@ impl Rig {
     /// One run, which ends after so many operations on the disk, or when everything is settled. False where it was
     /// killed.
     fn run(&mut self, events: &[Event], batch: usize, operations: Option<u64>) -> bool {
+        self.live(events, batch, operations, true)
+    }
+
+    /// The same; it is the end of all there is, or a stop before that.
+    fn live(&mut self, events: &[Event], batch: usize, operations: Option<u64>, is_end: bool) -> bool {
         let life = Arc::new(Life::new(operations));
         let world = World {
             fs: Arc::new(self.fs.process(life.clone())),
@@ -185,6 +197,9 @@ impl Rig {
             if life.is_over() {
                 return false;
             }
+        }
+        if is_end {
+            sink.conclude();
         }
         sink.close();
         for _ in 0..100 {
@@ -266,6 +281,25 @@ fn alerts_are_written_once_over_kills() {
     assert!(kills > 150, "{kills}");
 }
 
+/// A stop applies nothing that waits: the next run may read what comes before it.
+#[test]
+fn a_stop_changes_nothing() {
+    let events = traffic_within(5, 900, 8);
+    let mut rig = Rig::new(5);
+    assert!(rig.run(&events, 900, None));
+    let wanted = rig.alerts();
+    assert!(wanted.len() > 10, "{}", wanted.len());
+    let mut rig = Rig::new(6);
+    for end in [60, 120, 180, 240] {
+        // One stream is behind the others when it is stopped.
+        let seen = events[..end].iter().filter(|of| of.stream > 1 || of.range.start < 500);
+        let seen: Vec<Event> = seen.cloned().collect();
+        assert!(rig.live(&seen, 30, None, false));
+    }
+    assert!(rig.run(&events, 50, None));
+    assert_eq!(rig.alerts(), wanted);
+}
+
 /// While the disk is full nothing is settled, and nothing is lost.
 #[test]
 fn alerts_wait_for_a_full_disk() {
@@ -293,6 +327,7 @@ fn alerts_wait_for_a_full_disk() {
     assert!(settled.is_empty() && sink.trouble().is_some());
     assert!(sink.released() > 0);
     rig.fs.set_full(false);
+    sink.conclude();
     sink.close();
     assert_eq!(sink.step(Duration::from_secs(20), &mut settled), Next::Done);
     assert_eq!((settled.len(), sink.trouble()), (1, None));

@@ -1,6 +1,6 @@
 //! A flood that is going on: when it began, how large it is in all, and what is said when it is over.
 
-use super::super::alert::{Alert, Evidence, Raised, State};
+use super::super::alert::{Alert, Over, Raised};
 use super::super::bytes::{Get, Put};
 use super::super::observation::Observation;
 use super::super::rule::{Rule, SEVERITIES, plain};
@@ -13,8 +13,6 @@ use crate::shown::number;
 const STEP: f64 = 10.0;
 /// So many alerts of one flood.
 const STEPS_MAX: u8 = 3;
-/// The stage of the alert that says that it is over.
-const OVER: u8 = u8::MAX;
 
 /// A flood.
 #[derive(Debug, PartialEq)]
@@ -83,9 +81,8 @@ impl Ongoing {
         self.sources.merge(&window.sources);
     }
 
-    /// The word that it is over, as of a time, which anybody's event told.
-    pub(super) fn ends(&self, rule: &Rule, of: &Observation, over_ns: i64, norms: &Norms) -> Alert {
-        let by = Observation { time_ns: over_ns, labels: self.labels.clone(), ..of.clone() };
+    /// The word that it is over, as of a time.
+    pub(super) fn ends(&self, rule: &Rule, over_ns: i64, norms: &Norms) -> Alert {
         let lasted_ns = self.last_ns.saturating_sub(self.since_ns).saturating_add(norms.window_ns);
         let mut reason = format!(
             "the flood is over after {}: {} events, at most {} within {}",
@@ -98,17 +95,9 @@ impl Ongoing {
         if sources > 0 {
             reason += &format!("; {} sources", number(sources));
         }
-        let raised = Raised {
-            by: &by,
-            start_ns: self.since_ns,
-            count: self.events,
-            reason,
-            severity: self.severity(rule),
-            score: None,
-            stage: OVER,
-            evidence: &Evidence::default(),
-        };
-        Alert { state: State::Resolved, ..Alert::new(rule, raised) }
+        let (labels, severity) = (&self.labels, self.severity(rule));
+        let (start_ns, count) = (self.since_ns, self.events);
+        Alert::over(rule, Over { labels, start_ns, over_ns, count, reason, severity })
     }
 
     /// Memory beside itself.
