@@ -10,6 +10,7 @@
 //! ([`read_back`]); one behind a protocol of its own also needs its other side, as [`cluster`] is. A new source needs
 //! a [`Feed`](subject::Feed) and programs that write to it ([`writers`]).
 
+mod alerts;
 mod check;
 mod cluster;
 mod lines;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use super::alerts;
 use super::read_back::Row;
 use super::token;
 use super::trace::Trace;
@@ -32,6 +33,8 @@ pub(super) struct ClusterRates {
 pub(super) struct Document {
     /// Marks of the lines in it, in order.
     pub(super) marks: Vec<u32>,
+    /// Its id, where it is an alert.
+    pub(super) alert: Option<String>,
 }
 
 /// An answer on its way.
@@ -176,6 +179,7 @@ impl Cluster {
             place: index.clone(),
             marks: document.marks.clone(),
             torn: false,
+            alert: document.alert.clone(),
         })
         .collect()
     }
@@ -375,7 +379,7 @@ impl State {
             }
             return (400, Some("document_parsing_exception"));
         }
-        self.documents.insert(key, Document { marks: row.marks });
+        self.documents.insert(key, Document { marks: row.marks, alert: row.alert });
         (201, None)
     }
 }
@@ -398,6 +402,7 @@ struct Created {
     index: String,
     id: String,
     marks: Vec<u32>,
+    alert: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -427,10 +432,12 @@ fn rows(body: &[u8]) -> Result<Vec<Created>, String> {
         let document = lines.next().unwrap_or_default();
         let _: &RawValue =
             serde_json::from_slice(document).map_err(|error| format!("a document is not JSON: {error}"))?;
+        let alert = alerts::of_document(document);
         rows.push(Created {
             index: action.create.index.into_owned(),
             id: action.create.id.into_owned(),
-            marks: token::all(document),
+            marks: if alert.is_some() { Vec::new() } else { token::all(document) },
+            alert,
         });
     }
     Ok(rows)

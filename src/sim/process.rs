@@ -4,12 +4,13 @@
 mod again;
 mod seats;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::subject::Subject;
+use super::alerts::Observed;
+use super::subject::{Destination, Subject};
 use crate::catalog::Runnable;
 use crate::limits::SINK_PATIENCE;
 use crate::run::budget::Pool;
@@ -97,6 +98,10 @@ pub(super) struct Process {
     pub(super) warnings: Vec<String>,
     /// Gaps that were reported.
     pub(super) gaps: Vec<Gap>,
+    /// What detectors were told, by the number of their sink.
+    pub(super) observed: BTreeMap<usize, Observed>,
+    /// Nothing more comes but what aludel itself wrote down.
+    finishing: bool,
     /// What contradicts what the parts promise.
     pub(super) wrong: Vec<String>,
     /// What the last step did, where a trace is kept.
@@ -140,6 +145,9 @@ impl Process {
         let now = settings.clock.monotonic();
         let outlets = parts.outlets.into_iter().zip(bells);
         let outlets = outlets.map(|(outlet, rung)| OutletSeat::new(outlet, rung, bounds.bodies));
+        let is_detectors = |of: &Destination| matches!(of, Destination::Detectors(_));
+        let sinks = subject.destinations.iter().enumerate();
+        let observed = sinks.filter(|(_, of)| is_detectors(of)).map(|(sink, _)| (sink, Observed::default()));
         let several = subject.plan.sinks.len() > 1;
         let required = |sink: &usize| several && subject.plan.sinks[*sink].required;
         let again = (0..subject.plan.sinks.len()).filter(required);
@@ -165,6 +173,8 @@ impl Process {
             flush_failures: 0,
             warnings: parts.warnings,
             gaps: Vec::new(),
+            observed: observed.collect(),
+            finishing: false,
             wrong: Vec::new(),
             said: None,
             traced,
@@ -275,10 +285,16 @@ impl Process {
     fn deliver(&mut self, at: usize, now: Duration) {
         let seat = &mut self.outlets[at];
         seat.rung.store(false, Ordering::Relaxed);
+        let mut observed = self.observed.get_mut(&at);
         while let Some(body) = seat.bodies.pop_front() {
+            observed.iter_mut().for_each(|of| of.note(&body));
             seat.outlet.offer(body, now);
         }
         let stepped = seat.outlet.step(now);
+        observed.iter_mut().for_each(|of| of.counts(&stepped.rules));
+        if self.traced {
+            self.warnings.extend(stepped.warnings);
+        }
         seat.next = stepped.next;
         seat.trouble = stepped.trouble;
         let held = seat.pool.held();
@@ -337,9 +353,40 @@ impl Process {
 
     /// All that is there is to be read, then the sources end.
     pub(super) fn finish(&mut self, now: Duration) {
-        for seat in &mut self.readers {
-            seat.reader.source.finish();
-            seat.due = now;
+        self.finishing = true;
+        self.end_sources(false, now);
+    }
+
+    /// Sources end that hand on what aludel wrote down itself, or those that do not.
+    fn end_sources(&mut self, own: bool, now: Duration) {
+        for (seat, of) in self.readers.iter_mut().zip(&self.plan.sources) {
+            if of.plan.own().is_some() == own {
+                seat.reader.source.finish();
+                seat.due = now;
+            }
+        }
+    }
+
+    /// Once all has settled that came from elsewhere, and what follows from it is written, the sources end that hand
+    /// that on.
+    fn conclude(&mut self, now: Duration) {
+        let mut others =
+            self.readers.iter().zip(&self.plan.sources).filter(|(_, of)| of.plan.own().is_none());
+        let is_read = others.all(|(seat, _)| seat.ended && seat.batch.is_none());
+        if !self.finishing || !is_read || !self.messages.is_empty() || self.settler.has_open_of_others() {
+            return;
+        }
+        let mut concluded = true;
+        for seat in &mut self.outlets {
+            let is_done = seat.outlet.conclude();
+            if !is_done {
+                seat.next = Next::Again;
+            }
+            concluded &= is_done;
+        }
+        if concluded {
+            self.finishing = false;
+            self.end_sources(true, now);
         }
     }
 
@@ -350,18 +397,23 @@ impl Process {
 
     /// Closes the sinks once nothing more can come for them. True when all is done and the books are closed.
     pub(super) fn wind_up(&mut self, clock: &dyn Clock) -> bool {
+        self.conclude(clock.monotonic());
         let read = self.readers.iter().all(|seat| seat.ended && seat.batch.is_none());
         let worked = self.jobs.is_empty() && self.workers.iter().all(|seat| seat.pending.is_none());
         if !read || !worked || self.again.iter().any(|seat| seat.is_busy()) {
             return false;
         }
-        for seat in &mut self.outlets {
+        for (at, seat) in self.outlets.iter_mut().enumerate() {
             // The channel's end comes after its bodies.
             while let Some(body) = seat.bodies.pop_front() {
+                self.observed.get_mut(&at).iter_mut().for_each(|of| of.note(&body));
                 seat.outlet.offer(body, clock.monotonic());
                 seat.next = Next::Again;
             }
             if !seat.outlet.is_closing() {
+                if !self.stopping {
+                    seat.outlet.conclude();
+                }
                 seat.outlet.close();
                 seat.next = Next::Again;
             }

@@ -7,22 +7,26 @@ use std::path::Path;
 use arrow::array::{Array, AsArray, RecordBatch};
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
+use memchr::memmem;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::alerts;
 use super::cluster::Cluster;
 use super::subject::Destination;
 use super::token;
 use crate::seam::sim::SimFs;
 
 /// One event at a destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Row {
     /// Its id, where the destination keeps it.
     pub(super) id: Option<String>,
     /// Which data stream, partition or file.
     pub(super) place: String,
-    /// Marks of the lines in it, in order.
+    /// Marks of the lines in it, in order; none of an alert, whose evidence shows lines that others tell of too.
     pub(super) marks: Vec<u32>,
+    /// Its id, where it is an alert.
+    pub(super) alert: Option<String>,
     /// A line without its line feed.
     pub(super) torn: bool,
 }
@@ -47,6 +51,8 @@ pub(super) fn rows(
         Destination::Archive(folder) => archive(fs, folder)?,
         Destination::Lines(path) => lines(fs, path),
         Destination::Output => lines(fs, Path::new(SimFs::OUTPUT)),
+        // What was settled is in their state; see `alerts.rs`.
+        Destination::Detectors(_) => return Ok(None),
     }))
 }
 
@@ -54,11 +60,17 @@ fn lines(fs: &SimFs, path: &Path) -> Vec<Row> {
     // A file that nothing was written to need not be there.
     let content = fs.content(path).unwrap_or_default();
     let whole = content.split_inclusive(|byte| *byte == b'\n');
-    let row = |line: &[u8]| Row {
-        id: None,
-        place: path.display().to_string(),
-        marks: token::all(line),
-        torn: !line.ends_with(b"\n"),
+    let row = |line: &[u8]| {
+        // Where an fsync failed and the process died, zeros can stand before what the next one wrote.
+        let whole = memchr::memrchr(0, line).map_or(line, |at| &line[at + 1..]);
+        let alert = alerts::of_document(whole);
+        Row {
+            id: None,
+            place: path.display().to_string(),
+            marks: if alert.is_some() { Vec::new() } else { token::all(line) },
+            torn: !line.ends_with(b"\n"),
+            alert,
+        }
     };
     whole.filter(|line| !line.is_empty()).map(row).collect()
 }
@@ -96,7 +108,7 @@ fn batch_rows(batch: &RecordBatch, place: &str, rows: &mut Vec<Row>) {
             });
         }
         let id = ids.filter(|ids| ids.is_valid(at)).map(|ids| ids.value(at).to_owned());
-        rows.push(Row { id, place: place.to_owned(), marks, torn: false });
+        rows.push(Row { id, place: place.to_owned(), marks, ..Row::default() });
     }
 }
 
@@ -107,8 +119,22 @@ pub(super) fn letters(fs: &SimFs, data_dir: &Path) -> BTreeMap<u32, u32> {
         let inside = path.strip_prefix(data_dir).unwrap_or(&path).to_string_lossy().into_owned();
         if inside.contains("dead") {
             let content = fs.content(&path).unwrap_or_default();
-            token::find_all(&content, &mut |mark| *found.entry(mark).or_default() += 1);
+            // An alert that was refused tells of lines that are elsewhere.
+            let of_lines =
+                content.split(|byte| *byte == b'\n').filter(|line| memmem::find(line, ALERT).is_none());
+            of_lines.for_each(|line| token::find_all(line, &mut |mark| *found.entry(mark).or_default() += 1));
         }
     }
     found
+}
+
+/// What is in the dead letter of an alert and in no other.
+const ALERT: &[u8] = b".alerts\"";
+
+/// Whether the dead letters hold a text.
+pub(super) fn is_in_letters(fs: &SimFs, data_dir: &Path, text: &str) -> bool {
+    let is_letter = |path: &Path| path.to_string_lossy().contains("dead");
+    let files = fs.files(data_dir).into_iter().filter(|path| is_letter(path));
+    let mut contents = files.map(|path| fs.content(&path).unwrap_or_default());
+    contents.any(|content| memmem::find(&content, text.as_bytes()).is_some())
 }

@@ -1,26 +1,26 @@
 //! One seed from beginning to end: trouble, then calm, then the reckoning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::alerts::{self, Observed};
 use super::check::{self, Arrived, Evidence, Expectations};
 use super::cluster::{Cluster, ClusterRates};
 use super::process::{Actor, Gap, Process};
 use super::read_back;
 use super::story::Story;
-use super::subject::{Destination, Subject};
+use super::subject::{DATA, Destination, OF_ALERTS, Subject};
 use super::trace::Trace;
 use super::writers::Writers;
 use crate::limits::{SIM_CALM_MAX, SIM_STEPS_MAX};
+use crate::position::CursorRecord;
 use crate::run::Settings;
 use crate::seam::sim::{Dice, FaultRates, Life, SimClock, SimFs};
 use crate::seam::{Clock, Fs};
+use crate::sink::World;
 use crate::spool::Audit;
-
-/// The data folder on the virtual disk.
-const DATA: &str = "/var/lib/aludel";
 
 /// After a start that failed, a service manager waits this long.
 const RESTART: Duration = Duration::from_secs(1);
@@ -82,6 +82,10 @@ pub fn simulate(subject: &Subject, expected: &Expected, seed: u64, traced: bool)
             Ok((arrived, letters)) => {
                 let (wrong, unseen) = check::check(&scenario.evidence(&arrived, &letters, &expected.0));
                 scenario.wrong.extend(wrong);
+                match scenario.alerts(&arrived) {
+                    Ok(wrong) => scenario.wrong.extend(wrong),
+                    Err(error) => scenario.wrong.push(error),
+                }
                 let books = scenario.books();
                 scenario.wrong.extend(books);
                 for _ in 0..unseen {
@@ -113,6 +117,8 @@ struct Scenario<'a> {
     /// Rows of each ordered sink when a life ended.
     lives: Vec<Vec<(usize, usize)>>,
     gaps: Vec<Gap>,
+    /// What detectors were told in lives that are over, by the number of their sink.
+    observed: BTreeMap<usize, Observed>,
     wrong: Vec<String>,
     steps: u64,
     ready: Vec<Actor>,
@@ -153,6 +159,7 @@ impl<'a> Scenario<'a> {
             lives_left: story.lives,
             lives: vec![Vec::new(); subject.destinations.len()],
             gaps: Vec::new(),
+            observed: BTreeMap::new(),
             wrong: Vec::new(),
             steps: 0,
             ready: Vec::new(),
@@ -343,8 +350,8 @@ impl<'a> Scenario<'a> {
     }
 
     /// Keeps what a life said.
-    fn bury(&mut self, process: Process) {
-        self.keep(&process);
+    fn bury(&mut self, mut process: Process) {
+        self.keep(&mut process);
     }
 
     /// Notes how many rows each ordered sink has; a torn last one may be cut away or ended by the next life.
@@ -464,7 +471,7 @@ impl<'a> Scenario<'a> {
 
     /// Everything is settled: the ledger balances and the pools are empty.
     fn close_books(&mut self) {
-        let Some((process, _)) = self.process.take() else { return };
+        let Some((mut process, _)) = self.process.take() else { return };
         if self.wrong.is_empty() {
             let ledger = process.ledger();
             if !ledger.balances() {
@@ -475,10 +482,13 @@ impl<'a> Scenario<'a> {
             }
             self.wrong.extend(self.cluster.wrong());
         }
-        self.keep(&process);
+        self.keep(&mut process);
     }
 
-    fn keep(&mut self, process: &Process) {
+    fn keep(&mut self, process: &mut Process) {
+        for (sink, observed) in std::mem::take(&mut process.observed) {
+            self.observed.entry(sink).or_default().add(observed);
+        }
         self.gaps.extend(process.gaps.iter().cloned());
         self.wrong.extend(process.wrong.iter().cloned());
         let mut trace = self.trace();
@@ -489,14 +499,98 @@ impl<'a> Scenario<'a> {
     fn read_back(&self) -> Result<(Vec<Arrived>, BTreeMap<u32, u32>), String> {
         let mut all = Vec::new();
         for (at, destination) in self.subject.destinations.iter().enumerate() {
+            let mut rows = read_back::rows(destination, &self.fs, &self.cluster)?;
+            if let Some(observed) = self.observed.get(&at) {
+                rows = Some(observed.rows(&self.settled_by(at)?));
+            }
+            if self.has_alerts_only(at) {
+                // What is torn is not known for an alert.
+                rows.iter_mut().flatten().for_each(|row| row.marks.clear());
+            }
             all.push(Arrived {
                 sink: self.subject.plan.sinks[at].name.clone(),
                 destination: destination.clone(),
-                rows: read_back::rows(destination, &self.fs, &self.cluster)?,
+                rows,
                 lives: self.lives[at].clone(),
             });
         }
         Ok((all, read_back::letters(&self.fs, Path::new(DATA))))
+    }
+
+    /// What a sink has settled by its own records.
+    fn settled_by(&self, sink: usize) -> Result<Vec<CursorRecord>, String> {
+        let world = World {
+            fs: Arc::new(self.fs.world()),
+            clock: self.clock.clone(),
+            network: self.cluster.network(Arc::new(Life::new(None))),
+            data_dir: DATA.into(),
+            host: Arc::from(&b"simulated host!!"[..]),
+            wake: Arc::new(|| ()),
+        };
+        let opened = self.subject.plan.sinks[sink].plan.open(world);
+        opened.map(|(_, cursors)| cursors).map_err(|error| error.to_string())
+    }
+
+    /// What is wrong with the alerts of detectors that keep state, and with what became of them.
+    fn alerts(&self, arrived: &[Arrived]) -> Result<Vec<String>, String> {
+        let mut wrong = Vec::new();
+        for (sink, observed) in &self.observed {
+            let Destination::Detectors(folder) = &self.subject.destinations[*sink] else { continue };
+            let (named, cursors) = (&self.subject.plan.sinks[*sink], self.settled_by(*sink)?);
+            let written = alerts::written(&self.fs, folder);
+            // A wall clock that jumps says of some that they happen in the future.
+            let is_strict = !self.story.jumps && !observed.is_loose;
+            let found = observed.check(&*named.plan, is_strict.then_some(&cursors), &written);
+            wrong.extend(found.into_iter().map(|wrong| format!("{}: {wrong}", named.name)));
+            let mut trace = self.trace();
+            trace.add("an alert that is compared", if is_strict { written.len() as u64 } else { 0 });
+            trace.add("an alert", written.len() as u64);
+            drop(trace);
+            let ids = alerts::ids(&written);
+            for at in self.alert_sinks(&named.name) {
+                wrong.extend(self.handed_on(&arrived[at], &ids));
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// Whether a sink gets nothing but alerts.
+    fn has_alerts_only(&self, sink: usize) -> bool {
+        let mut lines =
+            self.subject.plan.pipelines.iter().filter(|line| line.sinks.contains(&sink)).peekable();
+        lines.peek().is_some() && lines.all(|line| line.name.ends_with(OF_ALERTS))
+    }
+
+    /// The sinks that `alerts to` sends the alerts of a sink of detectors to.
+    fn alert_sinks(&self, name: &str) -> Vec<usize> {
+        let lines = self.subject.plan.pipelines.iter();
+        lines
+            .filter(|line| name.ends_with(OF_ALERTS) && line.name == name)
+            .flat_map(|line| line.sinks.clone())
+            .collect()
+    }
+
+    /// Each alert is at a sink, once where it is exact, or was refused.
+    fn handed_on(&self, arrived: &Arrived, ids: &BTreeSet<String>) -> Vec<String> {
+        let Some(rows) = &arrived.rows else { return Vec::new() };
+        let mut times: BTreeMap<&str, u32> = BTreeMap::new();
+        for id in rows.iter().filter_map(|row| row.alert.as_deref()) {
+            *times.entry(id).or_default() += 1;
+        }
+        let mut wrong = Vec::new();
+        for id in ids {
+            let letter = || read_back::is_in_letters(&self.fs, Path::new(DATA), id);
+            match times.get(id.as_str()) {
+                None if !letter() => wrong.push(format!("{}: the alert {id} is lost", arrived.sink)),
+                Some(2..) if arrived.destination.is_exact() => {
+                    wrong.push(format!("{}: the alert {id} is there twice", arrived.sink));
+                }
+                _ => {}
+            }
+        }
+        let unknown = times.keys().filter(|id| !ids.contains(**id));
+        wrong.extend(unknown.map(|id| format!("{}: nobody wrote the alert {id}", arrived.sink)));
+        wrong
     }
 
     /// What is wrong with the ledger on disk, which every kill and power loss has gone through.

@@ -8,10 +8,18 @@ use std::sync::Arc;
 
 use crate::catalog::{self, Runnable};
 use crate::event::Options;
+use crate::lang::plan::ALERTS;
 use crate::lang::{self, Plan};
+use crate::spool::alert_folder;
 
 /// Where relative paths start on the virtual disk.
 const ROOT: &str = "/work";
+
+/// The data folder on the virtual disk.
+pub(super) const DATA: &str = "/var/lib/aludel";
+
+/// The end of the names that the compiler gives to what carries a pipeline's alerts.
+pub(super) const OF_ALERTS: &str = ".alerts";
 
 /// Where rows of a sink end up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +32,8 @@ pub enum Destination {
     Lines(PathBuf),
     /// Standard output.
     Output,
+    /// The state of detectors, whose alerts are in this folder.
+    Detectors(PathBuf),
     /// Nowhere: only the books are checked.
     Nowhere,
 }
@@ -31,7 +41,7 @@ pub enum Destination {
 impl Destination {
     /// Whether each row must be there once, whatever fails; else a crash may repeat rows.
     pub fn is_exact(&self) -> bool {
-        matches!(self, Self::Cluster(_) | Self::Archive(_))
+        matches!(self, Self::Cluster(_) | Self::Archive(_) | Self::Detectors(_))
     }
 
     /// Whether rows come in the order in which they were read.
@@ -83,6 +93,10 @@ impl Subject {
 }
 
 fn feed(name: &str, kind: &str, options: &Options) -> Result<Feed, String> {
+    if kind == ALERTS {
+        // What detectors raise comes into it, and nothing from elsewhere.
+        return Ok(Feed { globs: Vec::new(), forms: Vec::new() });
+    }
     if kind != "files" {
         return Err(format!("source {name}: `{kind}` cannot be simulated, only `files` can"));
     }
@@ -105,6 +119,7 @@ fn destination(name: &str, kind: &str, options: &Options) -> Result<Destination,
         "parquet" => Destination::Archive(path()),
         "file" => Destination::Lines(path()),
         "stdout" => Destination::Output,
+        ALERTS => Destination::Detectors(alert_folder(Path::new(DATA), name.trim_end_matches(OF_ALERTS))),
         "blackhole" => Destination::Nowhere,
         _ => return Err(format!("sink {name}: `{kind}` cannot be simulated")),
     })
@@ -116,6 +131,7 @@ const EMBEDDED: &[&str] = &[
     include_str!("subjects/parquet.aludel"),
     include_str!("subjects/file.aludel"),
     include_str!("subjects/all.aludel"),
+    include_str!("subjects/detectors.aludel"),
 ];
 
 /// The subjects that come with the simulation.

@@ -38,7 +38,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("profile", &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "run"]),
     (
         "sim",
-        &["observe", "catalog", "lang", "expr", "step", "format", "frame", "source", "sink", "spool", "run"],
+        &[
+            "observe", "catalog", "lang", "expr", "step", "detect", "format", "frame", "source", "sink",
+            "spool", "run",
+        ],
     ),
     ("observe", &["grammar", "sink"]),
 ];

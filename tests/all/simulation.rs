@@ -23,7 +23,17 @@ fn nothing_is_lost_and_nothing_twice() {
     let shown: Vec<_> = failures.iter().map(|failure| (failure.seed, &failure.outcome.wrong)).collect();
     assert!(shown.is_empty(), "seeds that failed: {shown:#?}");
     assert_eq!(tally.seeds, SEEDS);
-    for kind in ["kill", "power loss", "rename", "copytruncate", "429", "failed fsync", "ENOSPC"] {
+    let kinds = [
+        "kill",
+        "power loss",
+        "rename",
+        "copytruncate",
+        "429",
+        "failed fsync",
+        "ENOSPC",
+        "an alert that is compared",
+    ];
+    for kind in kinds {
         assert!(tally.faults.get(kind).is_some_and(|times| *times > 0), "no {kind} in {:?}", tally.faults);
     }
 }
