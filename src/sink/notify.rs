@@ -54,7 +54,8 @@ const RESOLVE_AFTER: OptionSpec = OptionSpec {
     name: "resolve_after",
     ty: OptionType::Duration,
     default: Some("15m"),
-    doc: "A group into which nothing came for so long is over: people are told, and it is forgotten.",
+    doc: "A group into which nothing came for so long is over: people are told, and it is forgotten; at once where all that it tells \
+          of was said to be over (`aludel.state` `resolved`), as detectors that keep state do.",
 };
 const PER_MINUTE: OptionSpec = OptionSpec {
     name: "per_minute",
@@ -168,7 +169,7 @@ pub const ALERTMANAGER: SinkKind = SinkKind {
         summary: "alerts for an Alertmanager of Prometheus",
         doc: doc!(
             "Posts alerts to `/api/v2/alerts`. `alertname` is the rule's name, `severity` and the alert's labels are \
-             labels; an alert ends there at `resolve_after` unless more comes. With several members of a cluster, write one \
+             labels; an alert ends there when all of its group is said to be over, or at `resolve_after` unless more comes. With several members of a cluster, write one \
              sink for each, since none of them passes alerts on."
         ),
         form: "alertmanager \"http://localhost:9093\"",
@@ -295,6 +296,7 @@ fn settings(service: Service, name: &str, options: &Options, path: String) -> Re
         .ok()
         .filter(|per_minute| (1..=6000).contains(per_minute))
         .ok_or_else(|| format!("`per_minute` is {per_minute}, and goes from 1 to 6000"))?;
+    let each = matches!(service, Service::Alertmanager);
     Ok(Settings {
         service,
         sender: Sender {
@@ -307,6 +309,7 @@ fn settings(service: Service, name: &str, options: &Options, path: String) -> Re
             group_wait: duration("group_wait"),
             group_interval: duration("group_interval"),
             resolve_after: duration("resolve_after"),
+            each,
         },
         path,
         signing_key: options.given("signing_key").map(|key| key.as_bytes().to_vec()),

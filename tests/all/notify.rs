@@ -156,6 +156,112 @@ pipeline notify {{
     assert_eq!(code, Some(0), "{said}");
 }
 
+/// What contradicts the documentation of the Events API v2 of PagerDuty
+/// (<https://developer.pagerduty.com/docs/send-alert-event>).
+fn faults_of_an_event(event: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut demand = |is: bool, what: &str| faults.extend((!is).then(|| what.to_owned()));
+    let text = |of: &Value, longest: usize| {
+        of.as_str().is_some_and(|text| !text.is_empty() && text.chars().count() <= longest)
+    };
+    let known = |of: &Value, names: &[&str]| {
+        of.as_object().is_some_and(|of| of.keys().all(|name| names.contains(&name.as_str())))
+    };
+    let names =
+        ["routing_key", "event_action", "dedup_key", "payload", "images", "links", "client", "client_url"];
+    demand(known(event, &names), "a member that is not documented");
+    demand(
+        event["routing_key"].as_str().is_some_and(|key| key.len() == 32),
+        "`routing_key` has 32 characters",
+    );
+    demand(text(&event["dedup_key"], 255), "`dedup_key` has up to 255 characters");
+    demand(event.to_string().len() <= 512 * 1024, "an event has up to 512 KB");
+    match event["event_action"].as_str() {
+        Some("resolve" | "acknowledge") => {}
+        Some("trigger") => {
+            let payload = &event["payload"];
+            let names = [
+                "summary",
+                "source",
+                "severity",
+                "timestamp",
+                "component",
+                "group",
+                "class",
+                "custom_details",
+            ];
+            demand(known(payload, &names), "a member of `payload` that is not documented");
+            demand(text(&payload["summary"], 1024), "`summary` has up to 1024 characters");
+            demand(text(&payload["source"], 1024), "`source` is demanded");
+            let severity = payload["severity"].as_str().unwrap_or_default();
+            demand(["critical", "error", "warning", "info"].contains(&severity), "`severity` is one of four");
+            let time = payload["timestamp"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+            demand(time.is_some(), "`timestamp` is ISO 8601");
+            demand(payload["custom_details"].is_object(), "`custom_details` is an object");
+        }
+        _ => demand(false, "`event_action` is one of three"),
+    }
+    faults
+}
+
+/// What a detector that keeps state says is over ends in a real Alertmanager, each alert of it, and in PagerDuty's API, at
+/// once and not after an hour.
+#[test]
+fn what_a_rule_says_is_over_ends_everywhere_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(server) = Alertmanager::start(folder.path()) else { return };
+    let (port, events) = receiver();
+    let input = folder.path().join("in");
+    fs::create_dir_all(&input).expect("a folder");
+    let pipeline = folder.path().join("ends.aludel");
+    let text = format!(
+        r#"
+source logs = files "in/*.ndjson" {{ format = lines, start = beginning }}
+sink am = alertmanager "http://127.0.0.1:{}" {{ resolve_after = 1h }}
+sink pager = pagerduty {{ routing_key = "0123456789abcdef0123456789abcdef", url = "http://127.0.0.1:{port}", group_wait = 1s, resolve_after = 1h }}
+sink kept = blackhole
+pipeline web {{
+  from logs
+  | parse .message as json
+  | detect rate {{ name = "often", key = .client, limit = 1 per 1s, quiet = 5s }}
+  | to kept
+  alerts to am, pager
+}}
+"#,
+        server.port
+    );
+    fs::write(&pipeline, text).expect("written");
+    let now = jiff::Timestamp::now();
+    let line = |client: &str, second: i64| {
+        let time = now + jiff::SignedDuration::from_secs(second - 600);
+        format!("{{\"@timestamp\":\"{time}\",\"client\":\"{client}\"}}\n")
+    };
+    // More than a notification shows.
+    let clients: Vec<_> = (1..=8).map(|of| format!("203.0.113.{of}")).collect();
+    let attack: String = clients.iter().map(|of| line(of, 0).repeat(3)).collect();
+    fs::write(input.join("a.ndjson"), attack).expect("written");
+    let data = folder.path().join("data");
+    let running = Running::start(&pipeline, &data, &["--quiet", "--admin", "off"]);
+    wait_for("the alerts", || server.alerts().len() == clients.len());
+    wait_for("the trigger", || events.lock().expect("no panic").len() >= 2);
+    // Time passes, as anybody's event tells.
+    let mut log = fs::OpenOptions::new().append(true).open(input.join("a.ndjson")).expect("it is there");
+    log.write_all(line("203.0.113.99", 60).as_bytes()).expect("written");
+    wait_for("the end of all alerts", || server.alerts().is_empty());
+    let last = || events.lock().expect("no panic").last().cloned().unwrap_or_default();
+    wait_for("the end of the incident", || last()["event_action"] == "resolve");
+    running.signal("-TERM");
+    let (code, said) = running.end_within(Duration::from_secs(30));
+    assert_eq!(code, Some(0), "{said}");
+    let events = events.lock().expect("no panic").clone();
+    for event in &events {
+        assert_eq!(faults_of_an_event(event), Vec::<String>::new(), "{event}");
+        assert_eq!(event["dedup_key"], events[0]["dedup_key"]);
+    }
+    assert_eq!(events[0]["event_action"], "trigger");
+    assert_eq!(events[0]["payload"]["class"], "often");
+}
+
 /// A mail relay, and its port.
 struct Relay(Child, String);
 

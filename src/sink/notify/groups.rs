@@ -22,6 +22,15 @@ pub(super) struct Rules {
     pub(super) group_wait: Duration,
     pub(super) group_interval: Duration,
     pub(super) resolve_after: Duration,
+    /// Whether the destination holds each alert for itself, and is told of each that it is over.
+    pub(super) each: bool,
+}
+
+impl Rules {
+    /// Alerts that a group keeps of those that people were told of.
+    fn kept(&self) -> usize {
+        if self.each { NOTIFY_IDS_MAX } else { KEPT }
+    }
 }
 
 /// A row of a body, to be settled when people were told of it.
@@ -228,11 +237,17 @@ impl Groups {
         for (alert, of) in group.new.drain(..group.new.len().min(notice.alerts.len())) {
             rows.extend(of);
             group.ids.push_back(alert.id.clone());
-            group.told.push_back(alert);
+            if rules.each {
+                // The same alert again; and what tells them apart are their labels.
+                group.told.retain(|of| of.severity != alert.severity || of.condition() != alert.condition());
+                group.told.push_back(Alert { event: serde_json::Value::Null, ..alert });
+            } else {
+                group.told.push_back(alert);
+            }
         }
         let over = group.ids.len().saturating_sub(NOTIFY_IDS_MAX);
         group.ids.drain(..over);
-        let over = group.told.len().saturating_sub(KEPT);
+        let over = group.told.len().saturating_sub(rules.kept());
         group.told.drain(..over);
         group.count += notice.count();
         group.told_ns = Some(now_ns);
@@ -264,7 +279,7 @@ impl Groups {
     }
 }
 
-/// Alerts that a group keeps of those that people were told of.
+/// Alerts that a group keeps of those that people were told of, where they are shown.
 const KEPT: usize = 5;
 
 impl Group {
