@@ -6,8 +6,10 @@
 
 mod candidate;
 mod gate;
+mod guard;
 mod lead;
 mod needs;
+mod paths;
 mod shortcut;
 mod told;
 
@@ -22,7 +24,7 @@ use crate::format::{Bind, Fields, Format, Gives, Mismatch};
 use crate::limits::AUTO_FIELDS_MAX;
 use crate::signature::{Field, Type};
 use candidate::{Candidate, look};
-use gate::{Begin, Gate};
+use gate::Gate;
 use shortcut::Shortcut;
 
 pub use told::{Share, Told};
@@ -39,10 +41,20 @@ const LOOKS: &[(&str, &[&[u8]])] = &[
     ("json", &[b"[ \t\r\n]*{"]),
     ("docker", &[b"[ \t\r\n]*{"]),
     ("logfmt", &[b"[\t-\r ]*[!#-<>-\xff]+="]),
-    ("cri", &[b"9999-99-99T"]),
+    (
+        "cri",
+        &[
+            b"9999-99-99[Tt]99:99:99[.0-9]*[-+0-9:Zz]+ std[oe][ur][tr]r? [FP][ :]",
+            b"9999-99-99[Tt]99:99:99[.0-9]*[-+0-9:Zz]+ std[oe][ur][tr]r? [FP]$",
+        ],
+    ),
     // At the front, or behind what syslog puts there.
     ("cef", &[b"CEF:", b"<9+>", b"[A-Z][a-z][a-z] ", b"9999-99-99T"]),
     ("leef", &[b"LEEF:", b"<9+>", b"[A-Z][a-z][a-z] ", b"9999-99-99T"]),
+    // A priority, the number of a message, or a time that syslog itself writes.
+    ("syslog", &[b"<9+>", b"9+: ", b"[*.]?aaa[ 0-9]*:99", b"[*.]?9999-99-99[Tt]99:99"]),
+    // Joined lines are seen to by themselves.
+    (EXCEPTION, &[]),
 ];
 
 fn looks(name: &str) -> &'static [&'static [u8]] {
@@ -142,32 +154,34 @@ impl Auto {
     fn first(&self, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<&Candidate> {
         let mark = fields.len();
         let hint = self.gate.hint(texts.bytes(input));
-        let mut held = None;
-        if let Some(number) = hint.candidate() {
-            held = self.take(number, input, texts, fields).map(|form| (number, form));
-            if let Some((number, form)) = held
-                && let Some(shortcut) = self.gate.of_form(number, form)
-                && self.is_first(number, shortcut, input, texts, fields)
-            {
-                return self.candidates.get(number);
-            }
+        let hinted = hint.candidate();
+        if let Some(number) = hinted
+            && self.take_first(number, input, texts, fields)
+        {
+            return self.candidates.get(number);
         }
-        let mut begin = self.gate.begin();
-        while begin.look_on(texts.bytes(input)) {
-            let Some((number, shortcut)) = begin.habit() else { continue };
-            if held.is_none_or(|(held, _)| held != number) {
-                fields.truncate(mark);
-                held = self.take(number, input, texts, fields).map(|form| (number, form));
-            }
-            if held.is_some() && self.is_first(number, shortcut, input, texts, fields) {
+        let node = self.gate.node(texts.bytes(input));
+        if let Some(number) = self.gate.habit(node).filter(|habit| hinted != Some(*habit)) {
+            fields.truncate(mark);
+            if self.take_first(number, input, texts, fields) {
                 hint.set(number);
                 return self.candidates.get(number);
             }
         }
         fields.truncate(mark);
-        let found = self.any(&begin, input, texts, fields)?;
-        self.gate.note(hint, &begin, found, texts.bytes(input));
+        let found = self.any(node, input, texts, fields)?;
+        self.gate.note(hint, node, found, texts.bytes(input));
         self.candidates.get(found.0)
+    }
+
+    /// Whether a candidate takes the text and is sure to be the first that does.
+    #[inline]
+    fn take_first(&self, number: usize, input: Span, texts: &mut Texts, fields: &mut Fields) -> bool {
+        let Some(form) = self.take(number, input, texts, fields) else {
+            return false;
+        };
+        let left = self.gate.left((number, form), texts.bytes(input));
+        left.is_some_and(|left| self.is_first(number, left, input, texts, fields))
     }
 
     /// Whether a format that takes the text is sure to be the first that does.
@@ -182,27 +196,24 @@ impl Auto {
     ) -> bool {
         let bytes = texts.bytes(input);
         let after_joined = self.joined.is_some_and(|joined| joined < number);
-        if !shortcut.is_open(bytes) || after_joined && memchr::memchr(b'\n', bytes).is_some() {
+        if after_joined && memchr::memchr(b'\n', bytes).is_some() {
             return false;
+        }
+        if shortcut.before.is_empty() {
+            return true;
         }
         let mut before = self.gate.before(shortcut, bytes);
         !before.any(|(before, form)| {
-            let rival = self.candidates.get(before).filter(|_| Some(before) != self.joined);
+            let rival = self.candidates.get(before);
             rival.is_some_and(|rival| rival.takes(form, input, texts, fields))
         })
     }
 
     /// The first format that takes the text, of all that may: its number and that of its line form.
-    fn any(
-        &self,
-        begin: &Begin<'_>,
-        input: Span,
-        texts: &mut Texts,
-        fields: &mut Fields,
-    ) -> Option<(usize, usize)> {
+    fn any(&self, node: u16, input: Span, texts: &mut Texts, fields: &mut Fields) -> Option<(usize, usize)> {
         let bytes = texts.bytes(input);
         let mut joined = self.joined.filter(|_| memchr::memchr(b'\n', bytes).is_some());
-        for number in begin.candidates(bytes) {
+        for number in self.gate.candidates(node, bytes) {
             if let Some(first) = joined.take_if(|joined| *joined < number)
                 && let Some(form) = self.take(first, input, texts, fields)
             {

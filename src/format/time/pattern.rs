@@ -10,10 +10,12 @@ pub enum PatternPiece {
     Byte(u8),
     /// Blanks.
     Blanks,
-    /// Digits.
-    Digits,
+    /// Digits: at least and at most so many.
+    Digits(usize, usize),
     /// Letters.
     Letters,
+    /// A zone, by its offset or its letters.
+    Zone,
     /// Anything.
     Other,
 }
@@ -81,12 +83,16 @@ impl Pattern {
         self.0.iter().map(|piece| match piece {
             Piece::Byte(byte) => PatternPiece::Byte(*byte),
             Piece::Blanks => PatternPiece::Blanks,
-            Piece::Year | Piece::ShortYear | Piece::Month | Piece::Day | Piece::Hour | Piece::Hour12 => {
-                PatternPiece::Digits
+            Piece::Year | Piece::WeekYear => PatternPiece::Digits(4, 4),
+            Piece::DayOfYear => PatternPiece::Digits(3, 3),
+            Piece::ShortYear | Piece::Week => PatternPiece::Digits(2, 2),
+            Piece::Month | Piece::Day | Piece::Hour | Piece::Hour12 | Piece::Minute | Piece::Second => {
+                PatternPiece::Digits(1, 2)
             }
-            Piece::Minute | Piece::Second | Piece::Fraction => PatternPiece::Digits,
-            Piece::DayOfYear | Piece::WeekYear | Piece::Week | Piece::WeekDay => PatternPiece::Digits,
+            Piece::WeekDay => PatternPiece::Digits(1, 1),
+            Piece::Fraction => PatternPiece::Digits(1, usize::MAX),
             Piece::MonthName | Piece::DayName | Piece::Half => PatternPiece::Letters,
+            Piece::Zone => PatternPiece::Zone,
             _ => PatternPiece::Other,
         })
     }

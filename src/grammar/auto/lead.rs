@@ -56,6 +56,8 @@ pub(super) enum State {
     Either(Vec<u32>),
     /// Whatever follows, this candidate may take it.
     Open,
+    /// Here the line ends.
+    End,
 }
 
 /// States of many candidates.
@@ -80,7 +82,7 @@ const AHEAD_BYTES: usize = 3;
 const HOST: &[u8] = b"A-Za-z0-9._:%-";
 
 /// Seconds, a fraction and a zone, behind hours and minutes.
-const TAIL: &[u8] = b"[0-9.,:]*[ \xe2\x80\xaf]*[AaPp]?[.]?[Mm]?[.]? ?[-+0-9:]*[A-Za-z]*";
+const TAIL: &[u8] = b"[0-9.,:]*[ \xe2\x80\xaf]*[AaPp]?[.]?[Mm]?[.]? ?[-+0-9:]*[A-Zz]*";
 
 /// `[Europe/Berlin]` behind them.
 const ZONE_NAME: &[u8] = b"[[][A-Za-z0-9_+-]+/[A-Za-z0-9/_+-]+]";
@@ -124,8 +126,16 @@ impl Automaton {
         text.iter().rev().fold(next, |next, &byte| self.read(Bytes::one(byte), next))
     }
 
-    /// A shape: `9` is a digit, `a` a letter, `[…]` a set; `?`, `*` and `+` may stand behind each.
-    pub(super) fn shape(&mut self, shape: &[u8], next: u32) -> u32 {
+    /// A shape: `9` is a digit, `a` a letter, `[…]` a set; `?`, `*` and `+` may stand behind each. With `$` behind it the
+    /// line ends.
+    pub(super) fn shape(&mut self, shape: &[u8], mut next: u32) -> u32 {
+        let shape = match shape.strip_suffix(b"$") {
+            Some(shape) => {
+                next = self.add(State::End);
+                shape
+            }
+            None => shape,
+        };
         let mut atoms: Vec<(Bytes, u8)> = Vec::new();
         let mut bytes = shape.iter().copied().peekable();
         while let Some(byte) = bytes.next() {
@@ -169,6 +179,8 @@ impl Automaton {
                 (State::Open, _) | (_, State::Open) => return true,
                 (State::Either(of), _) => open.extend(of.iter().map(|&one| (one, pair.1))),
                 (_, State::Either(of)) => open.extend(of.iter().map(|&other| (pair.0, other))),
+                (State::End, State::End) => return true,
+                (State::End, _) | (_, State::End) => {}
                 (State::Read(bytes, one), State::Read(others, other)) => {
                     if bytes.meets(others) {
                         open.push((*one, *other));
@@ -188,15 +200,19 @@ impl Automaton {
             !enough
         });
         let count = front.count();
-        let open = self.open();
-        self.sequence(&items[..count], open)
+        let behind = if count == items.len() { self.add(State::End) } else { self.open() };
+        self.sequence(&items[..count], behind)
     }
 
     /// A line of values with a separator between: the first of them, unless it is in quotes.
-    pub(super) fn columns(&mut self, first: &[Item]) -> u32 {
+    pub(super) fn columns(&mut self, separator: &str, columns: &[Vec<Item>]) -> u32 {
         let open = self.open();
+        let Some((first, others)) = columns.split_first() else { return open };
         let quoted = self.text(b"\"", open);
-        let bare = self.line(first);
+        // Values that are missing are empty texts.
+        let must_go_on = others.iter().flatten().any(|item| least(item) > 0);
+        let end = if must_go_on { self.text(separator.as_bytes(), open) } else { open };
+        let bare = self.sequence(first, end);
         self.add(State::Either(vec![quoted, bare]))
     }
 
@@ -258,6 +274,7 @@ impl Automaton {
             Kind::Time(form) => self.time(form, next),
             Kind::Addresses => self.addresses(next),
             Kind::Int(..) => self.shape(b"[+-]?9+", next),
+            Kind::Level => self.shape(b"a+9?", next),
             Kind::Status => self.shape(b"[+-]?99?9?", next),
             _ => match bytes_of(kind) {
                 Some(bytes) => self.some(bytes, next),
@@ -307,8 +324,12 @@ impl Automaton {
                 return pieces.into_iter().rev().fold(next, |next, piece| match piece {
                     PatternPiece::Byte(byte) => self.text(&[byte], next),
                     PatternPiece::Blanks => self.some(set_of(b" \t"), next),
-                    PatternPiece::Digits => self.shape(b"9+", next),
+                    PatternPiece::Digits(least, most) if most <= 4 => {
+                        self.shape(&[&b"9999"[..least], &b"9?9?9?"[..2 * (most - least)]].concat(), next)
+                    }
+                    PatternPiece::Digits(..) => self.shape(b"9+", next),
                     PatternPiece::Letters => self.shape(b"a+", next),
+                    PatternPiece::Zone => self.some(set_of(b"A-Za-z0-9:+-"), next),
                     PatternPiece::Other => self.open(),
                 });
             }
@@ -352,7 +373,9 @@ fn bytes_of(kind: &Kind) -> Option<Bytes> {
         Kind::Float | Kind::Duration(_) => set_of(b"0-9+.eE-"),
         Kind::Digits => set_of(b"0-9"),
         Kind::Hex => set_of(b"0-9a-fA-Fx"),
-        Kind::Ip | Kind::Host | Kind::Address => host,
+        // What stands behind its end may be read as a port by what follows.
+        Kind::Ip => set_of(b"0-9a-fA-F:."),
+        Kind::Host | Kind::Address => host,
         Kind::Endpoint => host.or(set_of(b"[]")),
         Kind::Addresses => host.or(set_of(b", \"")),
         Kind::Level => set_of(b"A-Za-z0-9"),
@@ -365,6 +388,7 @@ fn tells(items: &[Item]) -> bool {
     let begins = match items.first() {
         Some(Item::Literal(_) | Item::Capture { kind: Kind::Word | Kind::OneOf(_), .. }) => true,
         Some(Item::Capture { kind, .. }) => bytes_of(kind).is_some(),
+        Some(Item::Blanks { .. }) => items.get(1..).is_some_and(tells),
         Some(Item::Group(groups)) => groups.iter().all(|items| tells(items)),
         _ => false,
     };

@@ -76,14 +76,14 @@ impl Rarity {
 
     /// What a format that is code needs.
     pub(super) fn of_code(&self, name: &str) -> Vec<AnyOf> {
-        let texts: &[&[u8]] = match name {
-            "cef" => &[b"CEF:"],
-            "leef" => &[b"LEEF:"],
-            "cri" => &[b" stdout ", b" stderr "],
-            "docker" => &[b"log\""],
-            _ => return Vec::new(),
+        let all: &[&[&[u8]]] = match name {
+            "cef" => &[&[b"CEF:"]],
+            "leef" => &[&[b"LEEF:"]],
+            "cri" => &[&[b" stdout ", b" stderr "]],
+            "docker" => &[&[b"log\""], &[b"stream\""], &[b"time\""]],
+            _ => &[],
         };
-        vec![texts.iter().map(|text| text.to_vec()).collect()]
+        all.iter().map(|texts| texts.iter().map(|text| text.to_vec()).collect()).collect()
     }
 
     /// All that a sequence asks for: one of each.
@@ -146,6 +146,8 @@ const PACKED_MAX: usize = 4;
 
 /// Looks for texts.
 pub(super) enum Search {
+    /// A single one.
+    One(Box<Finder<'static>>),
     /// With vector instructions.
     Packed(Vec<packed::Searcher>),
     /// Where they cannot be had, or the texts are too many.
@@ -155,8 +157,10 @@ pub(super) enum Search {
 impl Search {
     /// A search for these; nothing where there are none.
     pub(super) fn new(texts: &[Vec<u8>]) -> Option<Self> {
-        if texts.is_empty() {
-            return None;
+        match texts {
+            [] => return None,
+            [text] => return Some(Self::One(Box::new(Finder::new(text).into_owned()))),
+            _ => {}
         }
         let few = texts.len() <= PACKED_TEXTS * PACKED_MAX;
         let packed = || texts.chunks(PACKED_TEXTS).map(packed::Searcher::new).collect::<Option<_>>();
@@ -169,6 +173,7 @@ impl Search {
     /// What it costs on a line of a length, about, in nanoseconds.
     pub(super) fn cost(&self, len: usize) -> usize {
         match self {
+            Self::One(_) => 5 + len / 16,
             Self::Packed(searches) => searches.len() * (10 + len / 8),
             Self::Plain(_) => 10 + 2 * len,
         }
@@ -178,6 +183,7 @@ impl Search {
     #[inline]
     pub(super) fn is_in(&self, line: &[u8]) -> bool {
         match self {
+            Self::One(finder) => finder.find(line).is_some(),
             Self::Packed(searches) => searches.iter().any(|search| search.find(line).is_some()),
             Self::Plain(search) => search.is_match(line),
         }

@@ -1,0 +1,135 @@
+//! That a candidate which takes a line by one of its forms is the first that does.
+//!
+//! In: the forms before it that might take such lines, and the first such line. Out: for each line of the form, what is
+//! left to be seen. The beginnings of those forms alone are followed, as far as that is cheaper than to look for
+//! texts that they need: mostly a few bytes rule all of them out.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::gate::Form;
+use super::lead::Automaton;
+use super::paths::{LOOK_BYTES, Node, Paths, Walk, without_return};
+use super::shortcut::Shortcut;
+use crate::limits::{GATE_WAYS_MAX, GUARD_NODES_MAX};
+
+/// What a look at a byte costs, about, in nanoseconds.
+const BYTE_NS: usize = 1;
+
+/// Bytes that a line may be looked at further than the first one of its form, since the parts of its beginning may be
+/// longer.
+const FURTHER_BYTES: usize = 48;
+
+/// What it may cost more to see what is left of a line than of the first one of its form, at the least, in nanoseconds.
+const ENOUGH_NS: usize = 8;
+
+/// How many more forms than of the first line it may be of, to be few.
+const FEW_MORE: usize = 8;
+
+/// Where it costs so much, in nanoseconds, the gate tells more.
+const TOO_MUCH_NS: usize = 450;
+
+/// One way to see what is left, and what it costs; nothing where there was no room for it.
+type Way = OnceLock<Option<Box<(Shortcut, usize)>>>;
+
+/// Ways to see what is left, for lines that come to one node.
+const WAYS: usize = 3;
+
+/// The rivals of a line form.
+pub(super) struct Guard {
+    paths: Paths,
+    /// By node: what is left to be seen there, and what that costs; more than one way, since a line may hold a text that
+    /// the lines before it did not.
+    checks: Box<[[Way; WAYS]]>,
+    /// Bytes of a line that are looked at, at most.
+    far: usize,
+    /// What it may cost to see what is left where no more bytes are looked at, and how many forms it may be of.
+    enough: usize,
+    few: usize,
+}
+
+/// All line forms, and where they begin.
+pub(super) struct Forms {
+    pub(super) automaton: Automaton,
+    pub(super) all: Box<[Form]>,
+    /// Ways that were made, or for which there was no room.
+    pub(super) ways: AtomicUsize,
+}
+
+impl Guard {
+    /// Of the rivals of a form, for lines much like this one.
+    #[cold]
+    pub(super) fn new(forms: &Forms, rivals: &[u16], line: &[u8]) -> Self {
+        let starts = || {
+            let of = rivals.iter().filter_map(|&number| forms.all.get(number as usize));
+            of.flat_map(|form| &form.starts).copied().collect()
+        };
+        let empty = |room| Self {
+            paths: Paths::new(&forms.automaton, starts(), room),
+            checks: (0..room).map(|_| Default::default()).collect(),
+            far: 0,
+            enough: 0,
+            few: 0,
+        };
+        let line = without_return(line);
+        let trial = empty(LOOK_BYTES + 2);
+        let mut walk = Walk::default();
+        let costs = (0..=LOOK_BYTES).step_by(2).map_while(|far| {
+            // Nothing is left to be seen where it already was so.
+            (walk.seen <= far).then(|| {
+                trial.paths.walk(&forms.automaton, &mut walk, line, far, |_, _| false);
+                let (_, left) = trial.way(walk.node, forms, line);
+                let live = trial.paths.node(walk.node).map_or(0, |node| node.live.len());
+                (left + far * BYTE_NS, left, far, live)
+            })
+        });
+        let (_, enough, far, live) = costs.min().unwrap_or_default();
+        let far = if far == 0 { 0 } else { (far + FURTHER_BYTES).min(LOOK_BYTES) };
+        let enough = enough + enough / 2 + ENOUGH_NS;
+        let few = 2 * live + FEW_MORE;
+        Self { far, enough, few, ..empty(if far == 0 { 1 } else { GUARD_NODES_MAX }) }
+    }
+
+    /// What is left to be tried of a line, for its form to be the first; nothing where that is not known.
+    #[inline]
+    pub(super) fn left(&self, forms: &Forms, line: &[u8]) -> Option<&Shortcut> {
+        let line = without_return(line);
+        let mut walk = Walk::default();
+        let is_enough = |number: u16, node: &Node| {
+            if node.live.len() > self.few {
+                return false;
+            }
+            let first = self
+                .checks
+                .get(number as usize)
+                .and_then(|ways| self.made(ways.first()?, number, forms, line));
+            first.is_some_and(|(_, cost)| *cost <= self.enough)
+        };
+        self.paths.walk(&forms.automaton, &mut walk, line, self.far, is_enough);
+        // Each is made when those before it do not serve.
+        for way in self.checks.get(walk.node as usize)? {
+            let (left, cost) = self.made(way, walk.node, forms, line)?;
+            if *cost > TOO_MUCH_NS {
+                return None;
+            }
+            if left.is_open(line) {
+                return Some(left);
+            }
+        }
+        None
+    }
+
+    #[inline]
+    fn made<'a>(&self, way: &'a Way, node: u16, forms: &Forms, line: &[u8]) -> Option<&'a (Shortcut, usize)> {
+        let has_room = || forms.ways.fetch_add(1, Ordering::Relaxed) < GATE_WAYS_MAX;
+        way.get_or_init(|| has_room().then(|| Box::new(self.way(node, forms, line)))).as_deref()
+    }
+
+    /// How to see what is left of a line that came to a node.
+    #[cold]
+    fn way(&self, node: u16, forms: &Forms, line: &[u8]) -> (Shortcut, usize) {
+        let live = self.paths.node(node).map_or(&[][..], |node| &node.live);
+        let needs = live.iter().filter_map(|&live| Some((live, &forms.all.get(live as usize)?.needs[..])));
+        Shortcut::new(needs, line)
+    }
+}

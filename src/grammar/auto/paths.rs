@@ -1,0 +1,321 @@
+//! The beginnings of many line forms, followed at once.
+//!
+//! In: the first bytes of a line. Out: the forms that it may be of. Nodes are made when a line first comes to them, so
+//! that the first lines teach what the others use; what is known changes how long an answer takes, never the answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::lead::{Automaton, Bytes, State};
+
+/// Bytes of a line that are looked at.
+pub(super) const LOOK_BYTES: usize = 96;
+
+/// A step that has not been taken yet. This and what is above it are no numbers of nodes.
+const UNKNOWN: u16 = DECIDED - 2;
+
+/// A step that is not taken, for want of room: the node before it gives the answer.
+const FULL: u16 = DECIDED - 1;
+
+/// That more bytes are not asked for, beside the number of a node.
+const DECIDED: u16 = 1 << 15;
+
+/// An automaton over sets of states.
+pub(super) struct Paths {
+    /// Bytes that no state tells apart are of one class.
+    classes: Box<[u8; 256]>,
+    /// The class that stands for the end of a line.
+    end: usize,
+    /// Bits that number the classes.
+    class_bits: u32,
+    nodes: Box<[OnceLock<Node>]>,
+    /// By node and class: the next node.
+    steps: Box<[AtomicU16]>,
+    known: Mutex<BTreeMap<Box<[u32]>, u16>>,
+    /// Where whole chunks lead, by what the chunk and the node before it hash to; whoever is first keeps the place.
+    leaps: Box<[OnceLock<Leap>]>,
+}
+
+/// Bytes that are looked at at once where it is known where they lead.
+const CHUNK: usize = 8;
+
+/// Where a chunk leads from a node.
+struct Leap {
+    /// With digits that are alike.
+    chunk: u64,
+    from: u16,
+    /// `UNKNOWN` where its bytes must be looked at one by one, since it matters which digits they are.
+    to: u16,
+}
+
+/// A set of states, and what follows from it.
+pub(super) struct Node {
+    states: Box<[u32]>,
+    /// Forms that may take the line, ascending.
+    pub(super) live: Box<[u16]>,
+    /// Whether more bytes tell nothing.
+    is_decided: bool,
+}
+
+/// A node, and the bytes of the line that led there; as many as are looked at where no more are asked for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Walk {
+    pub(super) node: u16,
+    pub(super) seen: usize,
+}
+
+/// A line without the carriage return that may end it.
+#[inline]
+pub(super) fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+impl Paths {
+    /// The paths that begin in some states, with room for so many nodes.
+    pub(super) fn new(automaton: &Automaton, starts: Vec<u32>, room: usize) -> Self {
+        let (classes, class_count) = classes(automaton, &starts);
+        let class_bits = (class_count + 1).next_power_of_two().ilog2();
+        let paths = Self {
+            classes,
+            end: class_count,
+            class_bits,
+            nodes: (0..room).map(|_| OnceLock::new()).collect(),
+            steps: (0..room << class_bits).map(|_| AtomicU16::new(UNKNOWN)).collect(),
+            known: Mutex::default(),
+            leaps: (0..room.next_power_of_two()).map(|_| OnceLock::new()).collect(),
+        };
+        paths.make(automaton, starts);
+        paths
+    }
+
+    /// A node by its number.
+    #[inline]
+    pub(super) fn node(&self, number: u16) -> Option<&Node> {
+        self.nodes.get(number as usize).and_then(OnceLock::get)
+    }
+
+    /// Follows a line up to a byte, or to a node that is enough. It takes one look a byte, each of which waits for the
+    /// one before, so that the bytes are few.
+    #[inline]
+    pub(super) fn walk(
+        &self,
+        automaton: &Automaton,
+        walk: &mut Walk,
+        line: &[u8],
+        to: usize,
+        is_enough: impl Fn(u16, &Node) -> bool,
+    ) {
+        if walk.seen >= to {
+            return;
+        }
+        let far = to.min(line.len());
+        while let Some((chunk, behind)) =
+            line.get(walk.seen..far).and_then(<[u8]>::split_first_chunk::<CHUNK>)
+        {
+            let alike = alike(u64::from_le_bytes(*chunk));
+            let hash = (alike ^ u64::from(walk.node)).wrapping_mul(HASH) >> 32;
+            let place = self.leaps.get(hash as usize & (self.leaps.len() - 1));
+            let leap = place.and_then(OnceLock::get);
+            let known = leap.filter(|leap| leap.chunk == alike && leap.from == walk.node);
+            if let Some(leap) = known.filter(|leap| leap.to != UNKNOWN) {
+                *walk = Walk { node: leap.to, seen: far - behind.len() };
+                continue;
+            }
+            let from = walk.node;
+            if !chunk.iter().all(|byte| self.follow(automaton, walk, Some(*byte), &is_enough)) {
+                return;
+            }
+            walk.seen = far - behind.len();
+            if let (None, Some(place)) = (leap, place) {
+                let to = if self.are_alike(automaton, from, chunk, &is_enough) { walk.node } else { UNKNOWN };
+                let _ = place.set(Leap { chunk: alike, from, to });
+            }
+        }
+        for &byte in line.get(walk.seen..far).unwrap_or_default() {
+            if !self.follow(automaton, walk, Some(byte), &is_enough) {
+                return;
+            }
+        }
+        walk.seen = to;
+        // Of a form that wants more, the line is not.
+        if line.len() <= to {
+            self.follow(automaton, walk, None, &is_enough);
+            walk.seen = LOOK_BYTES;
+        }
+    }
+
+    /// Follows one byte, or the end of the line; whether more are asked for.
+    #[inline]
+    fn follow(
+        &self,
+        automaton: &Automaton,
+        walk: &mut Walk,
+        byte: Option<u8>,
+        is_enough: &impl Fn(u16, &Node) -> bool,
+    ) -> bool {
+        let next = self.next(automaton, walk.node, byte, is_enough);
+        if next < FULL {
+            walk.node = next;
+            return true;
+        }
+        walk.seen = LOOK_BYTES;
+        if next != FULL {
+            walk.node = next & !DECIDED;
+        }
+        false
+    }
+
+    /// The step from a node.
+    #[inline]
+    fn next(
+        &self,
+        automaton: &Automaton,
+        from: u16,
+        byte: Option<u8>,
+        is_enough: &impl Fn(u16, &Node) -> bool,
+    ) -> u16 {
+        let class = byte.map_or(self.end, |byte| self.classes[byte as usize] as usize);
+        let Some(step) = self.steps.get((from as usize) << self.class_bits | class) else { return FULL };
+        let known = step.load(Ordering::Acquire);
+        if known != UNKNOWN {
+            return known;
+        }
+        let next = self.step(automaton, from, byte, is_enough);
+        step.store(next, Ordering::Release);
+        next
+    }
+
+    /// Whether some bytes lead to the same node whichever digits they have where they have digits.
+    #[cold]
+    fn are_alike(
+        &self,
+        automaton: &Automaton,
+        mut node: u16,
+        bytes: &[u8],
+        is_enough: &impl Fn(u16, &Node) -> bool,
+    ) -> bool {
+        bytes.iter().all(|&byte| {
+            let next = self.next(automaton, node, Some(byte), is_enough);
+            let is_alike = !byte.is_ascii_digit()
+                || (b'0'..=b'9').all(|digit| self.next(automaton, node, Some(digit), is_enough) == next);
+            node = next;
+            is_alike && next < FULL
+        })
+    }
+
+    /// Takes a step for the first time.
+    #[cold]
+    fn step(
+        &self,
+        automaton: &Automaton,
+        from: u16,
+        byte: Option<u8>,
+        is_enough: &dyn Fn(u16, &Node) -> bool,
+    ) -> u16 {
+        let Some(node) = self.node(from) else { return FULL };
+        // Nothing leads on from where all is decided.
+        if node.is_decided {
+            return FULL;
+        }
+        let next = node.states.iter().filter_map(|&state| match &automaton.states[state as usize] {
+            State::Read(bytes, next) => byte.is_some_and(|byte| bytes.contains(byte)).then_some(*next),
+            State::Open => Some(state),
+            State::End => byte.is_none().then_some(state),
+            State::Either(_) => None,
+        });
+        let number = self.make(automaton, next.collect());
+        let is_last = self.node(number).is_some_and(|node| node.is_decided || is_enough(number, node));
+        if is_last { number | DECIDED } else { number }
+    }
+
+    /// The number of the node with these states and those that they lead to without reading.
+    fn make(&self, automaton: &Automaton, mut open: Vec<u32>) -> u16 {
+        let mut states = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        while let Some(state) = open.pop() {
+            if !seen.insert(state) {
+                continue;
+            }
+            match &automaton.states[state as usize] {
+                State::Either(of) => open.extend(of),
+                _ => {
+                    states.insert(state);
+                }
+            }
+        }
+        // Of a form that takes any text from here on, nothing else matters.
+        let is_open = |state: &&u32| matches!(automaton.states[**state as usize], State::Open);
+        let owner = |state: &u32| automaton.owners[*state as usize];
+        let opened: BTreeSet<u16> = states.iter().filter(is_open).map(owner).collect();
+        let mut first_open = BTreeSet::new();
+        let states: Box<[u32]> = states
+            .iter()
+            .filter(|state| {
+                !opened.contains(&owner(state)) || (is_open(state) && first_open.insert(owner(state)))
+            })
+            .copied()
+            .collect();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = known.get(&states) {
+            return *number;
+        }
+        let number = known.len();
+        let Some(place) = self.nodes.get(number) else { return FULL };
+        let live: BTreeSet<u16> = states.iter().map(owner).collect();
+        // Where nothing but what takes any text is left, more bytes tell nothing.
+        let is_decided = live.len() == opened.len();
+        let node = Node { live: live.into_iter().collect(), is_decided, states: states.clone() };
+        if place.set(node).is_ok() {
+            known.insert(states, number as u16);
+        }
+        number as u16
+    }
+
+    /// Nodes that were made so far.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// Spreads what differs in few bits (the golden ratio, as a fraction of 2⁶⁴).
+pub(super) const HASH: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Eight bytes in which all digits are `0`.
+#[inline]
+pub(super) fn alike(bytes: u64) -> u64 {
+    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    let low = (bytes & !HIGH) + 0x0606_0606_0606_0606;
+    // Not zero where a byte is no digit: by its high half, or by its low one, which then is more than nine.
+    let other = ((bytes ^ 0x3030_3030_3030_3030) & HIGH) | low & 0x1010_1010_1010_1010;
+    let any = other | other >> 1 | other >> 2 | other >> 3;
+    let keep = (any >> 4 & 0x0101_0101_0101_0101) * 0xff;
+    bytes & (keep | HIGH)
+}
+
+/// Splits the bytes into classes that the states which some lead to tell apart, and counts them.
+fn classes(automaton: &Automaton, starts: &[u32]) -> (Box<[u8; 256]>, usize) {
+    let (mut sets, mut seen, mut open) = (BTreeSet::<Bytes>::new(), BTreeSet::new(), starts.to_vec());
+    while let Some(state) = open.pop() {
+        if !seen.insert(state) {
+            continue;
+        }
+        match &automaton.states[state as usize] {
+            State::Read(bytes, next) => {
+                sets.insert(*bytes);
+                open.push(*next);
+            }
+            State::Either(of) => open.extend(of),
+            State::Open | State::End => {}
+        }
+    }
+    let mut known: BTreeMap<Vec<bool>, u8> = BTreeMap::new();
+    let mut classes = Box::new([0; 256]);
+    for byte in 0..=u8::MAX {
+        let row: Vec<bool> = sets.iter().map(|set| set.contains(byte)).collect();
+        let next = known.len() as u8;
+        classes[byte as usize] = *known.entry(row).or_insert(next);
+    }
+    (classes, known.len())
+}
