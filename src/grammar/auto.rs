@@ -4,6 +4,7 @@
 //! whatever came before it, so that the result does not depend on how a stream was cut into batches. Most candidates
 //! are never tried: [`gate`] rules them out by a line's first bytes, and learns how from the first lines it sees.
 
+mod automaton;
 mod candidate;
 mod gate;
 mod guard;
@@ -35,7 +36,7 @@ pub const TELLABLE: &[&str] = &["json", "logfmt", "cef", "leef", "syslog", "cri"
 /// A trace without a log line.
 const EXCEPTION: &str = "exception";
 
-/// How texts begin that a format which is code may take ([`lead::Automaton::shape`]); those that are not listed may
+/// How texts begin that a format which is code may take ([`automaton::Automaton::shape`]); those that are not listed may
 /// begin in any way.
 const LOOKS: &[(&str, &[&[u8]])] = &[
     ("json", &[b"[ \t\r\n]*{"]),

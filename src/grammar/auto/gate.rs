@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use super::super::written::{Notation, Shape};
 use super::super::{Line, Parser};
+use super::automaton::{Automaton, Bytes};
 use super::guard::{Forms, Guard};
-use super::lead::{Automaton, Bytes, last};
+use super::lead::last;
 use super::needs::{AnyOf, Rarity};
 use super::paths::{HASH, LOOK_BYTES, Paths, Walk, alike, without_return};
 use super::shortcut::Shortcut;

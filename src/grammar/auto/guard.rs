@@ -7,8 +7,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::automaton::Automaton;
 use super::gate::Form;
-use super::lead::Automaton;
 use super::paths::{LOOK_BYTES, Node, Paths, Walk, without_return};
 use super::shortcut::Shortcut;
 use crate::limits::{GATE_WAYS_MAX, GUARD_NODES_MAX};

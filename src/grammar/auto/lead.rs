@@ -1,79 +1,16 @@
-//! How the lines of a grammar begin and end: a little automaton that takes the beginning of every line that the
-//! grammar takes, and of few others.
+//! How the lines of a grammar begin and end: states that take the beginning of every line that the grammar takes, and of
+//! few others.
 //!
 //! In: the items of a line form. Out: states of an [`Automaton`]. What is not described here stands for any text, so
 //! that a new kind costs time and never a line.
 
-use std::collections::HashSet;
-
 use super::super::kind::Kind;
 use super::super::plan::Item;
+use super::automaton::{Automaton, Bytes, State, set_of};
 use crate::format::time::{PatternPiece, TimeForm};
-
-/// A set of bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Bytes([u64; 4]);
-
-impl Bytes {
-    /// All of them.
-    pub(super) const ANY: Self = Self([u64::MAX; 4]);
-
-    /// Those for which something holds.
-    pub(super) fn that(holds: impl Fn(u8) -> bool) -> Self {
-        let mut set = Self::default();
-        (0..=u8::MAX).filter(|&byte| holds(byte)).for_each(|byte| set.insert(byte));
-        set
-    }
-
-    fn one(byte: u8) -> Self {
-        Self::that(|other| other == byte)
-    }
-
-    fn insert(&mut self, byte: u8) {
-        self.0[byte as usize / 64] |= 1 << (byte % 64);
-    }
-
-    /// Whether some byte is in both.
-    pub(super) fn meets(&self, other: &Self) -> bool {
-        (0..4).any(|at| self.0[at] & other.0[at] != 0)
-    }
-
-    pub(super) fn contains(&self, byte: u8) -> bool {
-        self.0[byte as usize / 64] >> (byte % 64) & 1 == 1
-    }
-
-    pub(super) fn or(self, other: Self) -> Self {
-        Self(std::array::from_fn(|at| self.0[at] | other.0[at]))
-    }
-}
-
-/// A state: what it reads, or where it goes without reading.
-#[derive(Clone, Debug)]
-pub(super) enum State {
-    /// One byte of a set, then on.
-    Read(Bytes, u32),
-    /// Any of these.
-    Either(Vec<u32>),
-    /// Whatever follows, this candidate may take it.
-    Open,
-    /// Here the line ends.
-    End,
-}
-
-/// States of many candidates.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Automaton {
-    pub(super) states: Vec<State>,
-    /// Whose each state is.
-    pub(super) owners: Vec<u16>,
-    owner: u16,
-}
 
 /// Bytes, at the least, of a line's beginning that its states describe.
 const LEAD_BYTES: usize = 48;
-
-/// Pairs of states that are looked at, to see whether two beginnings can be one.
-const PAIRS_MAX: usize = 4000;
 
 /// Bytes, at the least, of a look ahead that are described in place of what comes behind it.
 const AHEAD_BYTES: usize = 3;
@@ -88,109 +25,6 @@ const TAIL: &[u8] = b"[0-9.,:]*[ \xe2\x80\xaf]*[AaPp]?[.]?[Mm]?[.]? ?[-+0-9:]*[A
 const ZONE_NAME: &[u8] = b"[[][A-Za-z0-9_+-]+/[A-Za-z0-9/_+-]+]";
 
 impl Automaton {
-    /// Begins the states of a candidate.
-    pub(super) fn begin(&mut self, owner: u16) {
-        self.owner = owner;
-    }
-
-    fn add(&mut self, state: State) -> u32 {
-        self.states.push(state);
-        self.owners.push(self.owner);
-        self.states.len() as u32 - 1
-    }
-
-    /// Any text.
-    pub(super) fn open(&mut self) -> u32 {
-        self.add(State::Open)
-    }
-
-    fn read(&mut self, bytes: Bytes, next: u32) -> u32 {
-        self.add(State::Read(bytes, next))
-    }
-
-    /// Any number of a set's bytes.
-    fn many(&mut self, bytes: Bytes, next: u32) -> u32 {
-        let hub = self.add(State::Either(Vec::new()));
-        let body = self.read(bytes, hub);
-        self.states[hub as usize] = State::Either(vec![body, next]);
-        hub
-    }
-
-    /// At least one.
-    fn some(&mut self, bytes: Bytes, next: u32) -> u32 {
-        let more = self.many(bytes, next);
-        self.read(bytes, more)
-    }
-
-    fn text(&mut self, text: &[u8], next: u32) -> u32 {
-        text.iter().rev().fold(next, |next, &byte| self.read(Bytes::one(byte), next))
-    }
-
-    /// A shape: `9` is a digit, `a` a letter, `[…]` a set; `?`, `*` and `+` may stand behind each. With `$` behind it the
-    /// line ends.
-    pub(super) fn shape(&mut self, shape: &[u8], mut next: u32) -> u32 {
-        let shape = match shape.strip_suffix(b"$") {
-            Some(shape) => {
-                next = self.add(State::End);
-                shape
-            }
-            None => shape,
-        };
-        let mut atoms: Vec<(Bytes, u8)> = Vec::new();
-        let mut bytes = shape.iter().copied().peekable();
-        while let Some(byte) = bytes.next() {
-            let set = match byte {
-                b'9' => Bytes::that(|byte| byte.is_ascii_digit()),
-                b'a' => Bytes::that(|byte| byte.is_ascii_alphabetic()),
-                b'[' => {
-                    let inside: Vec<u8> = bytes.by_ref().take_while(|&byte| byte != b']').collect();
-                    set_of(&inside)
-                }
-                byte => Bytes::one(byte),
-            };
-            let suffix = bytes.next_if(|byte| matches!(byte, b'?' | b'*' | b'+')).unwrap_or(0);
-            atoms.push((set, suffix));
-        }
-        atoms.into_iter().rev().fold(next, |next, (set, suffix)| match suffix {
-            b'*' => self.many(set, next),
-            b'+' => self.some(set, next),
-            b'?' => {
-                let some = self.read(set, next);
-                self.add(State::Either(vec![some, next]))
-            }
-            _ => self.read(set, next),
-        })
-    }
-
-    /// Whether a text can begin as it may from one state and from another.
-    pub(super) fn meet(&self, one: u32, other: u32) -> bool {
-        let mut seen = HashSet::new();
-        let mut open = vec![(one, other)];
-        while let Some(pair) = open.pop() {
-            if !seen.insert(pair) {
-                continue;
-            }
-            // Then it is not known.
-            if seen.len() > PAIRS_MAX {
-                return true;
-            }
-            let state = |of: u32| &self.states[of as usize];
-            match (state(pair.0), state(pair.1)) {
-                (State::Open, _) | (_, State::Open) => return true,
-                (State::Either(of), _) => open.extend(of.iter().map(|&one| (one, pair.1))),
-                (_, State::Either(of)) => open.extend(of.iter().map(|&other| (pair.0, other))),
-                (State::End, State::End) => return true,
-                (State::End, _) | (_, State::End) => {}
-                (State::Read(bytes, one), State::Read(others, other)) => {
-                    if bytes.meets(others) {
-                        open.push((*one, *other));
-                    }
-                }
-            }
-        }
-        false
-    }
-
     /// A whole line form.
     pub(super) fn line(&mut self, items: &[Item]) -> u32 {
         let mut bytes = 0;
@@ -341,25 +175,6 @@ impl Automaton {
         let tail = self.shape(TAIL, behind);
         self.shape(shape, tail)
     }
-}
-
-/// The bytes between brackets, where `-` between two stands for all from one to the other.
-fn set_of(inside: &[u8]) -> Bytes {
-    let mut set = Bytes::default();
-    let mut at = 0;
-    while let Some(&from) = inside.get(at) {
-        match inside.get(at..at + 3) {
-            Some([_, b'-', to]) => {
-                (from..=*to).for_each(|byte| set.insert(byte));
-                at += 3;
-            }
-            _ => {
-                set.insert(from);
-                at += 1;
-            }
-        }
-    }
-    set
 }
 
 /// The bytes of which a capture takes at least one, for kinds that are no more than that.

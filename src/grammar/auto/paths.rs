@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::lead::{Automaton, Bytes, State};
+use super::automaton::{Automaton, Bytes, State};
 
 /// Bytes of a line that are looked at.
 pub(super) const LOOK_BYTES: usize = 96;
@@ -45,7 +45,7 @@ struct Leap {
     /// With digits that are alike.
     chunk: u64,
     from: u16,
-    /// `UNKNOWN` where its bytes must be looked at one by one, since it matters which digits they are.
+    /// `UNKNOWN` where its bytes must be looked at one by one, since it matters which digits they are or there was no room.
     to: u16,
 }
 
@@ -83,7 +83,7 @@ impl Paths {
             nodes: (0..room).map(|_| OnceLock::new()).collect(),
             steps: (0..room << class_bits).map(|_| AtomicU16::new(UNKNOWN)).collect(),
             known: Mutex::default(),
-            leaps: (0..room.next_power_of_two()).map(|_| OnceLock::new()).collect(),
+            leaps: (0..2 * room.next_power_of_two()).map(|_| OnceLock::new()).collect(),
         };
         paths.make(automaton, starts);
         paths
@@ -115,22 +115,32 @@ impl Paths {
         {
             let alike = alike(u64::from_le_bytes(*chunk));
             let hash = (alike ^ u64::from(walk.node)).wrapping_mul(HASH) >> 32;
-            let place = self.leaps.get(hash as usize & (self.leaps.len() - 1));
-            let leap = place.and_then(OnceLock::get);
-            let known = leap.filter(|leap| leap.chunk == alike && leap.from == walk.node);
-            if let Some(leap) = known.filter(|leap| leap.to != UNKNOWN) {
-                *walk = Walk { node: leap.to, seen: far - behind.len() };
-                continue;
+            let place = hash as usize & (self.leaps.len() - 1);
+            // Two places, beside each other.
+            let places = [place, place ^ 1].map(|place| self.leaps.get(place));
+            let of = |leap: &&Leap| leap.chunk == alike && leap.from == walk.node;
+            let known = places.iter().flatten().filter_map(|place| place.get()).find(of);
+            match known.map_or(UNKNOWN, |leap| leap.to) {
+                UNKNOWN => {}
+                decided if decided & DECIDED != 0 => {
+                    *walk = Walk { node: decided & !DECIDED, seen: LOOK_BYTES };
+                    return;
+                }
+                node => {
+                    *walk = Walk { node, seen: far - behind.len() };
+                    continue;
+                }
             }
-            let from = walk.node;
+            if known.is_none()
+                && let Some(place) = places.into_iter().flatten().find(|place| place.get().is_none())
+            {
+                let to = self.leap(automaton, walk.node, chunk, &is_enough);
+                let _ = place.set(Leap { chunk: alike, from: walk.node, to });
+            }
             if !chunk.iter().all(|byte| self.follow(automaton, walk, Some(*byte), &is_enough)) {
                 return;
             }
             walk.seen = far - behind.len();
-            if let (None, Some(place)) = (leap, place) {
-                let to = if self.are_alike(automaton, from, chunk, &is_enough) { walk.node } else { UNKNOWN };
-                let _ = place.set(Leap { chunk: alike, from, to });
-            }
         }
         for &byte in line.get(walk.seen..far).unwrap_or_default() {
             if !self.follow(automaton, walk, Some(byte), &is_enough) {
@@ -186,22 +196,28 @@ impl Paths {
         next
     }
 
-    /// Whether some bytes lead to the same node whichever digits they have where they have digits.
+    /// Where a chunk leads from a node, whichever digits it has where it has digits.
     #[cold]
-    fn are_alike(
+    fn leap(
         &self,
         automaton: &Automaton,
         mut node: u16,
-        bytes: &[u8],
+        chunk: &[u8],
         is_enough: &impl Fn(u16, &Node) -> bool,
-    ) -> bool {
-        bytes.iter().all(|&byte| {
+    ) -> u16 {
+        for &byte in chunk {
             let next = self.next(automaton, node, Some(byte), is_enough);
             let is_alike = !byte.is_ascii_digit()
                 || (b'0'..=b'9').all(|digit| self.next(automaton, node, Some(digit), is_enough) == next);
+            if !is_alike || next == FULL {
+                return UNKNOWN;
+            }
             node = next;
-            is_alike && next < FULL
-        })
+            if next & DECIDED != 0 {
+                break;
+            }
+        }
+        node
     }
 
     /// Takes a step for the first time.
