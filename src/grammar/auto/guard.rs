@@ -27,7 +27,7 @@ const ENOUGH_NS: usize = 8;
 const FEW_MORE: usize = 8;
 
 /// Where it costs so much, in nanoseconds, the gate tells more.
-const TOO_MUCH_NS: usize = 450;
+const TOO_MUCH_NS: usize = 900;
 
 /// One way to see what is left, and what it costs; nothing where there was no room for it.
 type Way = OnceLock<Option<Box<(Shortcut, usize)>>>;
