@@ -115,10 +115,11 @@ pub const GATE_NODES_MAX: usize = 4096;
 /// Line forms for which it is kept how to tell that no other takes their lines; past it all that may are tried. Some tens
 /// of KiB each, and some milliseconds to make.
 pub const GATE_GUARDS_MAX: usize = 256;
-/// Searches for what such other forms need, of all of them together; past it all that may are tried. Some KiB each.
-pub const GATE_WAYS_MAX: usize = 2048;
-/// Nodes that the automaton of one of them may have; past it more other forms are tried on a line.
+/// Nodes that the automaton of one such line form may have; past it more other forms are tried on a line.
 pub const GUARD_NODES_MAX: usize = 256;
+/// Searches for what other forms need, of all such line forms together; past it all forms that may are tried. Some KiB
+/// each.
+pub const GATE_WAYS_MAX: usize = 2048;
 /// Streams of one pipeline of which it is shown what `auto` tells their messages as.
 pub const TOLD_STREAMS_MAX: usize = 256;
 /// Field paths that `auto` names beforehand, those that most formats give; others come as keys.

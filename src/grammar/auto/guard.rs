@@ -43,8 +43,9 @@ pub(super) struct Guard {
     checks: Box<[[Way; WAYS]]>,
     /// Bytes of a line that are looked at, at most.
     far: usize,
-    /// What it may cost to see what is left where no more bytes are looked at, and how many forms it may be of.
+    /// Where it costs no more to see what is left, in nanoseconds, no more bytes are looked at.
     enough: usize,
+    /// Where more forms than this may take the line, what it costs is not even asked.
     few: usize,
 }
 
