@@ -1,6 +1,9 @@
 //! A little automaton over bytes: what many line forms have in common when their beginnings are followed.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::paths::HASH;
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,6 +62,25 @@ pub(super) struct Automaton {
     /// Whose each state is.
     pub(super) owners: Vec<u16>,
     owner: u16,
+}
+
+/// Hashes numbers of our own, which nobody chooses so that they collide.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let mixed = (self.0 ^ number).wrapping_mul(HASH);
+        self.0 = mixed ^ mixed >> 32;
+    }
 }
 
 /// Pairs of states that are looked at, to see whether two beginnings can be one.
@@ -139,12 +161,24 @@ impl Automaton {
         })
     }
 
+    /// Sees each of some states and those that they lead to, as far as is said of each, once.
+    pub(super) fn each<'a>(&'a self, mut open: Vec<u32>, mut on: impl FnMut(u32, &'a State) -> &'a [u32]) {
+        let mut seen = vec![0u64; self.states.len().div_ceil(64)];
+        while let Some(number) = open.pop() {
+            let (word, bit) = (number as usize / 64, 1 << (number % 64));
+            if seen[word] & bit == 0 {
+                seen[word] |= bit;
+                open.extend_from_slice(on(number, &self.states[number as usize]));
+            }
+        }
+    }
+
     /// Whether a text can begin as it may from one state and from another.
     pub(super) fn meet(&self, one: u32, other: u32) -> bool {
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::<u64, BuildHasherDefault<Spread>>::default();
         let mut open = vec![(one, other)];
         while let Some(pair) = open.pop() {
-            if !seen.insert(pair) {
+            if !seen.insert(u64::from(pair.0) << 32 | u64::from(pair.1)) {
                 continue;
             }
             // Then it is not known.

@@ -13,9 +13,9 @@ use super::super::{Line, Parser};
 use super::automaton::{Automaton, Bytes};
 use super::guard::{Forms, Guard};
 use super::lead::last;
-use super::needs::{AnyOf, Rarity};
+use super::needs::{NeedId, Needs, Rarity};
 use super::paths::{HASH, LOOK_BYTES, Paths, Walk, alike, without_return};
-use super::shortcut::Shortcut;
+use super::shortcut::{Searches, Shortcut};
 use crate::limits::{GATE_GUARDS_MAX, GATE_NODES_MAX};
 
 /// Beginnings that are told apart for hints: by few bytes, and by more.
@@ -48,7 +48,7 @@ pub(super) struct Form {
     /// What its lines end in.
     end: Bytes,
     /// Texts of which its lines hold one each, the rarest first.
-    pub(super) needs: Vec<AnyOf>,
+    pub(super) needs: Box<[NeedId]>,
     /// How to tell that a line of it is of no candidate before; nothing where there was no room.
     guard: OnceLock<Option<Guard>>,
 }
@@ -79,7 +79,7 @@ impl Gate {
     pub(super) fn new(candidates: impl Iterator<Item = Parser>) -> Self {
         let mut automaton = Automaton::default();
         let rarity = Rarity::new();
-        let (mut forms, mut first_forms) = (Vec::new(), Vec::new());
+        let (mut forms, mut first_forms, mut texts) = (Vec::new(), Vec::new(), Vec::new());
         for (number, parser) in candidates.enumerate() {
             let candidate = number as u16;
             first_forms.push(forms.len() as u16);
@@ -87,12 +87,13 @@ impl Gate {
                 Parser::Grammar(grammar) => {
                     for (at, line) in grammar.lines.iter().enumerate() {
                         automaton.begin(forms.len() as u16);
+                        texts.push(rarity.of_line(grammar, line));
                         forms.push(Form {
                             candidate,
                             number: at as u16,
                             starts: vec![start_of(line, &mut automaton)],
                             end: end_of(line),
-                            needs: rarity.of_line(grammar, line),
+                            needs: Box::default(),
                             guard: OnceLock::new(),
                         });
                     }
@@ -101,17 +102,20 @@ impl Gate {
                     automaton.begin(forms.len() as u16);
                     let open = automaton.open();
                     let shapes = super::looks(other.name()).iter();
+                    texts.push(rarity.of_code(other.name()));
                     forms.push(Form {
                         candidate,
                         number: 0,
                         starts: shapes.map(|shape| automaton.shape(shape, open)).collect(),
                         end: Bytes::ANY,
-                        needs: rarity.of_code(other.name()),
+                        needs: Box::default(),
                         guard: OnceLock::new(),
                     });
                 }
             }
         }
+        let (needs, numbers) = Needs::new(&texts);
+        forms.iter_mut().zip(numbers).for_each(|(form, needs)| form.needs = needs);
         let words = forms.len().div_ceil(64);
         let closed = (0..=u8::MAX).map(|byte| {
             let mut bits = vec![0u64; words];
@@ -128,7 +132,13 @@ impl Gate {
             first_forms: first_forms.into(),
             hints: HINTS.map(unknown),
             guards: AtomicUsize::new(0),
-            forms: Forms { automaton, all: forms.into(), ways: AtomicUsize::new(0) },
+            forms: Forms {
+                automaton,
+                all: forms.into(),
+                needs,
+                ways: AtomicUsize::new(0),
+                searches: Searches::default(),
+            },
         }
     }
 

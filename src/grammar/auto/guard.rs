@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::automaton::Automaton;
 use super::gate::Form;
+use super::needs::{Lacking, Needs};
 use super::paths::{LOOK_BYTES, Node, Paths, Walk, without_return};
-use super::shortcut::Shortcut;
+use super::shortcut::{Draft, Searches, Shortcut};
 use crate::limits::{GATE_WAYS_MAX, GUARD_NODES_MAX};
 
 /// What a look at a byte costs, about, in nanoseconds.
@@ -29,7 +30,7 @@ const FEW_MORE: usize = 8;
 /// Where it costs so much, in nanoseconds, the gate tells more.
 const TOO_MUCH_NS: usize = 900;
 
-/// One way to see what is left, and what it costs; nothing where there was no room for it.
+/// One way to see what is left, and what it costs; nothing where it costs too much or there was no room for it.
 type Way = OnceLock<Option<Box<(Shortcut, usize)>>>;
 
 /// Ways to see what is left, for lines that come to one node.
@@ -40,7 +41,7 @@ pub(super) struct Guard {
     paths: Paths,
     /// By node: what is left to be seen there, and what that costs; more than one way, since a line may hold a text that
     /// the lines before it did not.
-    checks: Box<[[Way; WAYS]]>,
+    checks: Box<[OnceLock<Box<[Way; WAYS]>>]>,
     /// Bytes of a line that are looked at, at most.
     far: usize,
     /// Where it costs no more to see what is left, in nanoseconds, no more bytes are looked at.
@@ -53,6 +54,10 @@ pub(super) struct Guard {
 pub(super) struct Forms {
     pub(super) automaton: Automaton,
     pub(super) all: Box<[Form]>,
+    /// What they need.
+    pub(super) needs: Needs,
+    /// What the ways look for.
+    pub(super) searches: Searches,
     /// Ways that were made, or for which there was no room.
     pub(super) ways: AtomicUsize,
 }
@@ -67,21 +72,25 @@ impl Guard {
         };
         let empty = |room| Self {
             paths: Paths::new(&forms.automaton, starts(), room),
-            checks: (0..room).map(|_| Default::default()).collect(),
+            checks: (0..room).map(|_| OnceLock::new()).collect(),
             far: 0,
             enough: 0,
             few: 0,
         };
         let line = without_return(line);
         let trial = empty(LOOK_BYTES + 2);
-        let mut walk = Walk::default();
+        let (mut walk, mut lacking) = (Walk::default(), forms.needs.lacking(line));
+        let mut last: (&[u16], usize) = (&[], 0);
         let costs = (0..=LOOK_BYTES).step_by(2).map_while(|far| {
             // Nothing is left to be seen where it already was so.
             (walk.seen <= far).then(|| {
                 trial.paths.walk(&forms.automaton, &mut walk, line, far, |_, _| false);
-                let (_, left) = trial.way(walk.node, forms, line);
-                let live = trial.paths.node(walk.node).map_or(0, |node| node.live.len());
-                (left + far * BYTE_NS, left, far, live)
+                let live = trial.paths.node(walk.node).map_or(&[][..], |node| &node.live);
+                if live != last.0 {
+                    last = (live, trial.draft(walk.node, forms, &mut lacking).cost);
+                }
+                let left = last.1;
+                (left + far * BYTE_NS, left, far, live.len())
             })
         });
         let (_, enough, far, live) = costs.min().unwrap_or_default();
@@ -97,22 +106,16 @@ impl Guard {
         let line = without_return(line);
         let mut walk = Walk::default();
         let is_enough = |number: u16, node: &Node| {
-            if node.live.len() > self.few {
-                return false;
-            }
-            let first = self
-                .checks
-                .get(number as usize)
-                .and_then(|ways| self.made(ways.first()?, number, forms, line));
-            first.is_some_and(|(_, cost)| *cost <= self.enough)
+            node.live.len() <= self.few
+                && self
+                    .ways(number)
+                    .and_then(|ways| self.made(ways.first()?, number, forms, line))
+                    .is_some_and(|(_, cost)| *cost <= self.enough)
         };
         self.paths.walk(&forms.automaton, &mut walk, line, self.far, is_enough);
         // Each is made when those before it do not serve.
-        for way in self.checks.get(walk.node as usize)? {
-            let (left, cost) = self.made(way, walk.node, forms, line)?;
-            if *cost > TOO_MUCH_NS {
-                return None;
-            }
+        for way in self.ways(walk.node)? {
+            let (left, _) = self.made(way, walk.node, forms, line)?;
             if left.is_open(line) {
                 return Some(left);
             }
@@ -121,16 +124,28 @@ impl Guard {
     }
 
     #[inline]
-    fn made<'a>(&self, way: &'a Way, node: u16, forms: &Forms, line: &[u8]) -> Option<&'a (Shortcut, usize)> {
-        let has_room = || forms.ways.fetch_add(1, Ordering::Relaxed) < GATE_WAYS_MAX;
-        way.get_or_init(|| has_room().then(|| Box::new(self.way(node, forms, line)))).as_deref()
+    fn ways(&self, node: u16) -> Option<&[Way; WAYS]> {
+        self.checks.get(node as usize).map(|ways| &**ways.get_or_init(Box::default))
     }
 
-    /// How to see what is left of a line that came to a node.
+    #[inline]
+    fn made<'a>(&self, way: &'a Way, node: u16, forms: &Forms, line: &[u8]) -> Option<&'a (Shortcut, usize)> {
+        way.get_or_init(|| self.make(node, forms, line).map(Box::new)).as_deref()
+    }
+
+    /// A way to see what is left of a line that came to a node.
     #[cold]
-    fn way(&self, node: u16, forms: &Forms, line: &[u8]) -> (Shortcut, usize) {
+    fn make(&self, node: u16, forms: &Forms, line: &[u8]) -> Option<(Shortcut, usize)> {
+        let draft = self.draft(node, forms, &mut forms.needs.lacking(line));
+        let cost = draft.cost;
+        let has_room = || forms.ways.fetch_add(1, Ordering::Relaxed) < GATE_WAYS_MAX;
+        (cost <= TOO_MUCH_NS && has_room()).then(|| (draft.finish(&forms.searches), cost))
+    }
+
+    /// The same before its search is made.
+    fn draft(&self, node: u16, forms: &Forms, line: &mut Lacking<'_>) -> Draft {
         let live = self.paths.node(node).map_or(&[][..], |node| &node.live);
         let needs = live.iter().filter_map(|&live| Some((live, &forms.all.get(live as usize)?.needs[..])));
-        Shortcut::new(needs, line)
+        Draft::new(needs, line)
     }
 }

@@ -3,9 +3,11 @@
 //! In: a line form. Out: a few texts of which every line that it takes holds one. Of the texts that a
 //! form asks for, those are taken that the fewest samples of other grammars hold.
 
+use std::collections::BTreeSet;
+
 use aho_corasick::{AhoCorasick, AhoCorasickKind, packed};
 
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 
 use super::super::kind::Kind;
 use super::super::plan::{Item, Object};
@@ -26,6 +28,62 @@ const SAMPLES_PER_HIT: usize = 4;
 
 /// Texts, of which one must be in a line.
 pub(super) type AnyOf = Vec<Vec<u8>>;
+
+/// Texts that some forms need, by their number.
+pub(super) type NeedId = u16;
+
+/// What all forms need, each list of texts once.
+#[derive(Default)]
+pub(super) struct Needs(Box<[AnyOf]>);
+
+impl Needs {
+    /// Of the lists of all forms; and the numbers of each form's.
+    pub(super) fn new(forms: &[Vec<AnyOf>]) -> (Self, Vec<Box<[NeedId]>>) {
+        let all: BTreeSet<&AnyOf> = forms.iter().flatten().collect();
+        let all: Box<[AnyOf]> = all.into_iter().take(NeedId::MAX as usize).cloned().collect();
+        let number = |any: &AnyOf| all.binary_search(any).ok().map(|at| at as NeedId);
+        let numbers = forms.iter().map(|form| form.iter().filter_map(number).collect()).collect();
+        (Self(all), numbers)
+    }
+
+    /// What a line lacks of them.
+    pub(super) fn lacking<'a>(&'a self, line: &'a [u8]) -> Lacking<'a> {
+        Lacking { needs: &self.0, line, known: vec![None; self.0.len()] }
+    }
+}
+
+/// What a line lacks, looked for once each.
+pub(super) struct Lacking<'a> {
+    needs: &'a [AnyOf],
+    line: &'a [u8],
+    known: Vec<Option<bool>>,
+}
+
+impl<'a> Lacking<'a> {
+    /// Whether the line holds none of the texts.
+    pub(super) fn lacks(&mut self, need: NeedId) -> bool {
+        let find = || self.texts(need).iter().all(|text| memmem::find(self.line, text).is_none());
+        match self.known.get(need as usize) {
+            Some(Some(lacks)) => *lacks,
+            _ => {
+                let lacks = find();
+                if let Some(known) = self.known.get_mut(need as usize) {
+                    *known = Some(lacks);
+                }
+                lacks
+            }
+        }
+    }
+
+    pub(super) fn texts(&self, need: NeedId) -> &'a [Vec<u8>] {
+        self.needs.get(need as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Bytes of the line.
+    pub(super) fn len(&self) -> usize {
+        self.line.len()
+    }
+}
 
 /// The samples of all grammars: how rare a text is.
 pub(super) struct Rarity(Vec<(&'static str, &'static [u8])>);
@@ -170,12 +228,13 @@ impl Search {
         })
     }
 
-    /// What it costs on a line of a length, about, in nanoseconds.
-    pub(super) fn cost(&self, len: usize) -> usize {
-        match self {
-            Self::One(_) => 5 + len / 16,
-            Self::Packed(searches) => searches.len() * (10 + len / 8),
-            Self::Plain(_) => 10 + 2 * len,
+    /// What it costs to look for so many texts in a line of a length, about, in nanoseconds.
+    pub(super) fn cost(texts: usize, len: usize) -> usize {
+        match texts {
+            0 => 0,
+            1 => 5 + len / 16,
+            _ if texts <= PACKED_TEXTS * PACKED_MAX => texts.div_ceil(PACKED_TEXTS) * (10 + len / 8),
+            _ => 10 + 2 * len,
         }
     }
 

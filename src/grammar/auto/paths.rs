@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::automaton::{Automaton, Bytes, State};
 
@@ -27,12 +27,8 @@ pub(super) struct Paths {
     classes: Box<[u8; 256]>,
     /// The class that stands for the end of a line.
     end: usize,
-    /// Bits that number the classes.
-    class_bits: u32,
-    nodes: Box<[OnceLock<Node>]>,
-    /// By node and class: the next node.
-    steps: Box<[AtomicU16]>,
-    known: Mutex<BTreeMap<Box<[u32]>, u16>>,
+    nodes: Box<[OnceLock<Box<Node>>]>,
+    known: Mutex<BTreeMap<Arc<[u32]>, u16>>,
     /// Where whole chunks lead, by what the chunk and the node before it hash to; whoever is first keeps the place.
     leaps: Box<[OnceLock<Leap>]>,
 }
@@ -51,11 +47,13 @@ struct Leap {
 
 /// A set of states, and what follows from it.
 pub(super) struct Node {
-    states: Box<[u32]>,
+    states: Arc<[u32]>,
     /// Forms that may take the line, ascending.
     pub(super) live: Box<[u16]>,
     /// Whether more bytes tell nothing.
     is_decided: bool,
+    /// By class: the next node.
+    steps: Box<[AtomicU16]>,
 }
 
 /// A node, and the bytes of the line that led there; as many as are looked at where no more are asked for.
@@ -74,16 +72,13 @@ pub(super) fn without_return(line: &[u8]) -> &[u8] {
 impl Paths {
     /// The paths that begin in some states, with room for so many nodes.
     pub(super) fn new(automaton: &Automaton, starts: Vec<u32>, room: usize) -> Self {
-        let (classes, class_count) = classes(automaton, &starts);
-        let class_bits = (class_count + 1).next_power_of_two().ilog2();
+        let (classes, end) = classes(automaton, starts.clone());
         let paths = Self {
             classes,
-            end: class_count,
-            class_bits,
+            end,
             nodes: (0..room).map(|_| OnceLock::new()).collect(),
-            steps: (0..room << class_bits).map(|_| AtomicU16::new(UNKNOWN)).collect(),
             known: Mutex::default(),
-            leaps: (0..2 * room.next_power_of_two()).map(|_| OnceLock::new()).collect(),
+            leaps: (0..room.next_power_of_two()).map(|_| OnceLock::new()).collect(),
         };
         paths.make(automaton, starts);
         paths
@@ -92,7 +87,7 @@ impl Paths {
     /// A node by its number.
     #[inline]
     pub(super) fn node(&self, number: u16) -> Option<&Node> {
-        self.nodes.get(number as usize).and_then(OnceLock::get)
+        self.nodes.get(number as usize)?.get().map(Box::as_ref)
     }
 
     /// Follows a line up to a byte, or to a node that is enough. It takes one look a byte, each of which waits for the
@@ -186,7 +181,7 @@ impl Paths {
         is_enough: &impl Fn(u16, &Node) -> bool,
     ) -> u16 {
         let class = byte.map_or(self.end, |byte| self.classes[byte as usize] as usize);
-        let Some(step) = self.steps.get((from as usize) << self.class_bits | class) else { return FULL };
+        let Some(step) = self.node(from).and_then(|node| node.steps.get(class)) else { return FULL };
         let known = step.load(Ordering::Acquire);
         if known != UNKNOWN {
             return known;
@@ -246,43 +241,43 @@ impl Paths {
     }
 
     /// The number of the node with these states and those that they lead to without reading.
-    fn make(&self, automaton: &Automaton, mut open: Vec<u32>) -> u16 {
-        let mut states = BTreeSet::new();
-        let mut seen = BTreeSet::new();
-        while let Some(state) = open.pop() {
-            if !seen.insert(state) {
-                continue;
+    fn make(&self, automaton: &Automaton, open: Vec<u32>) -> u16 {
+        let mut states = Vec::new();
+        automaton.each(open, |number, state| match state {
+            State::Either(of) => of,
+            _ => {
+                states.push(number);
+                &[]
             }
-            match &automaton.states[state as usize] {
-                State::Either(of) => open.extend(of),
-                _ => {
-                    states.insert(state);
+        });
+        states.sort_unstable();
+        // Of a form that takes any text from here on, nothing else matters. The states of a form stand together.
+        let owner = |state: &u32| automaton.owners[*state as usize];
+        let is_open = |state: &&u32| matches!(automaton.states[**state as usize], State::Open);
+        let (mut kept, mut live) = (Vec::with_capacity(states.len()), Vec::new());
+        // Where nothing but what takes any text is left, more bytes tell nothing.
+        let mut is_decided = true;
+        for of in states.chunk_by(|one, other| owner(one) == owner(other)) {
+            live.extend(of.first().map(owner));
+            match of.iter().find(is_open) {
+                Some(open) => kept.push(*open),
+                None => {
+                    is_decided = false;
+                    kept.extend_from_slice(of);
                 }
             }
         }
-        // Of a form that takes any text from here on, nothing else matters.
-        let is_open = |state: &&u32| matches!(automaton.states[**state as usize], State::Open);
-        let owner = |state: &u32| automaton.owners[*state as usize];
-        let opened: BTreeSet<u16> = states.iter().filter(is_open).map(owner).collect();
-        let mut first_open = BTreeSet::new();
-        let states: Box<[u32]> = states
-            .iter()
-            .filter(|state| {
-                !opened.contains(&owner(state)) || (is_open(state) && first_open.insert(owner(state)))
-            })
-            .copied()
-            .collect();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(number) = known.get(&states) {
+        if let Some(number) = known.get(&kept[..]) {
             return *number;
         }
         let number = known.len();
         let Some(place) = self.nodes.get(number) else { return FULL };
-        let live: BTreeSet<u16> = states.iter().map(owner).collect();
-        // Where nothing but what takes any text is left, more bytes tell nothing.
-        let is_decided = live.len() == opened.len();
-        let node = Node { live: live.into_iter().collect(), is_decided, states: states.clone() };
-        if place.set(node).is_ok() {
+        let steps = if is_decided { 0 } else { self.end + 1 };
+        let steps = (0..steps).map(|_| AtomicU16::new(UNKNOWN)).collect();
+        let states: Arc<[u32]> = kept.into();
+        let node = Node { live: live.into(), is_decided, states: states.clone(), steps };
+        if place.set(Box::new(node)).is_ok() {
             known.insert(states, number as u16);
         }
         number as u16
@@ -311,27 +306,28 @@ pub(super) fn alike(bytes: u64) -> u64 {
 }
 
 /// Splits the bytes into classes that the states which some lead to tell apart, and counts them.
-fn classes(automaton: &Automaton, starts: &[u32]) -> (Box<[u8; 256]>, usize) {
-    let (mut sets, mut seen, mut open) = (BTreeSet::<Bytes>::new(), BTreeSet::new(), starts.to_vec());
-    while let Some(state) = open.pop() {
-        if !seen.insert(state) {
-            continue;
+fn classes(automaton: &Automaton, starts: Vec<u32>) -> (Box<[u8; 256]>, usize) {
+    let mut sets = BTreeSet::<Bytes>::new();
+    automaton.each(starts, |_, state| match state {
+        State::Read(bytes, next) => {
+            sets.insert(*bytes);
+            std::slice::from_ref(next)
         }
-        match &automaton.states[state as usize] {
-            State::Read(bytes, next) => {
-                sets.insert(*bytes);
-                open.push(*next);
-            }
-            State::Either(of) => open.extend(of),
-            State::Open | State::End => {}
+        State::Either(of) => of,
+        State::Open | State::End => &[],
+    });
+    let (mut classes, mut count) = (Box::new([0; 256]), 1);
+    for set in sets {
+        // Each class, without the set and within it.
+        let mut split = [[None; 2]; 256];
+        count = 0;
+        for (byte, class) in (0..=u8::MAX).zip(classes.iter_mut()) {
+            let place = &mut split[*class as usize][usize::from(set.contains(byte))];
+            *class = *place.get_or_insert_with(|| {
+                count += 1;
+                (count - 1) as u8
+            });
         }
     }
-    let mut known: BTreeMap<Vec<bool>, u8> = BTreeMap::new();
-    let mut classes = Box::new([0; 256]);
-    for byte in 0..=u8::MAX {
-        let row: Vec<bool> = sets.iter().map(|set| set.contains(byte)).collect();
-        let next = known.len() as u8;
-        classes[byte as usize] = *known.entry(row).or_insert(next);
-    }
-    (classes, known.len())
+    (classes, count)
 }

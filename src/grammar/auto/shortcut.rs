@@ -4,10 +4,9 @@
 //! few forms that must be tried even so.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use memchr::memmem;
-
-use super::needs::{AnyOf, Search};
+use super::needs::{AnyOf, Lacking, NeedId, Search};
 
 /// What a form costs that is tried in vain, about, in nanoseconds.
 const TRIAL_NS: usize = 100;
@@ -15,32 +14,58 @@ const TRIAL_NS: usize = 100;
 /// What must be known of a line that a candidate takes, for it to be the first that does.
 pub(super) struct Shortcut {
     /// Texts of which none may be in the line.
-    rivals: Option<Search>,
+    rivals: Option<Arc<Search>>,
     /// Forms of candidates before it that may take the line even so.
     pub(super) before: Box<[u16]>,
 }
 
-impl Shortcut {
-    /// How to tell, of lines much like this one, that none of some forms takes them; and what it costs to see that, about,
-    /// in nanoseconds.
-    #[cold]
-    pub(super) fn new<'a>(rivals: impl Iterator<Item = (u16, &'a [AnyOf])>, line: &[u8]) -> (Self, usize) {
-        let lacks = |texts: &&AnyOf| texts.iter().all(|text| memmem::find(line, text).is_none());
+/// The same before a search is made.
+pub(super) struct Draft {
+    texts: AnyOf,
+    before: Vec<u16>,
+    /// What it costs to see it, about, in nanoseconds.
+    pub(super) cost: usize,
+}
+
+/// Searches, each made once.
+#[derive(Default)]
+pub(super) struct Searches(Mutex<BTreeMap<AnyOf, Arc<Search>>>);
+
+impl Draft {
+    /// How to tell, of lines much like one, that none of some forms takes them.
+    pub(super) fn new<'a>(rivals: impl Iterator<Item = (u16, &'a [NeedId])>, line: &mut Lacking<'_>) -> Self {
         let (mut open, mut before) = (Vec::new(), Vec::new());
         for (number, needs) in rivals {
-            let lacking: Vec<&AnyOf> = needs.iter().filter(lacks).collect();
+            let lacking: Vec<NeedId> = needs.iter().copied().filter(|&need| line.lacks(need)).collect();
             if lacking.is_empty() {
                 before.push(number);
             } else {
                 open.push(lacking);
             }
         }
-        let rivals = Search::new(&fewest(open));
-        let search = rivals.as_ref().map_or(0, |search| search.cost(line.len()));
-        let cost = search + before.len() * TRIAL_NS;
-        (Self { rivals, before: before.into() }, cost)
+        let texts = fewest(&open, line);
+        let cost = Search::cost(texts.len(), line.len()) + before.len() * TRIAL_NS;
+        Self { texts, before, cost }
     }
 
+    pub(super) fn finish(self, searches: &Searches) -> Shortcut {
+        Shortcut { rivals: searches.get(self.texts), before: self.before.into() }
+    }
+}
+
+impl Searches {
+    fn get(&self, texts: AnyOf) -> Option<Arc<Search>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.get(&texts) {
+            return Some(known.clone());
+        }
+        let search = Arc::new(Search::new(&texts)?);
+        all.insert(texts, search.clone());
+        Some(search)
+    }
+}
+
+impl Shortcut {
     /// Whether a line holds none of what those before would need.
     #[inline]
     pub(super) fn is_open(&self, line: &[u8]) -> bool {
@@ -49,21 +74,35 @@ impl Shortcut {
 }
 
 /// Few texts, such that each of the given lists has one of its members among them.
-fn fewest(mut open: Vec<Vec<&AnyOf>>) -> AnyOf {
+fn fewest(open: &[Vec<NeedId>], line: &Lacking<'_>) -> AnyOf {
+    // By need: the lists that have it and are not served yet, and how many of them there are.
+    let mut of: BTreeMap<NeedId, (Vec<usize>, usize)> = BTreeMap::new();
+    for (list, needs) in open.iter().enumerate() {
+        for &need in needs {
+            let (lists, count) = of.entry(need).or_default();
+            lists.push(list);
+            *count += 1;
+        }
+    }
+    let mut served = vec![false; open.len()];
     let mut texts = AnyOf::new();
-    while !open.is_empty() {
-        let mut served: BTreeMap<&AnyOf, usize> = BTreeMap::new();
-        open.iter().flatten().for_each(|any| *served.entry(any).or_default() += 1);
-        // Of what serves as many for as little, the longest text is in the fewest lines.
-        let Some((best, _)) = served.into_iter().max_by_key(|(any, count)| {
-            let shortest = any.iter().map(Vec::len).min().unwrap_or_default();
-            (count * 64 / any.len().max(1), shortest)
-        }) else {
-            break;
-        };
-        let best = best.clone();
-        open.retain(|of| !of.contains(&&best));
-        texts.extend(best);
+    // Of what serves as many for as little, the longest text is in the fewest lines.
+    let worth = |need: NeedId, count: usize| {
+        let any = line.texts(need);
+        (count * 64 / any.len().max(1), any.iter().map(Vec::len).min().unwrap_or_default())
+    };
+    while let Some((&best, _)) =
+        of.iter().filter(|(_, (_, count))| *count > 0).max_by_key(|(need, (_, count))| worth(**need, *count))
+    {
+        let lists = of.remove(&best).map_or(Vec::new(), |(lists, _)| lists);
+        for list in lists {
+            if !std::mem::replace(&mut served[list], true) {
+                for need in &open[list] {
+                    of.entry(*need).and_modify(|(_, count)| *count -= 1);
+                }
+            }
+        }
+        texts.extend_from_slice(line.texts(best));
     }
     texts.sort();
     texts.dedup();
