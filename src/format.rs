@@ -80,6 +80,13 @@ pub trait Format: Send + Sync {
     ) -> Result<usize, Mismatch> {
         self.parse(input, texts, fields).map(|()| 0)
     }
+
+    /// Whether a look at a part of the text shows already that a line form does not take it; false where only
+    /// [`Self::parse_by`] tells. Not worth it where the form is likely to take it.
+    /// What it appends to the fields means nothing.
+    fn refuses(&self, _form: usize, _input: Span, _texts: &mut Texts, _fields: &mut Fields) -> bool {
+        false
+    }
 }
 
 /// What a format gives under given options.

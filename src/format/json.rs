@@ -170,6 +170,28 @@ impl Json {
         done
     }
 
+    /// The value of a member whose key ends at an offset of a text; nothing where none stands there.
+    pub(crate) fn value_behind(key_end: usize, input: Span, texts: &mut Texts) -> Option<Value> {
+        let mut fields = Fields::new();
+        let derived = texts.derived_bytes();
+        let mut scratch = texts.scratch();
+        let mut scanner = Scanner::new(texts.bytes(input));
+        scanner.at = key_end;
+        let span = input.with(Facts::UNKNOWN);
+        let mut reader = Reader {
+            nodes: &[],
+            scanner,
+            span,
+            fields: &mut fields,
+            scratch: &mut scratch,
+            derived,
+            twice: false,
+        };
+        let value = reader.scanner.colon().and_then(|_| reader.value());
+        texts.keep(scratch);
+        value.ok()
+    }
+
     /// Reads an object that may hold a key twice: first it is written so that it does not.
     #[cold]
     fn read_tidy(

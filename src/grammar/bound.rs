@@ -141,7 +141,7 @@ impl Literal {
 pub(super) enum Scan {
     UntilByte(u8),
     Until(Box<Finder<'static>>),
-    UntilLast(Box<FinderRev<'static>>),
+    UntilLast(Box<FinderRev<'static>>, Option<Box<Finder<'static>>>),
     Quoted,
     Rest,
     Word,
@@ -400,6 +400,13 @@ impl Format for Bound {
     ) -> Result<usize, Mismatch> {
         self.find(forms, input, texts, fields)
     }
+
+    fn refuses(&self, form: usize, input: Span, texts: &mut Texts, fields: &mut Fields) -> bool {
+        match (self.lines.get(form), &self.objects) {
+            (Some(Line::Object(form)), Some(_)) => form.refuses(self, input, texts, fields),
+            _ => false,
+        }
+    }
 }
 
 /// A constant and where it goes, if anyone wants it.
@@ -510,7 +517,7 @@ fn capture(path: &str, kind: &Kind, absent: &[Vec<u8>], bind: &Bind<'_>) -> Resu
             let list = matches!(kind, Kind::Addresses);
             return Ok(if list { Op::Peers(slots, absent) } else { Op::Peer(slots, absent) });
         }
-        Kind::Until(_) | Kind::UntilLast(_) | Kind::Quoted | Kind::Text | Kind::Rest | Kind::Word => {
+        Kind::Until(_) | Kind::UntilLast(..) | Kind::Quoted | Kind::Text | Kind::Rest | Kind::Word => {
             text_scan(kind)
         }
         Kind::Label => Scan::Label,
@@ -550,7 +557,10 @@ fn text_scan(kind: &Kind) -> Scan {
             [byte] => Scan::UntilByte(byte),
             _ => Scan::Until(Box::new(Finder::new(end).into_owned())),
         },
-        Kind::UntilLast(end) => Scan::UntilLast(Box::new(FinderRev::new(end).into_owned())),
+        Kind::UntilLast(end, before) => {
+            let before = (!before.is_empty()).then(|| Box::new(Finder::new(before).into_owned()));
+            Scan::UntilLast(Box::new(FinderRev::new(end).into_owned()), before)
+        }
         Kind::Quoted => Scan::Quoted,
         Kind::Word => Scan::Word,
         _ => Scan::Rest,

@@ -10,8 +10,8 @@ pub enum Kind {
     Text,
     /// Everything before the first of these bytes.
     Until(Vec<u8>),
-    /// Everything before the last of these bytes.
-    UntilLast(Vec<u8>),
+    /// Everything before the last of these bytes; the second ones, where there are some, end what is looked at.
+    UntilLast(Vec<u8>, Vec<u8>),
     /// `"…"` with its quotes; a backslash hides a quote.
     Quoted,
     /// Everything to the end.
@@ -182,7 +182,7 @@ impl Kind {
             self,
             Self::Text
                 | Self::Until(_)
-                | Self::UntilLast(_)
+                | Self::UntilLast(..)
                 | Self::Quoted
                 | Self::Rest
                 | Self::Split(..)

@@ -33,7 +33,7 @@ pub(super) struct Form {
     rest: Slot,
     /// Last keys of the members that must be there, with the quote behind them: a look for them is cheaper than
     /// reading the object.
-    needles: Box<[Finder<'static>]>,
+    needles: Box<[(Finder<'static>, Slot)]>,
     notation: Notation,
     /// Members that share a field, in the order of the file: whatever order an object has them in, the first of them
     /// that is there says the field, and the others keep their own names.
@@ -92,7 +92,7 @@ impl Objects {
                     Notation::Json => format!("{key}\""),
                     Notation::Pairs => format!("{key}="),
                 };
-                needles.push(Finder::new(&needle).into_owned());
+                needles.push((Finder::new(&needle).into_owned(), slot));
             }
             let take = match &member.items[..] {
                 [] => Take::Look,
@@ -162,7 +162,7 @@ impl Objects {
         for (at, form) in forms {
             if found.is_none() {
                 let bytes = texts.bytes(input);
-                if !form.needles.iter().all(|needle| needle.find(bytes).is_some()) {
+                if !form.needles.iter().all(|(needle, _)| needle.find(bytes).is_some()) {
                     continue;
                 }
                 let object = match notation {
@@ -288,6 +288,36 @@ impl Objects {
                 texts.keep(path).with(key.facts)
             }
         }
+    }
+}
+
+impl Form {
+    /// Whether one of the members that must be there is not as the form has it. Only one whose key is there once is
+    /// looked at: of more, reading all tells which counts.
+    pub(super) fn refuses(&self, plan: &Bound, input: Span, texts: &mut Texts, fields: &mut Fields) -> bool {
+        if self.notation != Notation::Json || texts.text(input).is_none() {
+            return false;
+        }
+        self.needles.iter().any(|(needle, slot)| {
+            let bytes = texts.bytes(input);
+            let Some(at) = needle.find(bytes) else { return true };
+            let end = at + needle.needle().len();
+            let is_key = at.checked_sub(1).is_some_and(|before| bytes[before] == b'"');
+            let is_once = || needle.find(&bytes[end..]).is_none();
+            let take = match &self.members[usize::from(*slot)] {
+                Some((_, take)) if is_key && !self.rivals.contains(slot) && is_once() => take,
+                _ => return false,
+            };
+            let value = match take {
+                Take::Look => return false,
+                Take::Value(..) | Take::Text(_) => Json::value_behind(end, input, texts),
+            };
+            match value {
+                // Of an object the members may be named.
+                None | Some(Value::Object(_)) => false,
+                Some(value) => !take.run(plan, value, texts, fields),
+            }
+        })
     }
 }
 

@@ -188,7 +188,13 @@ impl<'a> Run<'a> {
                 }
                 (end.find(rest), false, "no end of a text")
             }
-            Scan::UntilLast(end) => (end.rfind(rest), false, "no end of a text"),
+            Scan::UntilLast(end, before) => {
+                let looked = match before {
+                    Some(before) => before.find(rest).and_then(|len| rest.get(..len)),
+                    None => Some(rest),
+                };
+                (looked.and_then(|looked| end.rfind(looked)), false, "no end of a text")
+            }
             Scan::Quoted => return self.quoted(to, absent, at),
             Scan::Split(separators, whole) => return self.split(separators, whole, to, absent, at),
             Scan::Series => return self.series(to, at),
@@ -209,7 +215,7 @@ impl<'a> Run<'a> {
         };
         let Some(len) = len else {
             work::count(match scan {
-                Scan::UntilByte(_) | Scan::Until(_) | Scan::UntilLast(_) => rest.len(),
+                Scan::UntilByte(_) | Scan::Until(_) | Scan::UntilLast(..) => rest.len(),
                 _ => 1,
             });
             return self.absent_or_fail(absent, at, reason);

@@ -39,6 +39,7 @@ enum Piece {
     Minute,
     Second,
     Fraction,
+    Millis,
     Zone,
     DayName,
     DayOfYear,
@@ -49,7 +50,8 @@ enum Piece {
 }
 
 impl Pattern {
-    /// Reads a pattern such as `%y%m%d %H%M%S`. `%f` is a fraction of any length, `%z` an offset or a name,
+    /// Reads a pattern such as `%y%m%d %H%M%S`. `%f` is a fraction of any length, `%L` a number of
+    /// milliseconds, `%z` an offset or a name,
     /// `%s` seconds since the epoch; a blank stands for one or more.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
@@ -91,6 +93,7 @@ impl Pattern {
             }
             Piece::WeekDay => PatternPiece::Digits(1, 1),
             Piece::Fraction => PatternPiece::Digits(1, usize::MAX),
+            Piece::Millis => PatternPiece::Digits(1, 3),
             Piece::MonthName | Piece::DayName | Piece::Half => PatternPiece::Letters,
             Piece::Zone => PatternPiece::Zone,
             _ => PatternPiece::Other,
@@ -163,6 +166,7 @@ fn piece(code: u8) -> Result<Piece, String> {
         b'M' => Piece::Minute,
         b'S' => Piece::Second,
         b'f' => Piece::Fraction,
+        b'L' => Piece::Millis,
         b'z' | b'Z' => Piece::Zone,
         b'a' | b'A' => Piece::DayName,
         b'j' => Piece::DayOfYear,
@@ -174,7 +178,7 @@ fn piece(code: u8) -> Result<Piece, String> {
         _ => {
             let code = code.escape_ascii();
             return Err(format!(
-                "`%{code}` is no field of a time pattern; there are %Y %y %m %b %d %e %H %I %p %M %S %f %z %a %j %G %V %u %s %F %T %%"
+                "`%{code}` is no field of a time pattern; there are %Y %y %m %b %d %e %H %I %p %M %S %f %L %z %a %j %G %V %u %s %F %T %%"
             ));
         }
     })
@@ -221,6 +225,13 @@ fn step(piece: Piece, rest: &[u8], parts: &mut Parts) -> Option<usize> {
                 scale /= 10;
             }
             Some(digits).filter(|&len| len > 0)?
+        }
+        Piece::Millis => {
+            let digits = rest.iter().take(3).take_while(|byte| byte.is_ascii_digit());
+            let (count, millis) =
+                digits.fold((0, 0), |(count, sum), digit| (count + 1, sum * 10 + u32::from(digit - b'0')));
+            parts.ns = millis * 1_000_000;
+            Some(count).filter(|&len| len > 0)?
         }
         Piece::Zone => {
             let (offset_s, len) = offset(rest)?;

@@ -81,6 +81,7 @@ impl Candidate {
     pub(super) fn takes(&self, form: usize, input: Span, texts: &mut Texts, fields: &mut Fields) -> bool {
         let mark = fields.len();
         let takes = self.may_take(texts.bytes(input))
+            && !self.format.refuses(form, input, texts, fields)
             && self.format.parse_by(form..form + 1, input, texts, fields).is_ok();
         fields.truncate(mark);
         takes
@@ -168,8 +169,11 @@ pub(super) fn look(name: &str) -> Option<Look> {
     Some(match name {
         // Pairs from the first word on; prose with an `=` somewhere is not logfmt.
         "logfmt" => |text| {
-            let mut words = text.split(|&byte| byte == b' ');
-            let pair = |word: &[u8]| memchr::memchr(b'=', word).is_some_and(|at| at > 0);
+            let mut words = text.split(|&byte| matches!(byte, b' ' | b'\t'));
+            let pair = |word: &[u8]| {
+                let key = memchr::memchr(b'=', word).and_then(|at| word.get(..at)).unwrap_or_default();
+                !key.is_empty() && key.iter().all(|&byte| byte > b' ' && byte != b'"')
+            };
             words.next().is_some_and(pair)
                 && words.next().is_none_or(|word| pair(word) || word.is_empty() || text.contains(&b'"'))
         },
@@ -188,6 +192,7 @@ pub(super) fn look(name: &str) -> Option<Look> {
 /// A level, as programs write it behind a time or in front of a message.
 fn is_level(word: &[u8]) -> bool {
     let word = word.strip_suffix(b":").unwrap_or(word);
+    let word = word.strip_prefix(b"[").and_then(|word| word.strip_suffix(b"]")).unwrap_or(word);
     let levels: &[&[u8]] = &[
         b"trace",
         b"debug",

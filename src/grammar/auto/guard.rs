@@ -139,7 +139,7 @@ impl Guard {
         let draft = self.draft(node, forms, &mut forms.needs.lacking(line));
         let cost = draft.cost;
         let has_room = || forms.ways.fetch_add(1, Ordering::Relaxed) < GATE_WAYS_MAX;
-        (cost <= TOO_MUCH_NS && has_room()).then(|| (draft.finish(&forms.searches), cost))
+        (cost <= TOO_MUCH_NS && has_room()).then(|| (draft.finish(&forms.searches, line), cost))
     }
 
     /// The same before its search is made.

@@ -166,7 +166,7 @@ impl Rarity {
                 }
                 Item::Ahead(items) => all.append(&mut self.of_items(own, items)),
                 // What stands in its place ends in the same.
-                Item::Capture { kind: Kind::Until(end) | Kind::UntilLast(end), .. } => {
+                Item::Capture { kind: Kind::Until(end) | Kind::UntilLast(end, _), .. } => {
                     all.push(vec![end.clone()])
                 }
                 Item::Capture { kind: Kind::OneOf(words), absent, .. } => {
@@ -199,8 +199,24 @@ fn keys(object: &Object) -> Vec<AnyOf> {
 /// Texts that are looked for at once: more make a search by vectors slow.
 const PACKED_TEXTS: usize = 48;
 
+/// Bytes by which a search by vectors tells where a text may stand, at most.
+const PACKED_BYTES: usize = 4;
+
+/// What it costs to compare texts at a place where one may stand, and to look through a line once more, about, in
+/// nanoseconds.
+const COMPARE_NS: usize = 5;
+const PASS_NS: usize = 15;
+
 /// Searches by vectors, one behind the other, that are no slower than one without them.
 const PACKED_MAX: usize = 4;
+
+/// Whether texts that are told by their first bytes would be compared so often that a second search is cheaper.
+fn is_crowded(texts: &[Vec<u8>], bytes: usize, line: &[u8]) -> bool {
+    let long = texts.iter().filter(|text| text.len() >= PACKED_BYTES);
+    let fronts: BTreeSet<_> = long.filter_map(|text| text.get(..bytes)).collect();
+    let places = line.windows(bytes).filter(|place| fronts.contains(place)).count();
+    places * COMPARE_NS > PASS_NS + line.len() / 16
+}
 
 /// Looks for texts.
 pub(super) enum Search {
@@ -213,15 +229,24 @@ pub(super) enum Search {
 }
 
 impl Search {
-    /// A search for these; nothing where there are none.
-    pub(super) fn new(texts: &[Vec<u8>]) -> Option<Self> {
+    /// A search for these in lines much like one; nothing where there are none.
+    pub(super) fn new(texts: &[Vec<u8>], line: &[u8]) -> Option<Self> {
         match texts {
             [] => return None,
             [text] => return Some(Self::One(Box::new(Finder::new(text).into_owned()))),
             _ => {}
         }
+        let groups = match texts.iter().map(Vec::len).min() {
+            // All would be told by as few bytes as the shortest has, and so be compared at many places of the line.
+            Some(shortest @ ..PACKED_BYTES) if is_crowded(texts, shortest, line) => {
+                let (short, long) = texts.iter().partition(|text| text.len() < PACKED_BYTES);
+                vec![short, long]
+            }
+            _ => vec![texts.iter().collect::<Vec<_>>()],
+        };
+        let chunks: Vec<_> = groups.iter().flat_map(|texts| texts.chunks(PACKED_TEXTS)).collect();
         let few = texts.len() <= PACKED_TEXTS * PACKED_MAX;
-        let packed = || texts.chunks(PACKED_TEXTS).map(packed::Searcher::new).collect::<Option<_>>();
+        let packed = || chunks.into_iter().map(packed::Searcher::new).collect::<Option<_>>();
         few.then(packed).flatten().map(Self::Packed).or_else(|| {
             let small = Some(AhoCorasickKind::ContiguousNFA);
             AhoCorasick::builder().kind(small).build(texts).ok().map(Self::Plain)

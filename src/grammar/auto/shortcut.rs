@@ -48,18 +48,19 @@ impl Draft {
         Self { texts, before, cost }
     }
 
-    pub(super) fn finish(self, searches: &Searches) -> Shortcut {
-        Shortcut { rivals: searches.get(self.texts), before: self.before.into() }
+    /// With the search that it needs, for lines much like one.
+    pub(super) fn finish(self, searches: &Searches, line: &[u8]) -> Shortcut {
+        Shortcut { rivals: searches.get(self.texts, line), before: self.before.into() }
     }
 }
 
 impl Searches {
-    fn get(&self, texts: AnyOf) -> Option<Arc<Search>> {
+    fn get(&self, texts: AnyOf, line: &[u8]) -> Option<Arc<Search>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = all.get(&texts) {
             return Some(known.clone());
         }
-        let search = Arc::new(Search::new(&texts)?);
+        let search = Arc::new(Search::new(&texts, line)?);
         all.insert(texts, search.clone());
         Some(search)
     }

@@ -125,7 +125,12 @@ fn kind(input: &str) -> Parsed<'_, Kind> {
                 return fail(Fault::at(input, "an empty text ends nothing"));
             }
             let end = end.into_bytes();
-            return Ok((rest, if last.is_some() { Kind::UntilLast(end) } else { Kind::Until(end) }));
+            if last.is_none() {
+                return Ok((rest, Kind::Until(end)));
+            }
+            let before = preceded((multispace1, tag("before"), multispace0), text);
+            let (rest, before) = opt(before).parse(rest)?;
+            return Ok((rest, Kind::UntilLast(end, before.unwrap_or_default().into_bytes())));
         }
         "quoted" => Kind::Quoted,
         "rest" => Kind::Rest,
@@ -160,7 +165,7 @@ fn kind(input: &str) -> Parsed<'_, Kind> {
             let (rest, whole) = preceded(multispace1, kind).parse(rest)?;
             if !matches!(
                 whole,
-                Kind::Text | Kind::Until(_) | Kind::UntilLast(_) | Kind::Quoted | Kind::Rest | Kind::Word
+                Kind::Text | Kind::Until(_) | Kind::UntilLast(..) | Kind::Quoted | Kind::Rest | Kind::Word
             ) {
                 return fail(Fault::at(
                     input,
