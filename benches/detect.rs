@@ -156,7 +156,7 @@ fn flood(criterion: &mut Criterion) {
 /// A list of a million lines.
 fn list(line: impl Fn(u64) -> String) -> List {
     let text: Vec<String> = (0..1_000_000).map(line).collect();
-    read(&mut text.join("\n").as_bytes(), 0, &Terms::default()).expect("a list").0
+    read(&mut text.join("\n").as_bytes(), &Terms::default()).expect("a list").0
 }
 
 /// Addresses with networks among them, domains and hashes: a million of each, and what of them is held.

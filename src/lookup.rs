@@ -202,11 +202,6 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// How many bytes it has.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
     /// All of it.
     pub fn whole(&mut self) -> Result<Vec<u8>, String> {
         let mut bytes = vec![0; self.size as usize];

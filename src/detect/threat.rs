@@ -17,6 +17,7 @@ mod notes;
 mod options;
 mod pattern;
 mod read;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -134,8 +135,7 @@ impl Threat {
             {
                 let terms = terms.clone();
                 let read = move |reading: &mut crate::lookup::Reading| {
-                    let size = reading.size();
-                    let (list, report) = read(reading, size, &terms)?;
+                    let (list, report) = read(reading, &terms)?;
                     Ok((Arc::new(list) as Read, report.said()))
                 };
                 numbers.push((

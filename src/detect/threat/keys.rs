@@ -1,6 +1,10 @@
 //! A set of keys of one length, each with a note: sorted, with an index over their first bits. Nothing but the keys, the
 //! numbers of their notes and the index is held.
 
+use std::cmp::Ordering;
+
+use super::room::{self, packed, with_room};
+
 /// Keys that one slot of an index leads to, on average.
 const KEYS_PER_SLOT: usize = 8;
 /// Bits that an index is over at most.
@@ -22,18 +26,14 @@ pub(super) enum Column {
 }
 
 impl Column {
-    /// Packs numbers.
-    pub(super) fn new(notes: Vec<u32>) -> Self {
-        let first = notes.first().copied().unwrap_or(0);
-        if notes.iter().all(|note| *note == first) {
-            return Self::Same(first);
-        }
-        if let Some(bytes) = notes.iter().map(|note| u8::try_from(*note).ok()).collect() {
-            return Self::Byte(bytes);
-        }
-        match notes.iter().map(|note| u16::try_from(*note).ok()).collect() {
-            Some(narrow) => Self::Narrow(narrow),
-            None => Self::Wide(notes.into()),
+    /// Packs so many numbers.
+    pub(super) fn packed(len: usize, numbers: impl Iterator<Item = u32> + Clone) -> Self {
+        let first = numbers.clone().next().unwrap_or(0);
+        match numbers.clone().max().unwrap_or(0) {
+            _ if numbers.clone().all(|number| number == first) => Self::Same(first),
+            ..=0xff => Self::Byte(packed(len, numbers.map(|number| number as u8))),
+            0x100..=0xffff => Self::Narrow(packed(len, numbers.map(|number| number as u16))),
+            _ => Self::Wide(packed(len, numbers)),
         }
     }
 
@@ -60,68 +60,12 @@ impl Column {
     }
 }
 
-/// Numbers of notes while keys are added: one number for all, as long as it is one.
-#[derive(Debug, Default)]
-pub(super) struct Notes {
-    same: u32,
-    many: Vec<u32>,
-    len: usize,
-}
-
-impl Notes {
-    /// Adds the note of the next key.
-    pub(super) fn push(&mut self, note: u32) {
-        match self.len {
-            0 => self.same = note,
-            len if self.many.is_empty() && note != self.same => self.many = vec![self.same; len],
-            _ => {}
-        }
-        if !self.many.is_empty() {
-            self.many.push(note);
-        }
-        self.len += 1;
-    }
-
-    /// The note of the key that was added in this place.
-    pub(super) fn get(&self, at: usize) -> u32 {
-        self.many.get(at).copied().unwrap_or(self.same)
-    }
-
-    /// The notes of keys that were added in these places.
-    pub(super) fn column(&self, order: &[u32]) -> Column {
-        if self.many.is_empty() {
-            return Column::Same(self.same);
-        }
-        Column::new(order.iter().map(|at| self.get(*at as usize)).collect())
-    }
-
-    /// Pairs keys with their notes and sorts them; of equal keys the one whose note `rank` puts first stays.
-    fn sort<K: Ord>(
-        self,
-        mut keys: Vec<K>,
-        rank: &dyn Fn(u32, u32) -> std::cmp::Ordering,
-    ) -> (Vec<K>, Column) {
-        if self.many.is_empty() {
-            keys.sort_unstable();
-            keys.dedup();
-            keys.shrink_to_fit();
-            return (keys, Column::Same(self.same));
-        }
-        let mut pairs: Vec<(K, u32)> = keys.into_iter().zip(self.many).collect();
-        pairs.sort_unstable_by(|one, other| one.0.cmp(&other.0).then_with(|| rank(one.1, other.1)));
-        pairs.dedup_by(|later, first| later.0 == first.0);
-        pairs.shrink_to_fit();
-        let notes = pairs.iter().map(|(_, note)| *note).collect();
-        let mut keys: Vec<K> = pairs.into_iter().map(|(key, _)| key).collect();
-        keys.shrink_to_fit();
-        (keys, Column::new(notes))
-    }
-}
-
 /// A set of keys of `N` bytes.
 #[derive(Debug)]
 pub(super) struct Keys<const N: usize> {
-    keys: Box<[[u8; N]]>,
+    /// The keys without those first bytes which the index tells.
+    rests: Box<[u8]>,
+    len: usize,
     notes: Column,
     /// Where the keys begin whose first bits are this number; one more at the end.
     index: Box<[u32]>,
@@ -129,77 +73,103 @@ pub(super) struct Keys<const N: usize> {
 }
 
 impl<const N: usize> Keys<N> {
-    fn new((keys, notes): (Vec<[u8; N]>, Column)) -> Self {
-        let bits = (keys.len() / KEYS_PER_SLOT).checked_ilog2().unwrap_or(0).min(INDEX_BITS_MAX);
-        let mut index = Vec::with_capacity((1 << bits) + 1);
-        for (at, key) in keys.iter().enumerate() {
-            while index.len() <= first(key, bits) {
-                index.push(at as u32);
-            }
-        }
-        index.resize((1 << bits) + 1, keys.len() as u32);
-        Self { keys: keys.into(), notes, index: index.into(), bits }
-    }
-
     /// The note of a key that is in the set.
     #[inline]
     pub(super) fn find(&self, key: &[u8; N]) -> Option<u32> {
         let slot = first(key, self.bits);
-        let (from, to) = (*self.index.get(slot)? as usize, *self.index.get(slot + 1)? as usize);
-        let at = self.keys.get(from..to)?.binary_search(key).ok()?;
-        Some(self.notes.get(from + at))
+        let (mut from, mut to) = (*self.index.get(slot)? as usize, *self.index.get(slot + 1)? as usize);
+        let told = told(self.bits);
+        let rest = key.get(told..)?;
+        while from < to {
+            let middle = from.midpoint(to);
+            match self.rests.get(middle * (N - told)..(middle + 1) * (N - told))?.cmp(rest) {
+                Ordering::Less => from = middle + 1,
+                Ordering::Greater => to = middle,
+                Ordering::Equal => return Some(self.notes.get(middle)),
+            }
+        }
+        None
     }
 
     /// The notes of the keys, and how many there are.
     pub(super) fn column(&mut self) -> (&mut Column, usize) {
-        (&mut self.notes, self.keys.len())
+        (&mut self.notes, self.len)
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.keys.len()
+        self.len
     }
 
     /// Bytes that it holds.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.keys) + size_of_val(&*self.index) + self.notes.bytes()
+        self.rests.len() + size_of_val(&*self.index) + self.notes.bytes()
     }
 }
 
 /// The first bits of a key as a number.
 #[inline]
-fn first<const N: usize>(key: &[u8; N], bits: u32) -> usize {
+fn first(key: &[u8], bits: u32) -> usize {
     let front = key.first_chunk::<4>().map_or(0, |front| u32::from_be_bytes(*front));
     (u64::from(front) >> (32 - bits)) as usize
 }
 
-/// Keys while they are added.
+/// Whole bytes in front of a key that an index over so many bits tells.
+#[inline]
+fn told(bits: u32) -> usize {
+    bits as usize / 8
+}
+
+/// Keys while they are added: `M` bytes each, those of the key and four of the number of its note, so that they are sorted
+/// and packed where they are.
 #[derive(Debug)]
-pub(super) struct KeysBuilder<const N: usize> {
-    keys: Vec<[u8; N]>,
-    notes: Notes,
+pub(super) struct KeysBuilder<const N: usize, const M: usize> {
+    records: Vec<[u8; M]>,
 }
 
-impl<const N: usize> Default for KeysBuilder<N> {
+impl<const N: usize, const M: usize> Default for KeysBuilder<N, M> {
     fn default() -> Self {
-        Self { keys: Vec::new(), notes: Notes::default() }
+        Self { records: Vec::new() }
     }
 }
 
-impl<const N: usize> KeysBuilder<N> {
-    /// Makes room for so many.
-    pub(super) fn reserve(&mut self, keys: usize) {
-        self.keys.reserve_exact(keys);
-    }
-
+impl<const N: usize, const M: usize> KeysBuilder<N, M> {
     /// Adds a key.
-    pub(super) fn push(&mut self, key: [u8; N], note: u32) {
-        self.keys.push(key);
-        self.notes.push(note);
+    pub(super) fn push(&mut self, key: &[u8; N], note: u32) {
+        const { assert!(M == N + 4) }
+        let mut record = [0; M];
+        for (to, from) in record.iter_mut().zip(key.iter().chain(&note.to_le_bytes())) {
+            *to = *from;
+        }
+        room::push(&mut self.records, record);
     }
 
-    /// The set.
-    pub(super) fn finish(self, rank: &dyn Fn(u32, u32) -> std::cmp::Ordering) -> Keys<N> {
-        Keys::new(self.notes.sort(self.keys, rank))
+    /// The set; of equal keys the one whose note `rank` puts first stays.
+    pub(super) fn finish(self, rank: &dyn Fn(u32, u32) -> Ordering) -> Keys<N> {
+        let mut records = self.records;
+        let key = |record: &[u8; M]| record.first_chunk::<N>().copied();
+        let note = |record: &[u8; M]| record.last_chunk().map_or(0, |note| u32::from_le_bytes(*note));
+        records.sort_unstable_by(|one, other| {
+            let keys = one.first_chunk::<N>().cmp(&other.first_chunk::<N>());
+            keys.then_with(|| rank(note(one), note(other)))
+        });
+        records.dedup_by(|later, first| key(later) == key(first));
+        let len = records.len();
+        let bits = (len / KEYS_PER_SLOT).checked_ilog2().unwrap_or(0).min(INDEX_BITS_MAX);
+        let mut index = with_room((1 << bits) + 1);
+        for (at, record) in records.iter().enumerate() {
+            while index.len() <= first(record, bits) {
+                index.push(at as u32);
+            }
+        }
+        index.resize((1 << bits) + 1, len as u32);
+        let notes = Column::packed(len, records.iter().map(note));
+        let mut rests = records.into_flattened();
+        let told = told(bits);
+        for at in 0..len {
+            rests.copy_within(at * M + told..at * M + N, at * (N - told));
+        }
+        rests.truncate(len * (N - told));
+        Keys { rests: rests.into(), len, notes, index: index.into(), bits }
     }
 }

@@ -76,7 +76,6 @@ impl Lines {
             }
         }
         if matches!(self.form, Form::Unknown) {
-            intake.expect(text);
             match self.form_of(text, intake)? {
                 (form, true) => {
                     self.form = form;

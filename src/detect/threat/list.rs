@@ -239,28 +239,20 @@ fn nets<const N: usize>(
 /// A list while its file is read.
 #[derive(Debug, Default)]
 pub struct Builder {
-    v4: HashMap<u8, KeysBuilder<4>>,
-    v6_short: HashMap<u8, KeysBuilder<8>>,
-    v6: HashMap<u8, KeysBuilder<16>>,
+    v4: HashMap<u8, KeysBuilder<4, 8>>,
+    v6_short: HashMap<u8, KeysBuilder<8, 12>>,
+    v6: HashMap<u8, KeysBuilder<16, 20>>,
     domains: NamesBuilder,
     urls: NamesBuilder,
-    md5: KeysBuilder<16>,
-    sha1: KeysBuilder<20>,
-    sha256: KeysBuilder<32>,
-    sha512: KeysBuilder<64>,
+    md5: KeysBuilder<16, 20>,
+    sha1: KeysBuilder<20, 24>,
+    sha256: KeysBuilder<32, 36>,
+    sha512: KeysBuilder<64, 68>,
     notes: NotesBuilder,
     len: usize,
-    /// How many entries of how many bytes are to be expected, until the first has come.
-    expected: (usize, usize),
 }
 
 impl Builder {
-    /// Says how many entries of how many bytes are to be expected. Where the first entry goes, room is made for all of
-    /// them, which most lists are: growing would need twice the memory, and leave holes.
-    pub(super) fn expect(&mut self, entries: usize, bytes: usize) {
-        self.expected = (entries.min(THREAT_ENTRIES_MAX), bytes);
-    }
-
     /// Adds an entry; `text` is that of a domain, URL or hash. The error is that there are too many.
     pub(super) fn add(&mut self, of: &Indicator, text: &[u8], note: &Note<'_>) -> Result<(), String> {
         self.len += 1;
@@ -268,42 +260,35 @@ impl Builder {
             return Err(format!("there are more than {THREAT_ENTRIES_MAX} entries; split the list"));
         }
         let note = self.notes.number(note);
-        let (room, bytes) = std::mem::take(&mut self.expected);
         let has_room = match of {
             Indicator::Net(Net::V4(bits, len)) => {
-                push(self.v4.entry(*len).or_default(), &bits.to_be_bytes(), note, room)
+                push(self.v4.entry(*len).or_default(), &bits.to_be_bytes(), note)
             }
             Indicator::Net(Net::V6(bits, len @ ..=64)) => {
                 let bits = (bits >> 64) as u64;
-                push(self.v6_short.entry(*len).or_default(), &bits.to_be_bytes(), note, room)
+                push(self.v6_short.entry(*len).or_default(), &bits.to_be_bytes(), note)
             }
             Indicator::Net(Net::V6(bits, len)) => {
-                push(self.v6.entry(*len).or_default(), &bits.to_be_bytes(), note, room)
+                push(self.v6.entry(*len).or_default(), &bits.to_be_bytes(), note)
             }
-            Indicator::Domain => {
-                self.domains.reserve(room, bytes);
-                self.domains.push(text.iter().rev().copied(), note)
-            }
-            Indicator::Url { .. } => {
-                self.urls.reserve(room, bytes);
-                self.urls.push(text.iter().copied(), note)
-            }
+            Indicator::Domain => self.domains.push(text.iter().rev().copied(), note),
+            Indicator::Url { .. } => self.urls.push(text.iter().copied(), note),
             Indicator::Hash => match text.len() {
-                16 => push(&mut self.md5, text, note, room),
-                20 => push(&mut self.sha1, text, note, room),
-                32 => push(&mut self.sha256, text, note, room),
-                _ => push(&mut self.sha512, text, note, room),
+                16 => push(&mut self.md5, text, note),
+                20 => push(&mut self.sha1, text, note),
+                32 => push(&mut self.sha256, text, note),
+                _ => push(&mut self.sha512, text, note),
             },
         };
         if has_room { Ok(()) } else { Err("its texts have more than 4 GiB".to_owned()) }
     }
 
-    /// The list.
+/// The list.
     pub fn finish(self) -> List {
         let Self { v4, v6_short, v6, domains, urls, md5, sha1, sha256, sha512, notes, .. } = self;
         let order = |one: u32, other: u32| notes.order(one, other);
-        fn nets<const N: usize>(
-            of: HashMap<u8, KeysBuilder<N>>,
+        fn nets<const N: usize, const M: usize>(
+            of: HashMap<u8, KeysBuilder<N, M>>,
             order: &dyn Fn(u32, u32) -> Ordering,
         ) -> Nets<N> {
             let mut nets: Vec<_> = of.into_iter().map(|(len, keys)| (len, keys.finish(order))).collect();
@@ -325,8 +310,7 @@ impl Builder {
 }
 
 /// Adds a key; true, for there is always room.
-fn push<const N: usize>(keys: &mut KeysBuilder<N>, text: &[u8], note: u32, room: usize) -> bool {
-    keys.reserve(room);
+fn push<const N: usize, const M: usize>(keys: &mut KeysBuilder<N, M>, text: &[u8], note: u32) -> bool {
     if let Ok(key) = text.try_into() {
         keys.push(key, note);
     }

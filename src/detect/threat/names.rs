@@ -2,7 +2,10 @@
 //! sieve of bits in front turns away nearly all that is not in it; what passes is compared whole, so that answers are
 //! exact.
 
-use super::keys::{Column, Notes};
+use std::cmp::Ordering;
+
+use super::keys::Column;
+use super::room::{self, grow, packed, with_room};
 
 /// Texts of one block. The first is written whole.
 const BLOCK: usize = 16;
@@ -10,6 +13,8 @@ const BLOCK: usize = 16;
 const SIEVE_BITS: usize = 10;
 /// Bits that a text sets, in one word.
 const SIEVE_MARKS: u32 = 4;
+/// Bytes of a number at most.
+const NUMBER_BYTES_MAX: usize = 5;
 
 /// A hash that grows with the text, so that a name and the names above it cost one pass (FNV-1a).
 #[derive(Clone, Copy, Debug)]
@@ -80,9 +85,9 @@ impl Names {
             at += len;
             match from.cmp(&shared) {
                 // It leaves the entry before where the text does not yet: it is smaller than the text too.
-                std::cmp::Ordering::Greater => continue,
-                std::cmp::Ordering::Less => return None,
-                std::cmp::Ordering::Equal => {}
+                Ordering::Greater => continue,
+                Ordering::Less => return None,
+                Ordering::Equal => {}
             }
             let left = text.get(shared..)?;
             let same = rest.iter().zip(left).take_while(|(one, other)| one == other).count();
@@ -159,28 +164,23 @@ pub(super) struct NamesBuilder {
     texts: Vec<u8>,
     /// Where each text ends.
     ends: Vec<u32>,
-    notes: Notes,
+    notes: Vec<u32>,
 }
 
 impl NamesBuilder {
-    /// Makes room for so many texts of so many bytes together.
-    pub(super) fn reserve(&mut self, texts: usize, bytes: usize) {
-        self.texts.reserve_exact(bytes);
-        self.ends.reserve_exact(texts);
-    }
-
     /// Adds a text. False where there is no room: all together have less than 4 GiB.
     #[must_use]
-    pub(super) fn push(&mut self, text: impl Iterator<Item = u8>, note: u32) -> bool {
+    pub(super) fn push(&mut self, text: impl ExactSizeIterator<Item = u8>, note: u32) -> bool {
+        grow(&mut self.texts, text.len());
         self.texts.extend(text);
         let Ok(end) = u32::try_from(self.texts.len()) else { return false };
-        self.ends.push(end);
-        self.notes.push(note);
+        room::push(&mut self.ends, end);
+        room::push(&mut self.notes, note);
         true
     }
 
     /// The set.
-    pub(super) fn finish(self, rank: &dyn Fn(u32, u32) -> std::cmp::Ordering) -> Names {
+    pub(super) fn finish(self, rank: &dyn Fn(u32, u32) -> Ordering) -> Names {
         let Self { texts, ends, notes } = self;
         let text = |at: u32| {
             let end = ends.get(at as usize).map_or(0, |end| *end as usize);
@@ -188,21 +188,26 @@ impl NamesBuilder {
             texts.get(start.map_or(0, |start| *start as usize)..end).unwrap_or_default()
         };
         // Numbers are sorted, not texts, which would be four times as much to hold.
-        let mut order: Vec<u32> = (0..ends.len() as u32).collect();
+        let mut order = with_room(ends.len());
+        order.extend(0..ends.len() as u32);
+        let note = |at: u32| notes.get(at as usize).copied().unwrap_or(0);
         order.sort_unstable_by(|one, other| {
-            let of_note = || rank(notes.get(*one as usize), notes.get(*other as usize));
-            text(*one).cmp(text(*other)).then_with(of_note)
+            text(*one).cmp(text(*other)).then_with(|| rank(note(*one), note(*other)))
         });
         order.dedup_by(|later, first| text(*later) == text(*first));
         let len = order.len();
-        let mut sieve = vec![0; (len * SIEVE_BITS).div_ceil(64)];
-        let (mut blocks, mut heads) = (Vec::with_capacity(texts.len() / 2), Vec::new());
+        let column = Column::packed(len, order.iter().map(|at| note(*at)));
+        drop(notes);
+        let words = (len * SIEVE_BITS).div_ceil(64);
+        let mut sieve = packed(words, std::iter::repeat(0));
+        let (mut blocks, mut heads) = (Vec::new(), with_room(len.div_ceil(BLOCK)));
         let mut before: &[u8] = &[];
         for (number, text) in order.iter().map(|at| text(*at)).enumerate() {
-            let (word, mask) = place(Hash::of(text), sieve.len());
+            let (word, mask) = place(Hash::of(text), words);
             if let Some(bits) = sieve.get_mut(word) {
                 *bits |= mask;
             }
+            grow(&mut blocks, text.len() + 2 * NUMBER_BYTES_MAX);
             let shared = if number % BLOCK == 0 {
                 heads.push(blocks.len() as u32);
                 0
@@ -215,7 +220,6 @@ impl NamesBuilder {
             blocks.extend_from_slice(text.get(shared..).unwrap_or_default());
             before = text;
         }
-        let notes = notes.column(&order);
-        Names { blocks: blocks.into(), heads: heads.into(), sieve: sieve.into(), notes, len }
+        Names { blocks: blocks.into(), heads: heads.into(), sieve, notes: column, len }
     }
 }

@@ -33,8 +33,6 @@ impl Default for Terms {
 #[derive(Debug)]
 pub(super) struct Intake<'a> {
     pub(super) terms: &'a Terms,
-    /// Bytes of the file; 0 where they are not known.
-    size: u64,
     builder: Builder,
     added: u64,
     /// Lines or values that are no indicators.
@@ -49,10 +47,9 @@ pub(super) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    fn new(size: u64, terms: &'a Terms) -> Self {
+    fn new(terms: &'a Terms) -> Self {
         Self {
             terms,
-            size,
             builder: Builder::default(),
             added: 0,
             bad: 0,
@@ -67,12 +64,6 @@ impl<'a> Intake<'a> {
     /// A note of an entry that says no more than that it is in the list.
     pub(super) fn note(&self) -> Note<'static> {
         Note { confidence: self.terms.confidence, expires_ns: i64::MAX, name: None }
-    }
-
-    /// Expects as many entries as the file has lines like this.
-    pub(super) fn expect(&mut self, line: &[u8]) {
-        let lines = self.size / (line.len() as u64 + 1);
-        self.builder.expect(lines as usize + 1, self.size as usize);
     }
 
     /// Adds a text that is to be an indicator, of a kind that `fits`; false where it is none. The error ends the reading.
@@ -183,15 +174,15 @@ impl Report {
     }
 }
 
-/// Reads a list of so many bytes, or 0 where they are not known.
-pub fn read(input: &mut dyn Read, size: u64, terms: &Terms) -> Result<(List, Report), String> {
+/// Reads a list.
+pub fn read(input: &mut dyn Read, terms: &Terms) -> Result<(List, Report), String> {
     let wrong = |error: std::io::Error| format!("cannot be read: {error}");
     let mut input = BufReader::with_capacity(THREAT_LINE_BYTES_MAX, input);
     let front = input.fill_buf().map_err(wrong)?;
     let mark = if front.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let is_document = documents::is_one(front.get(mark..).unwrap_or_default());
     input.consume(mark);
-    let mut intake = Intake::new(size, terms);
+    let mut intake = Intake::new(terms);
     if is_document {
         let mut bytes = Vec::new();
         input.read_to_end(&mut bytes).map_err(wrong)?;

@@ -11,7 +11,7 @@ use crate::event::OptionValue;
 use crate::seam::RealFs;
 
 fn listed(text: &str) -> Result<(List, Report), String> {
-    read(&mut text.as_bytes(), text.len() as u64, &Terms::default())
+    read(&mut text.as_bytes(), &Terms::default())
 }
 
 fn find<'a>(list: &'a List, value: &str, at_ns: i64) -> Vec<(By, Note<'a>)> {
@@ -130,13 +130,13 @@ proptest! {
         let rank = |one: u32, other: u32| one.cmp(&other);
         let scale = if wide { 100_000 } else { 1 };
         let mut builder = names::NamesBuilder::default();
-        let mut keys = keys::KeysBuilder::<4>::default();
+        let mut keys = keys::KeysBuilder::<4, 8>::default();
         let (mut model, mut numbers) = (HashMap::new(), HashMap::new());
         let key = |text: &[u8]| { let mut key = [0; 4]; for (to, from) in key.iter_mut().zip(text) { *to = *from; } key };
         for (text, note) in &texts {
             let note = note * scale;
             assert!(builder.push(text.iter().copied(), note));
-            keys.push(key(text), note);
+            keys.push(&key(text), note);
             let kept = model.entry(text.clone()).or_insert(note);
             *kept = note.min(*kept);
             let kept = numbers.entry(key(text)).or_insert(note);
@@ -291,7 +291,7 @@ fn what_is_no_list_is_refused() {
     }
     let columns = [Some("Adresse".to_owned()), None, None];
     let named = |text: &str| {
-        read(&mut text.as_bytes(), text.len() as u64, &Terms { columns: columns.clone(), ..Terms::default() })
+        read(&mut text.as_bytes(), &Terms { columns: columns.clone(), ..Terms::default() })
     };
     assert_eq!(named("nr;adresse\n1;192.0.2.1\n").expect("a list").0.len(), 1);
     let error = named("nr,ip\n1,192.0.2.1\n").map(|(list, _)| list.len()).expect_err("no such column");
@@ -323,9 +323,46 @@ fn an_entry_is_valid_until_it_expires_and_the_longest_counts() {
     assert_eq!(at(20), vec![(By::Net(24), 5, Some("c".to_owned()))]);
     // Below the threshold an entry is as if it were not there.
     let terms = Terms { threshold: 50, ..Terms::default() };
-    let (list, report) = read(&mut text.as_bytes(), text.len() as u64, &terms).expect("a list");
+    let (list, report) = read(&mut text.as_bytes(), &terms).expect("a list");
     assert_eq!((list.len(), report.unused), (1, 2));
     assert_eq!(find(&list, "192.0.2.1", 15_000_000_000), Vec::new());
+}
+
+/// Keys of a large set are told without the bytes that its index tells, and exactly.
+#[test]
+fn a_large_set_holds_its_keys_and_no_others() {
+    let key = |number: u32| number.wrapping_mul(2_654_435_761).to_be_bytes();
+    let mut builder = keys::KeysBuilder::<4, 8>::default();
+    // So many that the index tells two bytes.
+    let all = 600_000;
+    (0..all).for_each(|number| builder.push(&key(number), number));
+    let set = builder.finish(&|one, other| one.cmp(&other));
+    assert!(set.bytes() < all as usize * 7);
+    for number in 0..all {
+        assert_eq!((set.find(&key(number)), set.find(&key(number + all))), (Some(number), None));
+    }
+}
+
+/// Names are held once each, however many, and notes too.
+#[test]
+fn names_of_entries_are_theirs() {
+    for different in [3, 1000, 100_000] {
+        let line = |number: u32| {
+            let [_, b, c, d] = number.to_be_bytes();
+            format!("10.{b}.{c}.{d},{},family {}\n", number % 101, number % different)
+        };
+        let text: String = (0..100_000).map(line).collect();
+        let (list, _) = listed(&format!("ip,confidence,malware\n{text}")).expect("a list");
+        let mut probe = Probe::default();
+        for number in (1..100_000).step_by(97).filter(|number| number % 101 > 0) {
+            let (text, mut found) = (line(number), Vec::new());
+            probe.set(text.split(',').next().expect("an address").as_bytes(), true);
+            list.find(&probe, 0, &mut found);
+            let note = list.note(found[0].note).expect("a note");
+            let name = format!("family {}", number % different);
+            assert_eq!((u32::from(note.confidence), note.name), (number % 101, Some(name.as_str())));
+        }
+    }
 }
 
 /// Lists are read anew when they change; one that became bad leaves what was there; a detection says whose it is.
