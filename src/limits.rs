@@ -424,7 +424,7 @@ pub const DETECT_MEMORY_BYTES_MAX: usize = 256 * 1024;
 pub const DETECT_MEMORY_VALUE_BYTES_MAX: usize = 512;
 /// Shorter values are told as fast anew.
 pub const DETECT_MEMORY_VALUE_BYTES_MIN: usize = 3;
-/// Files of lists of threat intelligence that one `detect threat` looks in.
+/// Names of lists of threat intelligence that one `detect threat` has, and files that one of them may stand for.
 pub const THREAT_LISTS_MAX: usize = 256;
 /// Bytes of such a file.
 pub const THREAT_FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;

@@ -2,15 +2,17 @@
 //! rim only; a worker takes the state of the moment at the start of a batch, so that a batch sees one.
 
 mod dns;
+mod files;
 
 use std::any::Any;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use dns::{Names, Resolver};
+use files::{Files, Seen};
 
 use crate::limits::{DNS_ASKS_MAX, ENRICH_FILE_BYTES_MAX};
 use crate::seam::{File, Fs};
@@ -24,33 +26,26 @@ type WholeFn = Box<dyn Fn(&[u8]) -> Result<Read, String> + Send + Sync>;
 /// Makes it of a file that is read from its start, and says what a person should know of it.
 pub type ReadFn = Box<dyn Fn(&mut Reading) -> Result<(Read, Option<String>), String> + Send + Sync>;
 
-/// All of it at one moment.
-type State = Arc<Vec<Read>>;
+/// All of it at one moment: of each declaration what was read, of a pattern of each of its files.
+type State = Arc<Vec<Vec<Read>>>;
 
 /// What one user declared.
 enum Source {
-    File { path: PathBuf, bytes_max: u64, read: ReadFn },
+    Files(Files),
     Names { server: Option<SocketAddr> },
 }
-
-/// What tells that a file was changed: size, time of the last change, inode.
-type Mark = (u64, i64, u64);
 
 /// Everything that the fields of a plan are looked up in.
 #[derive(Default)]
 pub struct Data {
     sources: Vec<Source>,
-    now: Mutex<Now>,
+    now: Mutex<State>,
+    /// Of each declaration what was read of its files.
+    seen: Mutex<Vec<Seen>>,
     /// Addresses whose names somebody asked for, with the number of the declaration.
     asked: Mutex<Vec<(usize, IpAddr)>>,
     /// What a person should know of the files that were read at the start.
     said: Mutex<Vec<String>>,
-}
-
-#[derive(Default)]
-struct Now {
-    state: State,
-    marks: Vec<Mark>,
 }
 
 /// A state, as one worker holds it for a batch, and what it could not answer.
@@ -61,9 +56,14 @@ pub struct Held {
 }
 
 impl Held {
-    /// What was declared under a number.
+    /// What was declared under a number, where it is one thing.
     pub fn get<T: Any>(&self, number: usize) -> Option<&T> {
-        self.state.get(number)?.downcast_ref()
+        self.all(number).next()
+    }
+
+    /// What was declared under a number: of each file that a pattern stands for, in the order of their names.
+    pub fn all<T: Any>(&self, number: usize) -> impl Iterator<Item = &T> {
+        self.state.get(number).into_iter().flatten().filter_map(|read| read.downcast_ref())
     }
 
     /// Asks for the name of an address, for events that come later.
@@ -76,7 +76,7 @@ impl Held {
 }
 
 impl Data {
-    fn now(&self) -> MutexGuard<'_, Now> {
+    fn now(&self) -> MutexGuard<'_, State> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -84,10 +84,9 @@ impl Data {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&mut self, source: Source, read: Read, mark: Mark) -> usize {
-        let now = self.now.get_mut().unwrap_or_else(PoisonError::into_inner);
-        Arc::make_mut(&mut now.state).push(read);
-        now.marks.push(mark);
+    fn add(&mut self, source: Source, read: Vec<Read>, seen: Seen) -> usize {
+        Arc::make_mut(self.now.get_mut().unwrap_or_else(PoisonError::into_inner)).push(read);
+        self.seen.get_mut().unwrap_or_else(PoisonError::into_inner).push(seen);
         self.sources.push(source);
         self.sources.len() - 1
     }
@@ -95,23 +94,23 @@ impl Data {
     /// Declares a file that is read whole, and reads it; gives its number.
     pub fn file(&mut self, fs: &dyn Fs, path: &str, read: WholeFn) -> Result<usize, String> {
         let whole = move |reading: &mut Reading| Ok((read(&reading.whole()?)?, None));
-        self.reading(fs, path, ENRICH_FILE_BYTES_MAX, Box::new(whole))
+        self.files(fs, path, 1, ENRICH_FILE_BYTES_MAX, Box::new(whole))
     }
 
-    /// Declares a file of at most so many bytes, and reads it; gives its number.
-    pub fn reading(
+    /// Declares a file, or with `files_max` above one those that a pattern of names stands for, of at most so many bytes
+    /// each, and reads them; gives their number.
+    pub fn files(
         &mut self,
         fs: &dyn Fs,
         path: &str,
+        files_max: usize,
         bytes_max: u64,
         read: ReadFn,
     ) -> Result<usize, String> {
-        let path = PathBuf::from(path);
-        let mark = mark(fs, &path)?;
-        let (first, said) = load(fs, &path, bytes_max, &read)?;
-        let all = self.said.get_mut().unwrap_or_else(PoisonError::into_inner);
-        all.extend(said.map(|said| format!("{}: {said}", path.display())));
-        Ok(self.add(Source::File { path, bytes_max, read }, first, mark))
+        let files = Files::new(fs, path, files_max, bytes_max, read);
+        let (seen, said) = files.first(fs)?;
+        self.said.get_mut().unwrap_or_else(PoisonError::into_inner).extend(said);
+        Ok(self.add(Source::Files(files), seen.state(), seen))
     }
 
     /// What a person should know of the files that were read at the start; told once.
@@ -121,7 +120,7 @@ impl Data {
 
     /// Declares names that a server is asked for; without one nothing is ever known.
     pub fn names(&mut self, server: Option<SocketAddr>) -> usize {
-        self.add(Source::Names { server }, Arc::new(Names::default()), (0, 0, 0))
+        self.add(Source::Names { server }, vec![Arc::new(Names::default())], Seen::default())
     }
 
     /// Whether there is anything in it.
@@ -129,12 +128,19 @@ impl Data {
         self.sources.is_empty()
     }
 
-    /// Gives a worker the state of the moment, and takes what it could not answer.
+    /// Gives a worker the state of the moment, for a batch.
     pub fn meet(&self, held: &mut Held) {
+        if !self.sources.is_empty() {
+            held.state = self.now().clone();
+        }
+    }
+
+    /// Takes the state back, so that nobody who has nothing to do holds what was replaced, and what it could not answer.
+    pub fn part(&self, held: &mut Held) {
         if self.sources.is_empty() {
             return;
         }
-        held.state = self.now().state.clone();
+        held.state = State::default();
         if !held.asks.is_empty() {
             let mut asked = self.asked();
             let room = DNS_ASKS_MAX.saturating_sub(asked.len());
@@ -142,37 +148,30 @@ impl Data {
         }
     }
 
-    /// Reads files that were changed. One that cannot be read leaves what was read before; gives what a person should
-    /// know.
+    /// Reads files that came or were changed, and drops those of a pattern that are gone. One that cannot be read leaves
+    /// what was read before; gives what a person should know.
     pub fn refresh(&self, fs: &dyn Fs) -> Vec<String> {
         let mut said = Vec::new();
-        for (number, source) in self.sources.iter().enumerate() {
-            let Source::File { path, bytes_max, read } = source else { continue };
-            // A file that is being replaced may be away for a moment.
-            let Ok(mark) = mark(fs, path) else { continue };
-            if mark == self.now().marks[number] {
-                continue;
-            }
-            // Noted even where it cannot be read, so that it is said once.
-            self.now().marks[number] = mark;
-            let shown = path.display();
-            match load(fs, path, *bytes_max, read) {
-                Ok((fresh, more)) => {
-                    Arc::make_mut(&mut self.now().state)[number] = fresh;
-                    let more = more.map_or(String::new(), |more| format!(": {more}"));
-                    said.push(format!("{shown} was changed and is read anew{more}"));
-                }
-                Err(error) => said.push(format!("{error}; what was read before is still used")),
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for (number, (source, seen)) in self.sources.iter().zip(seen.iter_mut()).enumerate() {
+            if let Source::Files(files) = source {
+                files.look(fs, seen, &mut said, |read| self.put(number, read));
             }
         }
         said
+    }
+
+    fn put(&self, number: usize, read: Vec<Read>) {
+        if let Some(held) = Arc::make_mut(&mut *self.now()).get_mut(number) {
+            *held = read;
+        }
     }
 
     /// Those who ask servers for names, each with the number of its declaration.
     pub fn resolvers(&self) -> Vec<(usize, Resolver)> {
         let servers = self.sources.iter().enumerate().filter_map(|(number, source)| match source {
             Source::Names { server } => Some((number, (*server)?)),
-            Source::File { .. } => None,
+            Source::Files(_) => None,
         });
         servers.filter_map(|(number, server)| Some((number, Resolver::open(server).ok()?))).collect()
     }
@@ -183,25 +182,26 @@ impl Data {
         for (number, resolver) in resolvers {
             let mine = asked.iter().filter(|(of, _)| of == number).map(|(_, address)| *address);
             if let Some(names) = resolver.step(mine, now, wait) {
-                Arc::make_mut(&mut self.now().state)[*number] = Arc::new(names);
+                self.put(*number, vec![Arc::new(names)]);
             }
         }
     }
 }
 
-fn mark(fs: &dyn Fs, path: &Path) -> Result<Mark, String> {
-    let stat = fs.stat(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    Ok((stat.size, stat.modified_ns, stat.id.inode))
-}
-
 /// A file that is being read from its start.
 pub struct Reading {
+    name: Box<str>,
     file: Box<dyn File>,
     at: u64,
     size: u64,
 }
 
 impl Reading {
+    /// Its name without the ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// All of it.
     pub fn whole(&mut self) -> Result<Vec<u8>, String> {
         let mut bytes = vec![0; self.size as usize];
@@ -235,5 +235,6 @@ fn load(fs: &dyn Fs, path: &Path, bytes_max: u64, read: &ReadFn) -> Result<(Read
     if size > bytes_max {
         return Err(format!("{shown} has {size} bytes, at most {bytes_max} are read"));
     }
-    read(&mut Reading { file, at: 0, size }).map_err(|error| format!("{shown}: {error}"))
+    let name = path.file_stem().map_or_else(|| path.to_string_lossy(), |stem| stem.to_string_lossy()).into();
+    read(&mut Reading { name, file, at: 0, size }).map_err(|error| format!("{shown}: {error}"))
 }

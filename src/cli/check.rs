@@ -23,13 +23,19 @@ impl Check {
             let checked = load::check(&text);
             load::show(&checked.report);
             match checked.plan.map(catalog::build) {
-                Some(Ok(plan)) => super::print(&format!(
-                    "{}: {} pipelines, {} sources, {} sinks\n",
-                    text.path.display(),
-                    plan.pipelines.len(),
-                    plan.sources.len(),
-                    plan.sinks.len()
-                ))?,
+                Some(Ok(plan)) => {
+                    let path = text.path.display();
+                    plan.data
+                        .said()
+                        .iter()
+                        .for_each(|said| super::complain(&format!("warning: {path}: {said}")));
+                    super::print(&format!(
+                        "{path}: {} pipelines, {} sources, {} sinks\n",
+                        plan.pipelines.len(),
+                        plan.sources.len(),
+                        plan.sinks.len()
+                    ))?;
+                }
                 Some(Err(error)) => {
                     super::complain(&format!("error: {}: {error}", text.path.display()));
                     code = ExitCode::from(WRONG_USAGE);

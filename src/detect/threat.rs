@@ -22,15 +22,14 @@ mod room;
 mod tests;
 
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::judge::{evidence, write_open};
 use super::{Class, Technique};
 use crate::event::{Options, write_string, write_timestamp};
 use crate::limits::{THREAT_FILE_BYTES_MAX, THREAT_LISTS_MAX};
-use crate::lookup::{Data, Held, Read};
-use crate::seam::{FileKind, Fs};
+use crate::lookup::{Data, Held, Read, Reading};
+use crate::seam::Fs;
 
 pub use list::{Builder, By, List, Match, Probe};
 pub use notes::Note;
@@ -67,10 +66,17 @@ static HASH: Class = class("hash", "the hash of a file", &CAPABILITIES);
 /// Lists that values are looked up in, and how.
 #[derive(Debug)]
 pub struct Threat {
-    /// The name of the feed of each list, and its number among what was declared.
-    lists: Vec<(Box<str>, usize)>,
+    /// The numbers of what was declared: of each name or pattern.
+    lists: Vec<usize>,
     except: Vec<usize>,
     subdomains: bool,
+}
+
+/// A list that was read, and the name of its feed.
+#[derive(Debug)]
+struct Feed {
+    name: Box<str>,
+    list: List,
 }
 
 /// What a worker looks values up with, used again for every event.
@@ -111,7 +117,8 @@ pub struct Listed {
     pub value: Range<usize>,
     /// How sure the list is.
     pub confidence: u8,
-    list: usize,
+    /// Where its list is.
+    list: (usize, usize),
     note: u32,
     indicator: Range<usize>,
     rule: &'static str,
@@ -125,36 +132,33 @@ impl Threat {
         // What is never reported is so however sure its list is.
         let any = Terms { threshold: 0, ..own.clone() };
         let mut declare = |name: &str, terms: &Terms| {
-            let mut numbers = Vec::new();
-            for path in options
-                .texts(name)
-                .iter()
-                .map(|path| files(fs, path))
-                .collect::<Result<Vec<_>, _>>()?
-                .concat()
-            {
-                let terms = terms.clone();
-                let read = move |reading: &mut crate::lookup::Reading| {
+            let paths = options.texts(name);
+            if paths.len() > THREAT_LISTS_MAX {
+                let all = paths.len();
+                return Err(format!("`{name}` has {all} names, at most {THREAT_LISTS_MAX} are read"));
+            }
+            let one = |path: &String| {
+                let (terms, feed) = (terms.clone(), options.given("feed").map(Box::from));
+                let read = move |reading: &mut Reading| {
+                    let name = feed.clone().unwrap_or_else(|| reading.name().into());
                     let (list, report) = read(reading, &terms)?;
-                    Ok((Arc::new(list) as Read, report.said()))
+                    Ok((Arc::new(Feed { name, list }) as Read, report.said()))
                 };
-                numbers.push((
-                    feed(options, &path),
-                    data.reading(fs, &path, THREAT_FILE_BYTES_MAX, Box::new(read))?,
-                ));
-            }
-            if numbers.len() > THREAT_LISTS_MAX {
-                return Err(format!(
-                    "`{name}` names {} files, at most {THREAT_LISTS_MAX} are read",
-                    numbers.len()
-                ));
-            }
-            Ok::<_, String>(numbers)
+                data.files(fs, path, THREAT_LISTS_MAX, THREAT_FILE_BYTES_MAX, Box::new(read))
+            };
+            paths.iter().map(one).collect()
         };
-        let lists = declare("lists", &own)?;
-        let except = declare("except", &any)?.into_iter().map(|(_, number)| number).collect();
+        let (lists, except) = (declare("lists", &own)?, declare("except", &any)?);
         let subdomains = options.get("subdomains").is_none() || options.is("subdomains");
         Ok(Self { lists, except, subdomains })
+    }
+
+    /// The lists, each with where it is: the number of what was declared, and that of the file among its own.
+    fn lists<'h>(&self, held: &'h Held) -> impl Iterator<Item = ((usize, usize), &'h Feed)> {
+        let of = |number: usize| {
+            held.all::<Feed>(number).enumerate().map(move |(file, feed)| ((number, file), feed))
+        };
+        self.lists.iter().copied().flat_map(of)
     }
 
     /// Appends what the lists hold of a value at a time, in nanoseconds since the epoch: of each list a URL or a hash, and
@@ -164,8 +168,7 @@ impl Threat {
             return;
         }
         let from = desk.listed.len();
-        for (at, (_, number)) in self.lists.iter().enumerate() {
-            let Some(list) = held.get::<List>(*number) else { continue };
+        for (at, Feed { list, .. }) in self.lists(held) {
             desk.matches.clear();
             list.find(&desk.probe, at_ns, &mut desk.matches);
             for found in &desk.matches {
@@ -194,7 +197,7 @@ impl Threat {
     fn except(&self, from: usize, at_ns: i64, held: &Held, desk: &mut Desk) {
         desk.except.clear();
         for number in &self.except {
-            if let Some(list) = held.get::<List>(*number) {
+            for Feed { list, .. } in held.all(*number) {
                 list.find(&desk.probe, at_ns, &mut desk.except);
             }
         }
@@ -210,20 +213,20 @@ impl Threat {
     }
 
     /// The name of the feed of a detection.
-    pub fn feed(&self, of: &Listed) -> &str {
-        self.lists.get(of.list).map_or("", |(feed, _)| feed)
+    pub fn feed<'h>(&self, of: &Listed, held: &'h Held) -> &'h str {
+        held.all::<Feed>(of.list.0).nth(of.list.1).map_or("", |feed| &feed.name)
     }
 
     /// What the list says of a detection.
     pub fn note<'h>(&self, of: &Listed, held: &'h Held) -> Option<Note<'h>> {
-        held.get::<List>(self.lists.get(of.list)?.1)?.note(of.note)
+        held.all::<Feed>(of.list.0).nth(of.list.1)?.list.note(of.note)
     }
 
     /// Writes a detection as a JSON object.
     pub fn write(&self, of: &Listed, field: &str, value: &[u8], desk: &Desk, held: &Held, out: &mut Vec<u8>) {
         write_open(NAME, of.class, of.rule, field, &evidence(value, &of.value), of.confidence, out);
         out.extend_from_slice(b",\"feed\":");
-        write_string(self.feed(of), out);
+        write_string(self.feed(of, held), out);
         out.extend_from_slice(b",\"indicator\":");
         write_string(&String::from_utf8_lossy(desk.indicator(of)), out);
         out.extend_from_slice(b",\"confidence\":");
@@ -243,7 +246,7 @@ impl Threat {
 
     /// How many entries the lists have, and how many bytes they hold.
     pub fn size(&self, held: &Held) -> (usize, usize) {
-        let lists = self.lists.iter().filter_map(|(_, number)| held.get::<List>(*number));
+        let lists = self.lists(held).map(|(_, feed)| &feed.list);
         lists.fold((0, 0), |(entries, bytes), list| (entries + list.len(), bytes + list.bytes()))
     }
 }
@@ -282,31 +285,4 @@ fn describe(by: By, probe: &Probe, out: &mut Vec<u8>) -> (&'static Class, &'stat
             (&HASH, rule)
         }
     }
-}
-
-/// The name of a file's feed.
-fn feed(options: &Options, path: &str) -> Box<str> {
-    let stem = || Path::new(path).file_stem().map_or_else(|| path.into(), |stem| stem.to_string_lossy());
-    options.given("feed").map_or_else(|| stem().as_ref().into(), Box::from)
-}
-
-/// The files of a path whose name may stand for many.
-fn files(fs: &dyn Fs, path: &str) -> Result<Vec<String>, String> {
-    let whole = Path::new(path);
-    let name = whole.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    if !name.contains(['*', '?', '[']) || fs.stat(whole).is_ok() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let folder = whole.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let glob = globset::Glob::new(&name).map_err(|error| format!("`{path}`: {error}"))?.compile_matcher();
-    let all = fs.list(folder).map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
-    let mut files: Vec<String> = all
-        .into_iter()
-        .filter(|(_, kind)| matches!(kind, FileKind::File | FileKind::Link))
-        .filter_map(|(path, _)| Some(path.file_name()?.to_string_lossy().into_owned()))
-        .filter(|name| glob.is_match(name))
-        .map(|name| folder.join(name).to_string_lossy().into_owned())
-        .collect();
-    files.sort_unstable();
-    if files.is_empty() { Err(format!("no file is named `{path}`")) } else { Ok(files) }
 }

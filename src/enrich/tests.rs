@@ -47,8 +47,9 @@ impl Bench {
         Ok(bench)
     }
 
-    /// A new batch begins.
+    /// A batch is over, and a new one begins.
     fn meet(&mut self) {
+        self.data.part(&mut self.held);
         self.data.meet(&mut self.held);
     }
 

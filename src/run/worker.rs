@@ -119,6 +119,7 @@ impl Worker {
             let events = batch.messages.len() as u64;
             line.again = again;
             line.process(pipeline, &mut batch, &facts, &mut outcome);
+            self.plan.data.part(&mut line.work.held);
             for (encoder, bodies) in line.encoders.iter_mut().zip(&mut bodies) {
                 bodies.extend(encoder.iter_mut().flat_map(|encoder| encoder.finish(&outcome.provenance)));
             }

@@ -89,7 +89,7 @@ impl Threat {
         let mut fields: [Option<Cow<'_, [u8]>>; FIELDS] = Default::default();
         let [feed, kind, name, description, confidence, ip, domain, url, md5, sha1, sha256, sha512] =
             &mut fields;
-        *feed = Some(self.lists.feed(of).as_bytes().into());
+        *feed = Some(self.lists.feed(of, held).as_bytes().into());
         *name = Some(indicator.into());
         let note = self.lists.note(of, held);
         *description = note.and_then(|note| note.name).map(|name| name.as_bytes().into());

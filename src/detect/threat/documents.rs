@@ -107,7 +107,8 @@ pub(super) fn read(bytes: &[u8], intake: &mut Intake<'_>) -> Result<(), String> 
 
 fn part(bytes: &[u8], within_max: usize, intake: &mut Intake<'_>) -> Result<(), String> {
     if bytes.trim_ascii_start().starts_with(b"[") {
-        let items: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let items: Vec<&RawValue> = serde_json::from_slice(bytes)
+            .map_err(|error| format!("the JSON is broken or cut off: {error}"))?;
         for (at, item) in items.into_iter().enumerate() {
             let place = format!("item {}", at + 1);
             match serde_json::from_str::<Cow<'_, str>>(item.get()) {
@@ -118,7 +119,14 @@ fn part(bytes: &[u8], within_max: usize, intake: &mut Intake<'_>) -> Result<(), 
         return Ok(());
     }
     let text = str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    one(text, "the document", within_max, intake)
+    // One, or one a line.
+    let all = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    for (at, document) in all.enumerate() {
+        let document = document.map_err(|error| format!("the JSON is broken or cut off: {error}"))?;
+        let place = if at == 0 { "the document".to_owned() } else { format!("document {}", at + 1) };
+        one(document.get(), &place, within_max, intake)?;
+    }
+    Ok(())
 }
 
 fn one(text: &str, place: &str, within_max: usize, intake: &mut Intake<'_>) -> Result<(), String> {
@@ -128,8 +136,13 @@ fn one(text: &str, place: &str, within_max: usize, intake: &mut Intake<'_>) -> R
         return misp(&attribute, place, &note, intake);
     }
     let document: Document<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if document.kind.as_deref() == Some("bundle") {
+    // What a TAXII server answers has objects and no type (TAXII 2.1 §3.7).
+    let is_envelope = document.kind.is_none() && document.objects.is_some();
+    if is_envelope || document.kind.as_deref() == Some("bundle") {
         return document.objects.unwrap_or_default().iter().try_for_each(|object| stix(object, intake));
+    }
+    if document.kind.as_deref() == Some("indicator") {
+        return stix(serde_json::from_str(text).map_err(|error| error.to_string())?, intake);
     }
     if let Some(event) = document.event {
         let event: Event<'_> = serde_json::from_str(event.get()).map_err(|error| error.to_string())?;

@@ -283,7 +283,7 @@ impl Builder {
         if has_room { Ok(()) } else { Err("its texts have more than 4 GiB".to_owned()) }
     }
 
-/// The list.
+    /// The list.
     pub fn finish(self) -> List {
         let Self { v4, v6_short, v6, domains, urls, md5, sha1, sha256, sha512, notes, .. } = self;
         let order = |one: u32, other: u32| notes.order(one, other);

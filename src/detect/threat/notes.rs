@@ -235,9 +235,7 @@ impl Notes {
         (at < self.len).then(|| Note {
             confidence: self.confidence.get(at) as u8,
             expires_ns: self.expires.get(at),
-            name: (self.names.get(at) as usize)
-                .checked_sub(1)
-                .and_then(|at| self.texts.get(at)),
+            name: (self.names.get(at) as usize).checked_sub(1).and_then(|at| self.texts.get(at)),
         })
     }
 

@@ -14,9 +14,9 @@ pub static SIGNATURE: Signature = Signature {
     summary: "addresses, domains, URLs and hashes that lists of threat intelligence name",
     doc: "A list is a file: an indicator a line (netsets, ranges, hosts files, `hxxp` and `[.]` understood, `#` and `;` begin \
           comments), CSV (a header names the columns; without one the first column that holds indicators counts), a \
-          bundle of STIX 2.1, events of MISP (attributes with `to_ids`), or a warning list of MISP. Which it is, is told \
-          from what is in it. Files are read anew when they are changed; one that became bad leaves what was read \
-          before. Lines that are no indicators are left out and told of; a file that has more of them than entries is \
+          bundle of STIX 2.1 (or its indicators, a line each), events of MISP (attributes with `to_ids`), or a warning list of MISP. Which it is, is told \
+          from what is in it. Files are looked at every five seconds and read anew when they are changed; one that became bad leaves what was \
+          read before. Lines that are no indicators are left out and told of; a file that has more of them than entries is \
           refused.\n\n\
           What a value is, is told from the value, not from the field: an address (with or without port; \
           `::ffff:192.0.2.1` is 192.0.2.1), a domain, a URL (which is also its host), a hash in hexadecimal. A list of \
@@ -33,7 +33,8 @@ pub static SIGNATURE: Signature = Signature {
             name: "lists",
             ty: OptionType::Paths,
             default: None,
-            doc: "the files; `*`, `?` and `[…]` in the name stand for all that are there when the pipeline starts",
+            doc: "the files; `*`, `?` and `[…]` in the name stand for all that are there, also for those that come later; one that goes is no longer used. A list that is \
+                  written in place may be read by halves: write it aside and rename it",
         },
         OptionSpec {
             name: "except",

@@ -130,6 +130,7 @@ impl<'a> Intake<'a> {
             other: self.other,
             first_other: self.first_other,
             unused: self.unused,
+            is_empty: false,
         };
         Ok((list, report))
     }
@@ -157,28 +158,52 @@ pub struct Report {
     pub first_other: Option<String>,
     /// Entries that are revoked, not meant for detection, or below the threshold.
     pub unused: u64,
+    /// Whether the file has no byte.
+    pub is_empty: bool,
 }
 
 impl Report {
     /// What a person should know, if there is anything.
     pub fn said(&self) -> Option<String> {
-        let Self { entries, bad, other, .. } = self;
+        let Self { entries, bad, other, unused, .. } = self;
+        if self.is_empty {
+            return Some("it is empty (a list without entries has a comment)".to_owned());
+        }
         let bad = self
             .first_bad
             .as_ref()
             .map(|first| format!("{bad} left out that are no indicators, the first is {first}"));
         let other =
             self.first_other.as_ref().map(|first| format!("{other} not understood, the first is {first}"));
-        let all: Vec<_> = bad.into_iter().chain(other).collect();
+        let unused = (*entries == 0 && *unused > 0)
+            .then(|| format!("all {unused} are revoked, not meant for detection, or below the threshold"));
+        let all: Vec<_> = unused.into_iter().chain(bad).chain(other).collect();
         (!all.is_empty()).then(|| format!("{entries} entries; {}", all.join("; ")))
     }
 }
+
+/// First bytes of files that are no lists, and what to do with them.
+const OTHERS: &[(&[u8], &str)] = &[
+    (b"\x1f\x8b", "it is compressed by gzip, unpack it first"),
+    (b"PK\x03\x04", "it is a ZIP archive, unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "it is compressed by zstd, unpack it first"),
+    (b"BZh", "it is compressed by bzip2, unpack it first"),
+    (b"\xfd7zXZ", "it is compressed by xz, unpack it first"),
+    (b"\xff\xfe", "it is UTF-16, and lists are UTF-8"),
+    (b"\xfe\xff", "it is UTF-16, and lists are UTF-8"),
+];
 
 /// Reads a list.
 pub fn read(input: &mut dyn Read, terms: &Terms) -> Result<(List, Report), String> {
     let wrong = |error: std::io::Error| format!("cannot be read: {error}");
     let mut input = BufReader::with_capacity(THREAT_LINE_BYTES_MAX, input);
     let front = input.fill_buf().map_err(wrong)?;
+    if front.is_empty() {
+        return Ok((Builder::default().finish(), Report { is_empty: true, ..Report::default() }));
+    }
+    if let Some((_, what)) = OTHERS.iter().find(|(first, _)| front.starts_with(first)) {
+        return Err(format!("this is no list: {what}"));
+    }
     let mark = if front.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let is_document = documents::is_one(front.get(mark..).unwrap_or_default());
     input.consume(mark);

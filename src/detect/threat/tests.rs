@@ -205,7 +205,7 @@ fn every_entry_has_its_own_note() {
 
 /// Files, what of them is listed, and what is said of the rest.
 const FILES: &[(&str, usize, &str)] = &[
-    ("", 0, ""),
+    ("", 0, "it is empty (a list without entries has a comment)"),
     ("# no entry today\n", 0, ""),
     ("192.0.2.1\r\n\r\n192.0.2.1\n", 1, ""),
     ("\u{feff}evil.example\n", 1, ""),
@@ -246,6 +246,25 @@ const FILES: &[(&str, usize, &str)] = &[
          not closed",
     ),
     ("[]", 0, ""),
+    (
+        "ip,confidence\n192.0.2.1,0\n",
+        0,
+        "0 entries; all 1 are revoked, not meant for detection, or below the threshold",
+    ),
+    (
+        r#"{"more":false,"objects":[{"type":"indicator","pattern":"[ipv4-addr:value = '192.0.2.1']","pattern_type":"stix"}]}"#,
+        1,
+        "",
+    ),
+    (
+        concat!(
+            r#"{"type":"indicator","pattern":"[ipv4-addr:value = '192.0.2.1']","pattern_type":"stix"}"#,
+            "\n",
+            r#"{"type":"indicator","pattern":"[domain-name:value = 'evil.example']","pattern_type":"stix"}"#,
+        ),
+        2,
+        "",
+    ),
     (r#"["192.0.2.1", "evil.example"]"#, 2, ""),
     (
         r#"[{"type":"url","value":"http://evil.example/"},{"type":"url","value":"http://evil.example/b","to_ids":false}]"#,
@@ -290,9 +309,8 @@ fn what_is_no_list_is_refused() {
         assert!(error.contains(expected), "{text}: {error}");
     }
     let columns = [Some("Adresse".to_owned()), None, None];
-    let named = |text: &str| {
-        read(&mut text.as_bytes(), &Terms { columns: columns.clone(), ..Terms::default() })
-    };
+    let named =
+        |text: &str| read(&mut text.as_bytes(), &Terms { columns: columns.clone(), ..Terms::default() });
     assert_eq!(named("nr;adresse\n1;192.0.2.1\n").expect("a list").0.len(), 1);
     let error = named("nr,ip\n1,192.0.2.1\n").map(|(list, _)| list.len()).expect_err("no such column");
     assert_eq!(error, "line 1: there is no header with a column `Adresse`");
@@ -383,7 +401,9 @@ fn lists_that_change_are_read_anew() {
     };
     let mut data = Data::default();
     let threat = Threat::new(&options("t*.txt"), &mut data, &RealFs).expect("lists");
-    assert_eq!(threat.lists.len(), 1);
+    let mut held = Held::default();
+    data.meet(&mut held);
+    assert_eq!(threat.size(&held).0, 2);
     let mut data = Data::default();
     let threat = Threat::new(&options("[ot][nw][eo].txt"), &mut data, &RealFs).expect("lists");
     let said = data.said();
@@ -395,7 +415,7 @@ fn lists_that_change_are_read_anew() {
         data.meet(&mut held);
         desk.clear();
         threat.find(value.as_bytes(), 0, &held, &mut desk);
-        desk.listed.iter().map(|of| threat.feed(of).to_owned()).collect::<Vec<_>>()
+        desk.listed.iter().map(|of| threat.feed(of, &held).to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(feeds(&data, "192.0.2.1"), ["one", "two"]);
     assert_eq!(feeds(&data, "192.0.2.7"), Vec::<String>::new());
@@ -414,4 +434,90 @@ fn lists_that_change_are_read_anew() {
         let error = Threat::new(&options(lists), &mut Data::default(), &RealFs).expect_err(lists);
         assert!(error.contains(expected) || lists == "aside[", "{error}");
     }
+}
+
+/// A folder of feeds: a list that comes is taken up at the next look, one that goes is dropped, and a bad one is told of
+/// once and takes nothing from the others.
+#[test]
+fn lists_come_and_go_with_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let put = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(".aside"), text).unwrap();
+        std::fs::rename(folder.path().join(".aside"), path(name)).unwrap();
+    };
+    put("b.txt", "192.0.2.0/24\n");
+    put("own.lst", "192.0.2.99\n");
+    let paths = |of: &str| OptionValue::Paths(vec![path(of)]);
+    let options = Options::new(Vec::new(), vec![("lists", paths("*.txt")), ("except", paths("*.lst"))]);
+    let mut data = Data::default();
+    let threat = Threat::new(&options, &mut data, &RealFs).expect("lists");
+    let feeds = |value: &str| {
+        let (mut held, mut desk) = (Held::default(), Desk::default());
+        data.meet(&mut held);
+        threat.find(value.as_bytes(), 0, &held, &mut desk);
+        let told = |of: &Listed| {
+            let mut out = Vec::new();
+            threat.write(of, "ip", value.as_bytes(), &desk, &held, &mut out);
+            assert!(String::from_utf8_lossy(&out).contains(threat.feed(of, &held)));
+            threat.feed(of, &held).to_owned()
+        };
+        desk.listed.iter().map(told).collect::<Vec<_>>()
+    };
+    let told = |expected: &[(&str, &str)]| {
+        let said = data.refresh(&RealFs);
+        let fits =
+            |(said, (name, what)): (&String, &(&str, &str))| said.contains(name) && said.contains(what);
+        assert!(said.len() == expected.len() && said.iter().zip(expected).all(fits), "{said:?}");
+    };
+    told(&[]);
+    assert_eq!(feeds("192.0.2.1"), ["b"]);
+    // They come, in front and behind, and one that is hidden.
+    put("a.txt", "192.0.2.1\n");
+    put("c.txt", "192.0.2.1\nno\n");
+    put(".d.txt", "192.0.2.1\n");
+    told(&[("a.txt", "is new and is read"), ("c.txt", "is read: 1 entries; 1 left out")]);
+    assert_eq!(feeds("192.0.2.1"), ["a", "b", "c"]);
+    put("a.txt", "192.0.2.2\n");
+    put("x.lst", "192.0.2.3\n");
+    told(&[("a.txt", "is read anew"), ("x.lst", "is new")]);
+    assert_eq!(
+        (feeds("192.0.2.1"), feeds("192.0.2.2")),
+        (vec!["b".into(), "c".into()], vec!["a".into(), "b".into()])
+    );
+    assert_eq!((feeds("192.0.2.3"), feeds("192.0.2.99")), (vec![], Vec::<String>::new()));
+    // They go, and what was bad from the start is told of once.
+    std::fs::remove_file(path("b.txt")).unwrap();
+    std::fs::remove_file(path("own.lst")).unwrap();
+    put("e.txt", "<html>\n");
+    told(&[("b.txt", "is gone"), ("e.txt", "nothing of it is used until"), ("own.lst", "is gone")]);
+    told(&[]);
+    assert_eq!((feeds("192.0.2.99"), feeds("192.0.2.2")), (vec![], vec!["a".to_owned()]));
+    put("own.lst", "192.0.2.2\n");
+    put("e.txt", "192.0.2.77\n");
+    told(&[("e.txt", "is new and is read"), ("own.lst", "is new")]);
+    assert_eq!((feeds("192.0.2.77"), feeds("192.0.2.2")), (vec!["e".to_owned()], vec![]));
+    // With the last of them all are gone; without the folder it is only not known.
+    for name in ["a.txt", "c.txt"] {
+        std::fs::remove_file(path(name)).unwrap();
+    }
+    put("e.txt", "broken\n");
+    told(&[("a.txt", "gone"), ("c.txt", "gone"), ("e.txt", "what was read before is still used")]);
+    assert_eq!(feeds("192.0.2.77"), ["e"]);
+    let aside = folder.path().with_extension("aside");
+    std::fs::rename(folder.path(), &aside).unwrap();
+    told(&[("", "what was read before is still used"), ("", "what was read before is still used")]);
+    told(&[]);
+    assert_eq!(feeds("192.0.2.77"), ["e"]);
+    std::fs::rename(&aside, folder.path()).unwrap();
+    std::fs::remove_file(path("e.txt")).unwrap();
+    told(&[("e.txt", "is gone")]);
+    assert_eq!(feeds("192.0.2.77"), Vec::<String>::new());
+    // More than may be: those that are read stay.
+    (0..THREAT_LISTS_MAX).for_each(|number| put(&format!("m{number:03}.txt"), "192.0.2.5\n"));
+    assert_eq!(data.refresh(&RealFs).len(), THREAT_LISTS_MAX);
+    put("k.txt", "192.0.2.5\n");
+    told(&[("*.txt", "names 257 files, at most 256 are read; those that came last are left out")]);
+    told(&[]);
+    assert_eq!(feeds("192.0.2.5").len(), THREAT_LISTS_MAX);
 }
