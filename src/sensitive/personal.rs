@@ -20,6 +20,20 @@ pub(super) enum Number {
 /// Longest local part and domain of an address (RFC 5321 §4.5.3.1).
 const LOCAL_MAX: usize = 64;
 const DOMAIN_MAX: usize = 253;
+/// Top levels that nobody can register: those of names inside (RFC 6762 §3 and appendix G), by which directories of
+/// companies name their people, and those for examples and tests (RFC 2606 §2).
+const INSIDE: &[&[u8]] = &[
+    b"local",
+    b"internal",
+    b"intranet",
+    b"corp",
+    b"lan",
+    b"home",
+    b"private",
+    b"example",
+    b"test",
+    b"invalid",
+];
 
 /// Gives every e-mail address.
 pub(super) fn emails(text: &[u8], give: &mut dyn FnMut(Range<usize>)) {
@@ -70,7 +84,8 @@ fn domain(rest: &[u8]) -> usize {
     let top = domain[dot + 1..].to_ascii_lowercase();
     let letters =
         top.len() >= 2 && top.iter().all(|byte| byte.is_ascii_lowercase()) || top.starts_with(b"xn--");
-    let known = letters && psl::suffix(&top).is_some_and(|suffix| suffix.is_known());
+    let known = letters
+        && (INSIDE.contains(&top.as_slice()) || psl::suffix(&top).is_some_and(|suffix| suffix.is_known()));
     let goes_on = rest.get(len).is_some_and(|byte| *byte == b'_');
     if known && !goes_on && domain.split(|byte| *byte == b'.').all(label) { len } else { 0 }
 }
