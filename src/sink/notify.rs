@@ -95,10 +95,11 @@ macro_rules! doc {
             $of,
             "\n\nAn event is an alert: `rule.name` says what was found, `message` is one sentence for people, `severity` \
              is `low`, `medium`, `high` or `critical`, `labels` an object that says what it is about, and the same \
-             `event.id` is the same alert: it is told of once. Alerts go in groups; when nothing more comes to one, people are \
-             told that it is over. What they were told of is kept over restarts. 429 and 5xx: tried again, later and \
-             later, and `Retry-After` is kept to. 401, 403 and 404: everything waits and is tried again. Other refusals go \
-             to the dead letters. After a kill between an answer and its record people can be told twice."
+             `event.id` is the same alert: it is told of once. A line with `detections` and without `rule.name` is told of as the \
+             surest of them. Alerts go in groups; when nothing more comes to one, people are told that it is over. What they \
+             were told of is kept over restarts. 429 and 5xx: tried again, later and later, and `Retry-After` is kept to. \
+             401, 403 and 404: everything waits and is tried again. Other refusals go to the dead letters. After a kill \
+             between an answer and its record people can be told twice."
         )
     };
 }
@@ -204,7 +205,8 @@ pub const WEBHOOK: SinkKind = SinkKind {
                 name: "signing_key",
                 ty: OptionType::Secret,
                 default: Some(""),
-                doc: "Key of the signature; no signature without it.",
+                doc: "Key of the signature; no signature without it. Behind `whsec_` it is written in base64, as \
+                      Standard Webhooks have it; else it is the text as it stands.",
             },
             GROUP_BY,
             GROUP_WAIT,
@@ -226,7 +228,8 @@ pub const EMAIL: SinkKind = SinkKind {
         name: "email",
         summary: "tells people of alerts by e-mail",
         doc: doc!(
-            "Sends a message of plain text for each group of alerts to a relay by SMTP. Messages about one group are one              thread."
+            "Sends a message of plain text for each group of alerts to a relay by SMTP. Messages about one group are one \
+             thread."
         ),
         form: "email \"smtp.example.org\" { from = \"aludel@example.org\", to = [\"oncall@example.org\"] }",
         options: &[
@@ -297,13 +300,15 @@ fn settings(service: Service, name: &str, options: &Options, path: String) -> Re
         .filter(|per_minute| (1..=6000).contains(per_minute))
         .ok_or_else(|| format!("`per_minute` is {per_minute}, and goes from 1 to 6000"))?;
     let each = matches!(service, Service::Alertmanager);
+    // PagerDuty refuses events with another one for good.
+    let routing_key = options.given("routing_key").unwrap_or_default();
+    let fits = routing_key.len() == 32 && routing_key.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if matches!(service, Service::PagerDuty) && !fits {
+        return Err("`routing_key` is not the integration key of a service, 32 letters and digits".into());
+    }
     Ok(Settings {
         service,
-        sender: Sender {
-            sink: name.to_owned(),
-            scope: String::new(),
-            routing_key: options.given("routing_key").unwrap_or_default().to_owned(),
-        },
+        sender: Sender { sink: name.to_owned(), scope: String::new(), routing_key: routing_key.to_owned() },
         rules: Rules {
             group_by: options.texts("group_by").to_vec(),
             group_wait: duration("group_wait"),
@@ -312,10 +317,17 @@ fn settings(service: Service, name: &str, options: &Options, path: String) -> Re
             each,
         },
         path,
-        signing_key: options.given("signing_key").map(|key| key.as_bytes().to_vec()),
+        signing_key: options.given("signing_key").map(signing_key).transpose()?,
         apart: Duration::from_secs(60) / per_minute,
         timeout: duration("timeout"),
     })
+}
+
+/// The bytes of a key for signatures.
+fn signing_key(key: &str) -> Result<Vec<u8>, String> {
+    let Some(text) = key.strip_prefix("whsec_") else { return Ok(key.as_bytes().to_vec()) };
+    let bytes = data_encoding::BASE64.decode(text.as_bytes());
+    bytes.map_err(|_| "what is behind `whsec_` in `signing_key` is not base64".into())
 }
 
 fn plan(service: Service, name: &str, options: &Options) -> Result<Box<dyn SinkPlan>, String> {

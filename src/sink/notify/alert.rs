@@ -3,12 +3,15 @@
 //! | field | what it is | where it is missing |
 //! |---|---|---|
 //! | `event.id` | what tells it from others: the same id is the same alert | the id of the row |
-//! | `rule.name` | what was found | `event.action`, else the name of the sink |
-//! | `severity` | `low`, `medium`, `high`, `critical` | `medium` |
+//! | `rule.name` | what was found | that of the surest of `detections`, `event.action`, else the name of the sink |
+//! | `severity` | `low`, `medium`, `high`, `critical` | by the score of that detection, else `medium` |
 //! | `message` | one sentence for people | the name of the rule |
-//! | `labels` | what it is about, as an object of texts | none |
+//! | `labels` | what it is about, as an object of texts | those of that detection, else none |
 //! | `@timestamp` | when | when it came |
 //! | `aludel.state` | `resolved` where it says that what it tells of is over | it is there |
+//!
+//! A line in which a detector found something has no `rule.name`: its `message` is the line, and so the detection is told
+//! of in its place.
 
 use std::collections::BTreeMap;
 
@@ -69,17 +72,26 @@ impl Alert {
     /// Reads an event. `id` and `now_ns` stand in for what it lacks; `bytes` is how long it was as JSON.
     pub(super) fn of((event, bytes): (Value, usize), id: &str, sink: &str, now_ns: i64) -> Self {
         let text = |path: &str| text_at(&event, path);
-        let rule = text("rule.name").or_else(|| text("event.action")).unwrap_or_else(|| sink.to_owned());
+        let name = text("rule.name");
+        let found = if name.is_none() { Found::surest(&event) } else { None };
+        let rule = name.or_else(|| Some(found.as_ref()?.rule.clone()));
+        let rule = rule.or_else(|| text("event.action")).unwrap_or_else(|| sink.to_owned());
+        let summary = found.as_ref().map(|found| found.summary.clone());
         let time = text("@timestamp").and_then(|time| time.parse::<jiff::Timestamp>().ok());
         let mut labels = Labels::new();
         match at(&event, "labels") {
             Some(Value::Object(members)) => flatten("", members, &mut labels),
             _ => flatten_dotted(&event, &mut labels),
         }
+        let severity = text("severity").as_deref().and_then(Severity::of);
+        let severity = severity.or_else(|| Some(found.as_ref()?.severity)).unwrap_or_default();
+        if let Some(found) = found.filter(|_| labels.is_empty()) {
+            labels = found.labels;
+        }
         Self {
             id: text("event.id").unwrap_or_else(|| id.to_owned()),
-            severity: text("severity").as_deref().and_then(Severity::of).unwrap_or_default(),
-            summary: text("message").unwrap_or_else(|| rule.clone()),
+            severity,
+            summary: summary.or_else(|| text("message")).unwrap_or_else(|| rule.clone()),
             labels,
             time_ns: time.and_then(|time| i64::try_from(time.as_nanosecond()).ok()).unwrap_or(now_ns),
             is_end: text("aludel.state").as_deref() == Some("resolved"),
@@ -103,6 +115,41 @@ impl Alert {
                 .and_then(|name| self.labels.get(name).cloned())
                 .or_else(|| text_at(&self.event, path)),
         }
+    }
+}
+
+/// What a detector found in a line.
+struct Found {
+    rule: String,
+    severity: Severity,
+    summary: String,
+    labels: Labels,
+}
+
+impl Found {
+    /// The first of the detections with the highest score.
+    fn surest(event: &Value) -> Option<Self> {
+        let score = |of: &Value| of.get("score").and_then(Value::as_u64).unwrap_or(0);
+        let detections = at(event, "detections")?.as_array()?;
+        let of = detections.iter().rev().max_by_key(|of| score(of))?;
+        let part = |name: &str| of.get(name).and_then(Value::as_str).map(clip);
+        let rule = format!("{} {}", part("detector")?, part("class")?);
+        let field = part("field").unwrap_or_default();
+        let mut summary = format!("{rule} in {field}: {}", part("evidence").unwrap_or_default());
+        // Of a list: whose word it is.
+        if let (Some(feed), Some(indicator)) = (part("feed"), part("indicator")) {
+            summary.push_str(&format!(" is listed by {feed} as {indicator}"));
+        }
+        let own = [("field", Some(field)), ("feed", part("feed")), ("indicator", part("indicator"))];
+        let own = own.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.to_owned())));
+        let source = text_at(event, "source.ip").map(|source| ("source.ip".to_owned(), source));
+        // The scale of STIX 2.1, appendix A.
+        let severity = match score(of) {
+            ..=29 => Severity::Low,
+            30..=69 => Severity::Medium,
+            _ => Severity::High,
+        };
+        Some(Self { rule, severity, summary: clip(&summary).to_owned(), labels: own.chain(source).collect() })
     }
 }
 

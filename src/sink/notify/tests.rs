@@ -395,8 +395,14 @@ fn what_is_too_large_or_unreadable_holds_nothing_up() {
 
 #[test]
 fn a_signature_is_that_of_standard_webhooks() {
-    let key = OptionValue::Text("a key of the user's".into());
-    let mut rig = Rig::new(&WEBHOOK, &[("signing_key", key)]);
+    is_signed("a key of the user's", b"a key of the user's");
+    // As its libraries write keys.
+    is_signed("whsec_YSBrZXkgb2YgdGhlIHVzZXIncw==", b"a key of the user's");
+}
+
+fn is_signed(written: &str, key: &[u8]) {
+    let written = OptionValue::Text(written.into());
+    let mut rig = Rig::new(&WEBHOOK, &[("signing_key", written)]);
     rig.offer(&[alert("a", "r", 1)]);
     rig.answer([Ok((500, None))]);
     rig.run(30);
@@ -408,13 +414,48 @@ fn a_signature_is_that_of_standard_webhooks() {
     };
     assert_eq!(header(first, "webhook-id"), header(second, "webhook-id"), "a try is the same message");
     use hmac::{Hmac, KeyInit, Mac};
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"a key of the user's").expect("any length");
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).expect("any length");
     let body = std::str::from_utf8(&first.body).expect("JSON");
     let said = format!("{}.{}.{body}", header(first, "webhook-id"), header(first, "webhook-timestamp"));
     mac.update(said.as_bytes());
     let signature = data_encoding::BASE64.encode(&mac.finalize().into_bytes());
     assert_eq!(header(first, "webhook-signature"), format!("v1,{signature}"));
     assert_eq!(first.path, "/below");
+}
+
+#[test]
+fn a_line_with_detections_is_told_of_as_the_surest_of_them() {
+    let of = |event: serde_json::Value| super::alert::Alert::of((event, 0), "id", "oncall", 0);
+    let detection = |score: u64, indicator: &str| {
+        json!({"detector": "threat", "class": "ip", "rule": "network", "field": "source.ip", "evidence": "192.0.2.7",
+            "score": score, "feed": "own", "indicator": indicator})
+    };
+    let detections =
+        json!([detection(50, "192.0.2.0/24"), detection(80, "192.0.2.7"), detection(80, "192.0.2.6/31")]);
+    let line = json!({"message": "a line", "source": {"ip": "192.0.2.7"}, "event": {"action": "get"}, "detections": detections});
+    let alert = of(line.clone());
+    let labels =
+        [("feed", "own"), ("field", "source.ip"), ("indicator", "192.0.2.7"), ("source.ip", "192.0.2.7")];
+    let labels: Vec<_> = labels.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+    assert_eq!(alert.labels.into_iter().collect::<Vec<_>>(), labels);
+    assert_eq!((alert.rule.as_str(), alert.severity.name()), ("threat ip", "high"));
+    assert_eq!(alert.summary, "threat ip in source.ip: 192.0.2.7 is listed by own as 192.0.2.7");
+    let mut named = line.clone();
+    named["rule"] = json!({"name": "mine"});
+    let alert = of(named);
+    assert_eq!(
+        (alert.rule.as_str(), alert.summary.as_str(), alert.severity.name()),
+        ("mine", "a line", "medium")
+    );
+    let mut attack = line;
+    attack["detections"] = json!([{"detector": "web_attack", "class": "sqli", "field": "url.query", "evidence": "1 or 1=1", "score": 20}]);
+    let alert = of(attack);
+    assert_eq!(
+        (alert.summary.as_str(), alert.severity.name()),
+        ("web_attack sqli in url.query: 1 or 1=1", "low")
+    );
+    assert_eq!((alert.rule.as_str(), alert.labels.get("feed")), ("web_attack sqli", None));
+    assert_eq!(of(json!({"message": "a line", "detections": []})).summary, "a line");
 }
 
 #[test]
@@ -444,6 +485,9 @@ fn what_cannot_work_is_said_at_once() {
     assert!(fault(&EMAIL, &["relay:smtp"], &mail).contains("no port"));
     let password = ("password", OptionValue::Text("p".into()));
     assert!(fault(&EMAIL, &["relay"], &[("from", from), password]).contains("belong together"));
+    let key = |key: &str| OptionValue::Text(key.into());
+    assert!(fault(&PAGERDUTY, &[], &[("routing_key", key("short"))]).contains("32 letters"));
+    assert!(fault(&WEBHOOK, &["https://a"], &[("signing_key", key("whsec_?"))]).contains("base64"));
     let never = OptionValue::Duration(Duration::ZERO);
     assert!(fault(&WEBHOOK, &["https://a"], &[("timeout", never)]).contains("longer"));
     assert!(fault(&WEBHOOK, &["https://a"], &[("per_minute", OptionValue::Int(0))]).contains("6000"));
