@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{WRONG_USAGE, complain};
+use crate::detect::stateful;
 use crate::detect::threat::{self, Desk, Threat};
 use crate::detect::{Found, Hit, Judge, Kind, Pool, write_detection};
 use crate::event::{OptionValue, Options};
@@ -68,6 +69,12 @@ impl Detect {
     fn with_judge(&self) -> anyhow::Result<Result<(), String>> {
         if !self.lists.is_empty() || !self.except.is_empty() || self.at.is_some() {
             return Ok(Err("`--lists`, `--except` and `--at` are for `aludel detect threat`".to_owned()));
+        }
+        if stateful::kind(&self.name).is_some() {
+            return Ok(Err(format!(
+                "`{}` looks at events and their times, not at lines: try it in a pipeline, by a test or `aludel replay`",
+                self.name
+            )));
         }
         let mut values = vec![("sensitivity", OptionValue::Text(self.sensitivity.clone()))];
         values.extend(self.threshold.map(|score| ("threshold", OptionValue::Int(score))));

@@ -6,6 +6,7 @@
 //! (<https://docs.oasis-open.org/cti/stix/v2.1/stix-v2.1.html>), the core format of MISP
 //! (<https://www.misp-standard.org/rfc/misp-standard-core.html>), RFC 3986 §6.2.
 
+mod bundle;
 mod cells;
 mod documents;
 mod indicator;

@@ -105,10 +105,14 @@ pub(super) fn read(bytes: &[u8], intake: &mut Intake<'_>) -> Result<(), String> 
     part(bytes, WITHIN_MAX, intake)
 }
 
+/// Says what is wrong with JSON.
+pub(super) fn broken(error: &serde_json::Error) -> String {
+    format!("the JSON is broken or cut off: {error}")
+}
+
 fn part(bytes: &[u8], within_max: usize, intake: &mut Intake<'_>) -> Result<(), String> {
     if bytes.trim_ascii_start().starts_with(b"[") {
-        let items: Vec<&RawValue> = serde_json::from_slice(bytes)
-            .map_err(|error| format!("the JSON is broken or cut off: {error}"))?;
+        let items: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(|error| broken(&error))?;
         for (at, item) in items.into_iter().enumerate() {
             let place = format!("item {}", at + 1);
             match serde_json::from_str::<Cow<'_, str>>(item.get()) {
@@ -122,7 +126,7 @@ fn part(bytes: &[u8], within_max: usize, intake: &mut Intake<'_>) -> Result<(), 
     // One, or one a line.
     let all = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     for (at, document) in all.enumerate() {
-        let document = document.map_err(|error| format!("the JSON is broken or cut off: {error}"))?;
+        let document = document.map_err(|error| broken(&error))?;
         let place = if at == 0 { "the document".to_owned() } else { format!("document {}", at + 1) };
         one(document.get(), &place, within_max, intake)?;
     }
@@ -185,7 +189,7 @@ fn warned(text: &str, place: &str, intake: &mut Intake<'_>) -> Result<(), String
 }
 
 /// An object of a bundle; other objects than indicators say nothing that could be looked for.
-fn stix(object: &RawValue, intake: &mut Intake<'_>) -> Result<(), String> {
+pub(super) fn stix(object: &RawValue, intake: &mut Intake<'_>) -> Result<(), String> {
     let of = match serde_json::from_str::<Stix<'_>>(object.get()) {
         Ok(of) if of.kind == "indicator" => of,
         Ok(_) => return Ok(()),
@@ -202,24 +206,25 @@ fn stix(object: &RawValue, intake: &mut Intake<'_>) -> Result<(), String> {
         intake.unused();
         return Ok(());
     }
+    let id = if of.id.is_empty() { "an indicator without id" } else { &of.id };
     let mut note = Note { name: name(&of.name), ..intake.note() };
     note.confidence = of.confidence.map_or(note.confidence, |of| of.min(100));
     if let Some(until) = &of.valid_until {
         match time(until) {
             Some(until) => note.expires_ns = until,
             None => {
-                intake.bad(&of.id, until.as_bytes(), "`valid_until` is no time");
+                intake.bad(id, until.as_bytes(), "`valid_until` is no time");
                 return Ok(());
             }
         }
     }
     let is_stix = of.pattern_type.is_empty() || of.pattern_type == "stix";
     let Some((comparisons, others)) = pattern::read(&of.pattern).filter(|_| is_stix) else {
-        intake.other(&of.id, of.pattern.as_bytes());
+        intake.other(id, of.pattern.as_bytes());
         return Ok(());
     };
     for _ in 0..others {
-        intake.other(&of.id, of.pattern.as_bytes());
+        intake.other(id, of.pattern.as_bytes());
     }
     for pattern::Comparison { path, value } in comparisons {
         let fits: Fits = match path.as_str() {
@@ -228,13 +233,13 @@ fn stix(object: &RawValue, intake: &mut Intake<'_>) -> Result<(), String> {
             "url:value" => |of| matches!(of, Indicator::Url { .. }),
             _ if is_hash(&path) => |of| matches!(of, Indicator::Hash),
             _ => {
-                intake.other(&of.id, path.as_bytes());
+                intake.other(id, path.as_bytes());
                 continue;
             }
         };
         if !intake.add(value.as_bytes(), &note, fits)? {
             let why = format!("this is no value of `{path}`");
-            intake.bad(&of.id, value.as_bytes(), &why);
+            intake.bad(id, value.as_bytes(), &why);
         }
     }
     Ok(())

@@ -5,11 +5,11 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use super::documents;
 use super::indicator::{self, Indicator};
 use super::lines::Lines;
 use super::list::{Builder, List};
 use super::notes::Note;
+use super::{bundle, documents};
 use crate::limits::{THREAT_LINE_BYTES_MAX, THREAT_NAME_BYTES_MAX};
 
 /// What the user says of lists.
@@ -205,9 +205,14 @@ pub fn read(input: &mut dyn Read, terms: &Terms) -> Result<(List, Report), Strin
         return Err(format!("this is no list: {what}"));
     }
     let mark = if front.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let is_document = documents::is_one(front.get(mark..).unwrap_or_default());
+    let front = front.get(mark..).unwrap_or_default();
+    let (is_document, is_bundle) = (documents::is_one(front), bundle::is_one(front));
     input.consume(mark);
     let mut intake = Intake::new(terms);
+    if is_bundle {
+        bundle::read(&mut input, &mut intake)?;
+        return intake.finish();
+    }
     if is_document {
         let mut bytes = Vec::new();
         input.read_to_end(&mut bytes).map_err(wrong)?;

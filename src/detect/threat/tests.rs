@@ -265,6 +265,16 @@ const FILES: &[(&str, usize, &str)] = &[
         2,
         "",
     ),
+    (
+        concat!(
+            r#"{"objects":[{"type":"indicator","pattern":"[ipv4-addr:value = '192.0.2.1']"},{"#,
+            r#""type":"identity","name":"x"},{"type":"indicator","pattern":"[file:name = 'x']"}],"type":"bundle"}"#,
+            "\n",
+            r#"{"type":"domain","value":"evil.example"} {"objects":[]}"#,
+        ),
+        2,
+        "2 entries; 1 not understood, the first is an indicator without id, `file:name`",
+    ),
     (r#"["192.0.2.1", "evil.example"]"#, 2, ""),
     (
         r#"[{"type":"url","value":"http://evil.example/"},{"type":"url","value":"http://evil.example/b","to_ids":false}]"#,
@@ -301,7 +311,13 @@ fn what_is_no_list_is_refused() {
             "this is no list: 2 of 3 entries are no indicators, the first is line 1, `<html>`",
         ),
         ("{\"error\": \"quota\"}", "the document is JSON of an unknown kind: a bundle of STIX"),
-        ("{\"type\": \"bundle\", ", "EOF while parsing"),
+        ("{\"type\": \"bundle\", ", "the JSON is broken or cut off: EOF while parsing"),
+        ("{\"objects\": [{\"type\":\"identity\"}, {", "the JSON is broken or cut off: EOF while parsing"),
+        ("{\"objects\": [{}] x", "the JSON is broken or cut off: expected `,` or `}` at line 1 column 18"),
+        ("{\"objects\": 3}", "expected a list of objects"),
+        ("{\"a\": \"objects\", \"b\": \"\"objects\"}", "the JSON is broken"),
+        ("{\"a\": {\"objects\": []}}", "the document is JSON of an unknown kind"),
+        ("PK\u{3}\u{4}list.csv", "this is no list: it is a ZIP archive, unpack it first"),
         ("{\"response\":{\"response\":{\"response\":{\"response\":[]}}}}", "JSON of an unknown kind"),
     ];
     for (text, expected) in refused {
