@@ -19,6 +19,7 @@ mod options;
 mod pattern;
 mod read;
 mod room;
+mod rows;
 #[cfg(test)]
 mod tests;
 

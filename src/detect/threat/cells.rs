@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::read::Intake;
 
 /// Usual names of columns that hold indicators.
-const VALUES: &[&str] = &[
+pub(super) const VALUES: &[&str] = &[
     "indicator",
     "ioc",
     "ioc_value",
@@ -37,12 +37,13 @@ const VALUES: &[&str] = &[
     "sha512_hash",
 ];
 /// Of columns that say how sure an entry is.
-const CONFIDENCES: &[&str] = &["confidence", "confidence_level"];
+pub(super) const CONFIDENCES: &[&str] = &["confidence", "confidence_level"];
 /// Of columns that say how long an entry is valid.
-const EXPIRIES: &[&str] =
+pub(super) const EXPIRIES: &[&str] =
     &["expires", "expires_at", "expiry", "expiration", "expiration_date", "valid_until"];
 /// Of columns that name what an entry belongs to.
-const NAMES: &[&str] = &["name", "malware", "malware_printable", "signature", "threat", "listingreason"];
+pub(super) const NAMES: &[&str] =
+    &["name", "malware", "malware_printable", "signature", "threat", "listingreason"];
 
 /// Which cells are what.
 #[derive(Debug)]
@@ -52,20 +53,23 @@ pub(super) struct Columns {
     pub(super) confidence: Option<usize>,
     pub(super) expires: Option<usize>,
     pub(super) name: Option<usize>,
+    /// Whether an entry is meant for detection (MISP's `to_ids`).
+    pub(super) meant: Option<usize>,
+}
+
+/// The name of a column as it is compared.
+pub(super) fn plain(name: &str) -> String {
+    name.trim().to_ascii_lowercase().replace([' ', '-'], "_")
 }
 
 /// The columns of a header, if one of them is known to hold indicators.
 pub(super) fn header(text: &[u8], intake: &Intake<'_>) -> Option<Columns> {
     let [value, sure, until] = &intake.terms.columns;
     for delimiter in *b",;\t|" {
-        let names: Vec<String> = cells(text, delimiter)
-            .iter()
-            .map(|cell| {
-                String::from_utf8_lossy(cell.trim_ascii()).to_ascii_lowercase().replace([' ', '-'], "_")
-            })
-            .collect();
+        let names: Vec<String> =
+            cells(text, delimiter).iter().map(|cell| plain(&String::from_utf8_lossy(cell))).collect();
         let named = |name: &str| {
-            let name = name.to_ascii_lowercase().replace([' ', '-'], "_");
+            let name = plain(name);
             names.iter().position(|known| *known == name)
         };
         let usual = |of: &[&str]| names.iter().position(|name| of.contains(&name.as_str()));
@@ -80,7 +84,8 @@ pub(super) fn header(text: &[u8], intake: &Intake<'_>) -> Option<Columns> {
         if let (false, Some(confidence), Some(expires)) =
             (values.is_empty(), pick(sure, CONFIDENCES), pick(until, EXPIRIES))
         {
-            return Some(Columns { delimiter, values, confidence, expires, name: usual(NAMES) });
+            let (name, meant) = (usual(NAMES), usual(&["to_ids"]));
+            return Some(Columns { delimiter, values, confidence, expires, name, meant });
         }
     }
     None

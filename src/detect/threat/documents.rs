@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use super::indicator::{Indicator, Net};
 use super::lines::{WANTED, entry};
 use super::notes::Note;
-use super::pattern;
 use super::read::{Intake, name, time};
+use super::{pattern, rows};
 
 /// Whether an indicator is of the kind that is meant.
 type Fits = fn(&Indicator) -> bool;
@@ -25,6 +25,10 @@ pub(super) fn is_one(front: &[u8]) -> bool {
         None => front.starts_with(b"{"),
     }
 }
+
+/// What is read.
+const UNKNOWN: &str = "this is JSON of an unknown kind: a bundle of STIX, an event of MISP (of a feed the files beside its \
+                       manifest), a warning list of MISP, or objects with a usual column such as `ip` are read";
 
 /// A document of any kind that is known.
 #[derive(Default, Deserialize)]
@@ -164,10 +168,10 @@ fn one(text: &str, place: &str, within_max: usize, intake: &mut Intake<'_>) -> R
         return part(response.get().as_bytes(), left, intake);
     }
     let Some(list) = document.list else {
-        return Err(format!(
-            "{place} is JSON of an unknown kind: a bundle of STIX, an event of MISP (of a feed the files beside its \
-             manifest), or a warning list of MISP is read"
-        ));
+        if !rows::row(text, place, intake)? {
+            intake.bad(place, text.as_bytes(), UNKNOWN);
+        }
+        return Ok(());
     };
     let kind = document.kind.as_deref().unwrap_or("string");
     for (at, text) in list.iter().enumerate() {

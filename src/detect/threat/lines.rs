@@ -31,6 +31,9 @@ const NOTHING: &[&[u8]] = &[b"", b"-", b"n/a", b"none", b"null"];
 pub(super) const WANTED: &str =
     "an indicator is an address, a network, a domain, a URL or a hash (MD5, SHA-1, SHA-256, SHA-512)";
 
+pub(super) const NO_CONFIDENCE: &str = "a confidence is a number from 0 to 100, or low, medium, high";
+pub(super) const NO_EXPIRY: &str = "when it expires is a time such as 2026-12-31T00:00:00Z";
+
 /// What the lines of a file are.
 #[derive(Debug, Default)]
 enum Form {
@@ -69,7 +72,10 @@ impl Lines {
             if text.is_empty() {
                 return Ok(());
             }
-            if matches!(text.first(), Some(b'#' | b';' | b'!')) || text.starts_with(b"//") {
+            if matches!(text.first(), Some(b'#' | b';' | b'!'))
+                || text.starts_with(b"//")
+                || text.starts_with(b"[Adblock")
+            {
                 self.comment.clear();
                 self.comment.extend_from_slice(text.get(1..).unwrap_or_default().trim_ascii());
                 return Ok(());
@@ -145,8 +151,14 @@ impl Lines {
             if parts.len() > 1
                 && let Some(at) = first(&parts, &mut buffer)
             {
-                let columns =
-                    Columns { delimiter, values: vec![at], confidence: None, expires: None, name: None };
+                let columns = Columns {
+                    delimiter,
+                    values: vec![at],
+                    confidence: None,
+                    expires: None,
+                    name: None,
+                    meant: None,
+                };
                 // `192.0.2.0/24 ; SBL1` is an indicator with a comment.
                 if delimiter == b',' || !text.contains(&b' ') {
                     return Ok((Form::Cells(columns), false));
@@ -173,19 +185,23 @@ impl Lines {
             let cell = str::from_utf8(cells.get(at?)?.trim_ascii()).ok()?;
             (!NOTHING.contains(&cell.to_ascii_lowercase().as_bytes())).then_some(cell)
         };
+        if cell(columns.meant).is_some_and(|meant| meant == "0" || meant.eq_ignore_ascii_case("false")) {
+            intake.unused();
+            return Ok(());
+        }
         let mut note = intake.note();
         // A word of its own, `none` is a confidence too.
         let sure = columns.confidence.and_then(|at| str::from_utf8(cells.get(at)?).ok());
         if let Some(sure) = sure.filter(|sure| !sure.trim().is_empty()) {
             let Some(sure) = confidence(sure) else {
-                self.bad(text, "a confidence is a number from 0 to 100, or low, medium, high", intake);
+                self.bad(text, NO_CONFIDENCE, intake);
                 return Ok(());
             };
             note.confidence = sure;
         }
         if let Some(until) = cell(columns.expires) {
             let Some(until) = time(until) else {
-                self.bad(text, "when it expires is a time such as 2026-12-31T00:00:00Z", intake);
+                self.bad(text, NO_EXPIRY, intake);
                 return Ok(());
             };
             note.expires_ns = until;
@@ -213,6 +229,10 @@ impl Lines {
         let text = without_comment(text);
         let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let Some(first) = words.next() else { return Ok(()) };
+        if is_rule(text) {
+            intake.other(&format!("line {}", self.number), text);
+            return Ok(());
+        }
         let address = str::from_utf8(first).ok().and_then(|of| of.split('%').next()?.parse::<IpAddr>().ok());
         if let Some(address) = address
             && let Some(second) = words.next()
@@ -304,6 +324,20 @@ pub(super) fn entry(text: &[u8], note: &Note<'_>, intake: &mut Intake<'_>) -> Re
         return intake.add(text.as_bytes(), note, |_| true);
     }
     intake.add(text, note, |_| true)
+}
+
+/// Whether a line is a rule of a blocker of advertisements that means less than a whole domain: an exception, a part of a
+/// page, some requests.
+fn is_rule(text: &[u8]) -> bool {
+    let whole: &[&[u8]] = &[b"", b"$important", b"$all", b"$document", b"$doc"];
+    let of_page: &[&[u8]] = &[b"##", b"#@#", b"#?#", b"#$#"];
+    let has = |part: &[u8]| memchr::memmem::find(text, part).is_some();
+    match text.strip_prefix(b"||") {
+        Some(rule) => memchr::memchr(b'^', rule)
+            .and_then(|end| rule.get(end + 1..))
+            .is_some_and(|condition| !whole.contains(&condition)),
+        None => text.starts_with(b"@@") || !has(b"://") && of_page.iter().any(|part| has(part)),
+    }
 }
 
 /// A line without what stands behind a blank and a mark of a comment.

@@ -14,7 +14,8 @@ pub static SIGNATURE: Signature = Signature {
     summary: "addresses, domains, URLs and hashes that lists of threat intelligence name",
     doc: "A list is a file: an indicator a line (netsets, ranges, hosts files, `hxxp` and `[.]` understood, `#` and `;` begin \
           comments), CSV (a header names the columns; without one the first column that holds indicators counts), a \
-          bundle of STIX 2.1 (or its indicators, a line each), events of MISP (attributes with `to_ids`), or a warning list of MISP. Which it is, is told \
+          bundle of STIX 2.1 (or its indicators, a line each), events of MISP (attributes with `to_ids`), a warning list of MISP, or \
+          objects of JSON whose members are named as columns are. Which it is, is told \
           from what is in it. Files are looked at every five seconds and read anew when they are changed; one that became bad leaves what was \
           read before. Lines that are no indicators are left out and told of; a file that has more of them than entries is \
           refused.\n\n\

@@ -275,6 +275,35 @@ const FILES: &[(&str, usize, &str)] = &[
         2,
         "2 entries; 1 not understood, the first is an indicator without id, `file:name`",
     ),
+    (
+        concat!(
+            r#"{"cidr":"192.0.2.0/24","sblid":"SBL1"}"#,
+            "\n",
+            r#"{"cidr":"198.51.100.0/24"}"#,
+            "\n",
+            r#"{"type":"metadata","records":2}"#
+        ),
+        2,
+        "",
+    ),
+    (
+        r#"[{"ip":"192.0.2.1","confidence":90,"expires":"2026-12-01"},{"Domain":"evil.example","malware":"Quokka","ip":null}]"#,
+        2,
+        "",
+    ),
+    (
+        r#"[{"ip":"192.0.2.1"},{"ip":"192.0.2.2","confidence":"much"}]"#,
+        1,
+        "1 entries; 1 left out that are no indicators, the first is item 2, `{\"ip\":\"192.0.2.2\",\"confidence\":\"much\"}`: \
+         a confidence is a number from 0 to 100, or low, medium, high",
+    ),
+    ("uuid,type,value,to_ids\nx,ip-dst,192.0.2.1,1\ny,domain,evil.example,0\n", 1, ""),
+    (
+        "[Adblock Plus 2.0]\n! a title\n||evil.example^\n||x.example^$third-party\n@@||fine.example^\nfine.example##.ad\n\
+         ||worse.example^$important\n",
+        2,
+        "2 entries; 3 not understood, the first is line 4, `||x.example^$third-party`",
+    ),
     (r#"["192.0.2.1", "evil.example"]"#, 2, ""),
     (
         r#"[{"type":"url","value":"http://evil.example/"},{"type":"url","value":"http://evil.example/b","to_ids":false}]"#,
@@ -310,13 +339,13 @@ fn what_is_no_list_is_refused() {
             "<html>\n<h1>404</h1>\n192.0.2.1\n",
             "this is no list: 2 of 3 entries are no indicators, the first is line 1, `<html>`",
         ),
-        ("{\"error\": \"quota\"}", "the document is JSON of an unknown kind: a bundle of STIX"),
+        ("{\"error\": \"quota\"}", "the document, `{\"error\": \"quota\"}`: this is JSON of an unknown kind"),
         ("{\"type\": \"bundle\", ", "the JSON is broken or cut off: EOF while parsing"),
         ("{\"objects\": [{\"type\":\"identity\"}, {", "the JSON is broken or cut off: EOF while parsing"),
         ("{\"objects\": [{}] x", "the JSON is broken or cut off: expected `,` or `}` at line 1 column 18"),
         ("{\"objects\": 3}", "expected a list of objects"),
         ("{\"a\": \"objects\", \"b\": \"\"objects\"}", "the JSON is broken"),
-        ("{\"a\": {\"objects\": []}}", "the document is JSON of an unknown kind"),
+        ("{\"a\": {\"objects\": []}}", "this is JSON of an unknown kind"),
         ("PK\u{3}\u{4}list.csv", "this is no list: it is a ZIP archive, unpack it first"),
         ("{\"response\":{\"response\":{\"response\":{\"response\":[]}}}}", "JSON of an unknown kind"),
     ];
