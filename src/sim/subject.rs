@@ -132,6 +132,7 @@ const EMBEDDED: &[&str] = &[
     include_str!("subjects/file.aludel"),
     include_str!("subjects/all.aludel"),
     include_str!("subjects/detectors.aludel"),
+    include_str!("subjects/users.aludel"),
 ];
 
 /// The subjects that come with the simulation.

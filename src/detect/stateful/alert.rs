@@ -34,7 +34,7 @@ impl State {
 pub struct Alert {
     /// When the event happened that raised it, as RFC 3339.
     pub time: String,
-    /// Made of rule, key and start, so that the same alert has the same id whoever raises it.
+    /// Made of rule, key and start, or what raised it, so that the same alert has the same id whoever raises it.
     pub id: String,
     /// The rule.
     pub rule: String,
@@ -119,18 +119,18 @@ impl Alert {
 
     pub(super) fn new(rule: &Rule, raised: Raised<'_>) -> Self {
         let start_ns = raised.start_ns;
-        Self::told_by(rule, start_ns, raised)
+        Self::told_by(rule, &start_ns.to_be_bytes(), raised)
     }
 
-    /// An alert that its start does not tell from others of its key: `told_ns` does.
-    pub(super) fn told_by(rule: &Rule, told_ns: i64, raised: Raised<'_>) -> Self {
+    /// An alert that its start does not tell from others of its key: what it is told by does.
+    pub(super) fn told_by(rule: &Rule, told: &[u8], raised: Raised<'_>) -> Self {
         let Raised { by, start_ns, count, reason, severity, score, stage, evidence } = raised;
         let mut hash = Sha256::new();
         for part in [rule.pipeline.as_bytes(), rule.name.as_bytes(), rule.detector.as_bytes(), &by.labels] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        hash.update(told_ns.to_be_bytes());
+        hash.update(told);
         hash.update([stage]);
         let id: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         Self {

@@ -16,6 +16,9 @@ mod stays;
 mod travel;
 mod visit;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 pub(super) use self::norms::Norms;
@@ -203,7 +206,10 @@ fn raise(rule: &Rule, of: &Observation, profile: &mut Profile, norms: &Norms) ->
     let reason = format!("user {}: {}", who(&of.labels), session.words());
     let (start_ns, count) = (session.start_ns().unwrap_or(of.time_ns), session.points.len() as u64);
     let (stage, score, evidence) = (step, Some((score * 10.0).round() / 10.0), &session.evidence);
-    Some(Alert::new(rule, Raised { by: of, start_ns, count, reason, severity, score, stage, evidence }))
+    // An event that comes late can begin where another session did, but nobody is surprised twice by the same.
+    let told = [&of.time_ns.to_be_bytes()[..], &of.traits].concat();
+    let raised = Raised { by: of, start_ns, count, reason, severity, score, stage, evidence };
+    Some(Alert::told_by(rule, &told, raised))
 }
 
 /// The values of a key, as people say them.

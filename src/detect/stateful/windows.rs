@@ -131,7 +131,7 @@ impl Windows {
         let (severity, evidence) = (Some("critical"), &track.evidence);
         let raised = Raised { by: of, start_ns, count, reason, severity, score: None, stage: 1, evidence };
         // Two successes can follow the same failures.
-        alerts.push(Alert::told_by(rule, of.time_ns, raised));
+        alerts.push(Alert::told_by(rule, &of.time_ns.to_be_bytes(), raised));
     }
 
     pub(super) fn are_due(&self, time_ns: i64) -> bool {

@@ -48,10 +48,10 @@ impl Known {
         let look = Look { is_new: false, came: false, in_hour: true, left: None, others };
         if let Some(of) = self.held.iter_mut().find(|of| of.hash == hash) {
             let is_new = of.weight < weight / 8.0;
-            let in_hour = of.hour != hour;
+            let in_hour = of.hour < hour;
             if in_hour {
                 of.weight += weight;
-                of.hour = of.hour.max(hour);
+                of.hour = hour;
             }
             return Look { is_new, in_hour, ..look };
         }
@@ -200,6 +200,11 @@ impl Profile {
         let step = odd().map(|of| step(f64::from(of.odd))).max()?;
         let afresh = odd().any(|of| of.afresh);
         Some(Oddness { afresh, step, looks: odd().map(|of| of.looks.count_ones() as usize).sum() })
+    }
+
+    /// Whether something was done in an hour of late.
+    pub(super) fn was_active(&self, hour: i32) -> bool {
+        self.recent.iter().rev().any(|of| of.hour == hour)
     }
 
     /// Whether an hour of late was odd.

@@ -88,7 +88,7 @@ impl Visit<'_> {
     fn place(&mut self) {
         let Some(at) = self.traits.location else { return };
         let (hour, weight) = (self.hour(), self.weight);
-        if self.profile.place_hour != hour {
+        if self.profile.place_hour < hour {
             self.profile.place_hour = hour;
             self.profile.place_hours += weight as f32;
             self.crowd.hour_somewhere(weight);
@@ -170,7 +170,7 @@ impl Visit<'_> {
             self.kinds[Group::Of(aspect).number()] = 0.0;
         }
         self.known[aspect as usize] = !look.is_new && self.kinds[Group::Of(aspect).number()] == 0.0;
-        if self.is_watched && known.hour != hour {
+        if self.is_watched && known.hour < hour {
             known.hour = hour;
             known.rate.all += weight as f32;
             self.crowd.hour_of(aspect, weight);
@@ -209,7 +209,8 @@ impl Visit<'_> {
         let look = 1_u16 << (self.time_ns.rem_euclid(HOUR_NS) / LOOK_NS).clamp(0, 11);
         let within_hours = i32::try_from(self.norms.within_ns / HOUR_NS).unwrap_or(i32::MAX);
         let before = self.profile.odd_since(hour.saturating_sub(within_hours));
-        if self.profile.hour == hour {
+        // A log that lags comes back to hours of late.
+        if self.profile.was_active(hour) {
             if let Some(at) = self.profile.odd_again(hour, look) {
                 self.odd(before, at, within_hours);
             }
@@ -219,7 +220,7 @@ impl Visit<'_> {
             return;
         }
         let afresh = hour.saturating_sub(self.profile.hour) > AWAY_HOURS;
-        self.profile.hour = hour;
+        self.profile.hour = self.profile.hour.max(hour);
         let (at, mut odd) = self.oddness(hour);
         self.crowd.week.note(at, weight);
         // Who is on a journey keeps other hours.
