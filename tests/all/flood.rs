@@ -149,8 +149,8 @@ fn measure(setting: &Setting, start: i64) -> ([(u64, u64); KINDS.len()], (u64, u
 
 fn score(set: &str, setting: &Setting, seeds: &[u64]) {
     let (mut all, mut quiet) = ([(0, 0); KINDS.len()], (0, 0));
-    for seed in seeds {
-        let (found, days) = measure(&Setting { seed: *seed, ..setting.clone() }, START);
+    for seed in scores::seeds(seeds) {
+        let (found, days) = measure(&Setting { seed, ..setting.clone() }, START);
         all.iter_mut().zip(found).for_each(|(all, of)| *all = (all.0 + of.0, all.1 + of.1));
         quiet = (quiet.0 + days.0, quiet.1 + days.1);
     }

@@ -193,39 +193,27 @@ fn measure(setting: &Setting) -> ([(u64, u64); 4], usize) {
 }
 
 /// What is planted stands among the five highest alerts of its day, and nobody is flooded.
-/// `ALUDEL_SEEDS="101 116"` measures companies of the seeds from 101 to 116 in place of those of the table: what is tuned is
-/// tuned on others than it is judged on.
-fn score(set: &str, setting: &Setting, seeds: [u64; 2], alerts_max: usize) {
-    let others: Option<Vec<u64>> = std::env::var("ALUDEL_SEEDS")
-        .ok()
-        .map(|text| text.split(' ').filter_map(|of| of.parse().ok()).collect());
-    let seeds = match others.as_deref() {
-        Some([from, to]) => (*from..=*to).collect(),
-        _ => seeds.to_vec(),
-    };
+fn score(set: &str, setting: &Setting, seeds: &[u64], alerts_max: usize) {
     let mut all = [(0, 0); 4];
-    for seed in seeds {
+    for seed in scores::seeds(seeds) {
         let (found, most) = measure(&Setting { seed, ..setting.clone() });
         assert!(most <= alerts_max, "{most} alerts on one day");
         all.iter_mut().zip(found).for_each(|(all, of)| *all = (all.0 + of.0, all.1 + of.1));
     }
     for (kind, (found, planted)) in KINDS.into_iter().zip(all) {
-        if others.is_some() {
-            println!("{set}: {kind} {found} of {planted}, {:.1} %", 100.0 * found as f64 / planted as f64);
-            continue;
-        }
-        scores::report(set, &format!("{kind} within the 5 highest alerts of the day"), found, planted, 90.0);
+        let measured = format!("{kind} within the 5 highest alerts of the day");
+        scores::report(set, &measured, found, planted, 90.0);
     }
 }
 
 #[test]
 fn misuse_is_among_the_highest_alerts_of_its_day() {
-    score("users, a usual company", &USUAL, [1, 2], 80);
+    score("users, a usual company", &USUAL, &[1, 2], 80);
 }
 
 #[test]
 fn misuse_is_found_among_restless_people() {
-    score("users, a restless company", &RESTLESS, [11, 12], 120);
+    score("users, a restless company", &RESTLESS, &[11, 12], 120);
 }
 
 /// However many users there are and whatever they come with, profiles stay within their bound; that some were forgotten is
