@@ -358,7 +358,7 @@ fn limited(detector: &str, options: &Options, distinct: &str) -> Result<(Measure
     let within = plain(period_ns);
     let window = |distinct| {
         let limit = (1..=WINDOW_LIMIT_MAX).contains(&limit).then_some(limit as usize);
-        let limit = limit.ok_or(format!("`{detector}` counts up to {WINDOW_LIMIT_MAX}"))?;
+        let limit = limit.ok_or(format!("the `limit` of `{detector}` is 1 to {WINDOW_LIMIT_MAX}"))?;
         Ok::<_, String>(Measure::Window(Span { period_ns, limit, distinct }))
     };
     Ok(match detector {

@@ -252,7 +252,8 @@ impl Checker<'_> {
 
     /// Reports a value that may be missing where one is needed.
     fn needs(&mut self, typed: &Typed, expr: &Expr) {
-        if self.tolerant > 0 {
+        // Why a part of it may be missing is said, if it is.
+        if self.tolerant > 0 || self.diagnostics.has_error_in(&expr.place) {
             return;
         }
         if typed.maybe || matches!(typed.ready, Ready::Missing) && typed.may_miss {

@@ -60,6 +60,14 @@ impl<'a> Checker<'a> {
             self.error(codes::WRONG_OPTION, &detector.place, error);
             return None;
         }
+        let has_hours = specs.iter().any(|spec| spec.name == "hours");
+        if has_hours && !options.is("hours") && traits.iter().all(|(name, _)| *name == "place") {
+            let message = format!("`{}` has nothing to look at", detector.node);
+            let help = "name what users come with: `location`, `country`, `network`, `device` or `resource`"
+                .to_owned();
+            self.error_with_help(codes::WRONG_OPTION, &detector.place, message, Some(help));
+            return None;
+        }
         let evidence = self.evidence(&options, settings, scope, walk);
         let name = options.text("name").unwrap_or(&detector.node).to_owned();
         if walk.rules.contains(&name) {
