@@ -296,6 +296,7 @@ impl SinkPlan for Plan {
     }
 
     fn open(&self, world: World) -> Result<(Box<dyn Sink>, Vec<CursorRecord>), OpenError> {
+        self.buffers.begin();
         let node = |endpoint: &Endpoint| {
             let transport = world.network.connect(endpoint, Arc::clone(&world.wake))?;
             Ok(Node { url: endpoint.url.clone(), transport, in_flight: 0, wait: None })

@@ -27,6 +27,12 @@ impl Buffers {
         Self { spare: Arc::new(spare), held: Arc::new(held), body_bytes }
     }
 
+    /// Lets all of them go: a start depends on nothing that was before it.
+    pub(super) fn begin(&self) {
+        while self.spare.pop().is_some() {}
+        while self.held.pop().is_some() {}
+    }
+
     /// An empty buffer.
     pub(super) fn take(&self) -> Vec<u8> {
         for _ in 0..self.held.len() {
