@@ -45,8 +45,8 @@ const LOOKS: &[(&str, &[&[u8]])] = &[
     (
         "cri",
         &[
-            b"9999-99-99[Tt]99:99:99[.0-9]*[-+0-9:Zz]+ std[oe][ur][tr]r? [FP][ :]",
-            b"9999-99-99[Tt]99:99:99[.0-9]*[-+0-9:Zz]+ std[oe][ur][tr]r? [FP]$",
+            b"9999-99-99[Tt]99:99:99[.,0-9]*[-+0-9:Zz]+ std[oe][ur][tr]r? [FP][ :]",
+            b"9999-99-99[Tt]99:99:99[.,0-9]*[-+0-9:Zz]+ std[oe][ur][tr]r? [FP]$",
         ],
     ),
     // At the front, or behind what syslog puts there.

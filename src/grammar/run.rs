@@ -410,10 +410,13 @@ impl<'a> Run<'a> {
             return Some(at + len);
         }
         let (start, mut len, mut total) = match rest.first() {
-            Some(b'[') if slots.with_port => match memchr::memchr(b']', rest) {
-                Some(end) => (1, end - 1, end + 1),
-                None => return self.fail(at, "no closing bracket behind an address"),
-            },
+            Some(b'[') if slots.with_port => {
+                let len = scan::host(&rest[1..]);
+                if rest.get(len + 1) != Some(&b']') {
+                    return self.fail(at, "no closing bracket behind an address");
+                }
+                (1, len, len + 2)
+            }
             _ => {
                 let len = scan::host(rest);
                 (0, len, len)

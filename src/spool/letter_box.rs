@@ -78,6 +78,8 @@ struct Segment {
     path: PathBuf,
     file: Box<dyn File>,
     size: u64,
+    /// Whether lines may stand behind the size that are not durable, and will be written again.
+    torn: bool,
 }
 
 impl LetterBox {
@@ -161,6 +163,14 @@ impl LetterBox {
     }
 
     fn append(&mut self, lines: &[u8], time: &str) -> io::Result<()> {
+        if let Some(open) = &mut self.open
+            && open.torn
+            && open.file.stat()?.links > 0
+        {
+            // In another segment they would stand a second time.
+            open.file.truncate(open.size)?;
+            open.torn = false;
+        }
         if let Some(open) = &self.open
             && (open.size >= self.segment_bytes || open.file.stat()?.links == 0)
         {
@@ -171,10 +181,8 @@ impl LetterBox {
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         if let Err(error) = open.file.append(lines).and_then(|()| open.file.sync()) {
-            // Half a line must not stand before the next one: what cannot be cut off is left behind.
-            if open.file.truncate(open.size).is_err() {
-                self.open = None;
-            }
+            // Half a line must not stand before the next one.
+            open.torn = open.file.truncate(open.size).is_err();
             return Err(error);
         }
         open.size += lines.len() as u64;
@@ -198,7 +206,7 @@ impl LetterBox {
         }
         let file = self.fs.open_private(&path)?;
         self.fs.sync_folder(&self.folder)?;
-        Ok(Segment { path, file, size: 0 })
+        Ok(Segment { path, file, size: 0, torn: false })
     }
 }
 

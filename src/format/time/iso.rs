@@ -257,5 +257,6 @@ fn scientific(input: &[u8]) -> Option<(i64, usize)> {
     let len = input.iter().take(32).take_while(inside).count();
     let seconds: f64 = std::str::from_utf8(&input[..len]).ok()?.parse().ok()?;
     // Microseconds are all that a float of this size holds.
-    ((1e8..1e11).contains(&seconds)).then(|| ((seconds * 1e6).round() as i64 * 1000, len))
+    let micros = (1e8..1e11).contains(&seconds).then(|| (seconds * 1e6).round() as i64)?;
+    Some((micros.checked_mul(1000)?, len))
 }

@@ -184,9 +184,28 @@ pub(super) fn look(name: &str) -> Option<Look> {
                 || !words.next().is_some_and(is_level)
         },
         "docker.compose" => |text| !text.split(|&byte| byte == b' ').next().is_some_and(is_level),
+        // The same that is known of how they begin.
+        "cef" => |text| text.starts_with(b"CEF:") || is_envelope(text),
+        "leef" => |text| text.starts_with(b"LEEF:") || is_envelope(text),
         "json" | "docker" => |text| text.trim_ascii_start().first() == Some(&b'{'),
         _ => return None,
     })
+}
+
+/// What syslog puts before a message: a priority, the name of a month, or a time with a `T`.
+fn is_envelope(text: &[u8]) -> bool {
+    match text {
+        [b'<', behind @ ..] => {
+            let digits = behind.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            digits > 0 && behind.get(digits) == Some(&b'>')
+        }
+        [b'A'..=b'Z', b'a'..=b'z', b'a'..=b'z', b' ', ..] => true,
+        _ => text.get(..11).is_some_and(|time| {
+            let like =
+                |(byte, like): (&u8, &u8)| if *like == b'9' { byte.is_ascii_digit() } else { byte == like };
+            time.iter().zip(b"9999-99-99T").all(like)
+        }),
+    }
 }
 
 /// A level, as programs write it behind a time or in front of a message.
