@@ -200,13 +200,15 @@ fn write(path: &Path, line: fn(u64) -> String) {
     }
 }
 
-/// Resident bytes of a process, now and at most.
+/// Resident bytes of a process, now and at most, without those of its file: how many of them are read depends on how it
+/// was built.
 fn resident(process: u32) -> [u64; 2] {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
-    ["VmRSS:", "VmHWM:"].map(|key| {
+    let [own, file, most] = ["RssAnon:", "RssFile:", "VmHWM:"].map(|key| {
         let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("a figure");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("kB") * 1024
-    })
+    });
+    [own, most.saturating_sub(file)]
 }
 
 /// Looks values up in lists by the program; gives its answers, and its resident bytes behind the first of them.

@@ -41,8 +41,8 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// A line with a few changes.
-fn mutant(lines: &[Vec<u8>], at: usize, dice: &mut Dice) -> Vec<u8> {
-    let mut line = lines[at].clone();
+fn mutant(lines: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
+    let mut line = lines[dice.below(lines.len() as u64) as usize].clone();
     for _ in 0..=dice.below(3) {
         let place = dice.below(line.len() as u64 + 1) as usize;
         // Most of what matters is at the front.
@@ -86,10 +86,10 @@ fn the_gate_changes_no_answer() {
     }
     let (mut texts, mut fields) = (Texts::default(), Fields::new());
     // What nobody writes, but much like it: a few bytes are other, and two lines may meet.
-    let count = std::env::var("ALUDEL_MUTANTS").ok().and_then(|count| count.parse().ok()).unwrap_or(1);
+    let times = std::env::var("ALUDEL_MUTANTS").ok().and_then(|times| times.parse::<usize>().ok());
+    let count = times.map_or(lines.len() / 8, |times| times * lines.len());
     let mut dice = Dice::new(count as u64);
-    let mutants: Vec<_> =
-        (0..count * lines.len()).map(|at| mutant(&lines, at % lines.len(), &mut dice)).collect();
+    let mutants: Vec<_> = (0..count).map(|_| mutant(&lines, &mut dice)).collect();
     lines.extend(mutants);
     for line in &lines {
         let mut texts_of = || {
