@@ -160,9 +160,13 @@ impl Files {
     /// Notes a cut that the bytes do not decide. It is durable before what it lets go leaves.
     fn cut(&mut self, key: Key, cut: Cut) {
         let Some(tail) = self.table.get(key) else { return };
-        tail.cuts.push_back(cut);
-        let stream = tail.key();
-        self.log.cut(stream, cut);
+        // What it lets go could not be read the first time: it is noted already. Twice, it would seem not to be done when it
+        // was, and a catch-up read would leave to the tail what the tail has handed on.
+        if !tail.cuts.contains(&cut) {
+            tail.cuts.push_back(cut);
+            let stream = tail.key();
+            self.log.cut(stream, cut);
+        }
         self.table.queue(key);
     }
 
