@@ -305,14 +305,11 @@ impl Form {
             let is_key = at.checked_sub(1).is_some_and(|before| bytes[before] == b'"');
             let is_once = || needle.find(&bytes[end..]).is_none();
             let take = match &self.members[usize::from(*slot)] {
+                None | Some((_, Take::Look)) => return false,
                 Some((_, take)) if is_key && !self.rivals.contains(slot) && is_once() => take,
-                _ => return false,
+                Some(_) => return false,
             };
-            let value = match take {
-                Take::Look => return false,
-                Take::Value(..) | Take::Text(_) => Json::value_behind(end, input, texts),
-            };
-            match value {
+            match Json::value_behind(end, input, texts) {
                 // Of an object the members may be named.
                 None | Some(Value::Object(_)) => false,
                 Some(value) => !take.run(plan, value, texts, fields),

@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::paths::HASH;
-
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Bytes([u64; 4]);
@@ -63,6 +61,9 @@ pub(super) struct Automaton {
     pub(super) owners: Vec<u16>,
     owner: u16,
 }
+
+/// Spreads what differs in few bits (the golden ratio, as a fraction of 2⁶⁴).
+pub(super) const HASH: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Hashes numbers of our own, which nobody chooses so that they collide.
 #[derive(Default)]

@@ -184,7 +184,7 @@ pub(super) fn look(name: &str) -> Option<Look> {
                 || !words.next().is_some_and(is_level)
         },
         "docker.compose" => |text| !text.split(|&byte| byte == b' ').next().is_some_and(is_level),
-        // The same that is known of how they begin.
+        // They take more, so that this and `LOOKS` must say the same.
         "cef" => |text| text.starts_with(b"CEF:") || is_envelope(text),
         "leef" => |text| text.starts_with(b"LEEF:") || is_envelope(text),
         "json" | "docker" => |text| text.trim_ascii_start().first() == Some(&b'{'),

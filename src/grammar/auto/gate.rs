@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use super::super::written::{Notation, Shape};
 use super::super::{Line, Parser};
-use super::automaton::{Automaton, Bytes};
+use super::automaton::{Automaton, Bytes, HASH};
 use super::guard::{Forms, Guard};
 use super::lead::last;
 use super::needs::{NeedId, Needs, Rarity};
-use super::paths::{HASH, LOOK_BYTES, Paths, Walk, alike, without_return};
+use super::paths::{LOOK_BYTES, Paths, Walk, alike, without_return};
 use super::shortcut::{Searches, Shortcut};
 use crate::limits::{GATE_GUARDS_MAX, GATE_NODES_MAX};
 

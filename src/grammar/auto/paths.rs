@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::automaton::{Automaton, Bytes, State};
+use super::automaton::{Automaton, Bytes, HASH, State};
 
 /// Bytes of a line that are looked at.
 pub(super) const LOOK_BYTES: usize = 96;
@@ -289,9 +289,6 @@ impl Paths {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
-
-/// Spreads what differs in few bits (the golden ratio, as a fraction of 2⁶⁴).
-pub(super) const HASH: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Eight bytes in which all digits are `0`.
 #[inline]
